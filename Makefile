@@ -1,0 +1,54 @@
+# The one front door. `make` lists the targets; each sets up what it needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help setup fmt lint types layers docs test bench demo check wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with lineside, its tests' and its documentation's packages
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+fmt: $(STAMP) ## Format the code
+	$(BIN)/ruff format src tests benchmarks docs
+	$(BIN)/ruff check --fix src tests benchmarks docs
+
+lint: $(STAMP) ## Check the style
+	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks docs
+
+types: $(STAMP) ## Check the types
+	$(BIN)/mypy
+
+layers: $(STAMP) ## Check which room imports which
+	$(BIN)/lint-imports
+
+docs: $(STAMP) ## Build the documentation, warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+test: $(STAMP) ## Pass the tests
+	$(BIN)/pytest
+
+bench: $(STAMP) ## Measure, against the floor and the rivals that are installed
+	$(BIN)/python benchmarks/run.py
+
+demo: $(STAMP) ## Run the main job on something that needs no download
+	$(BIN)/lineside demo
+
+check: lint types layers docs ## All the checks but the tests
+
+wheel: $(STAMP) ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

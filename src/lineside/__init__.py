@@ -1,0 +1,37 @@
+"""lineside judges products on a production line with YOLO models on ONNX Runtime."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lineside.core.detections import Detections
+    from lineside.core.errors import LinesideError
+    from lineside.core.geometry import Size
+    from lineside.detector.detector import Detector
+    from lineside.models.card import ModelCard
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Detections": "lineside.core.detections",
+    "Detector": "lineside.detector.detector",
+    "LinesideError": "lineside.core.errors",
+    "ModelCard": "lineside.models.card",
+    "Size": "lineside.core.geometry",
+}
+
+__all__ = ["Detections", "Detector", "LinesideError", "ModelCard", "Size", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's room when it is first used, so that `import lineside` stays quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

@@ -1,0 +1,1 @@
+"""Frame sources: picture files, folders and videos, one file each."""

@@ -1,0 +1,1 @@
+"""Words without I/O that the rooms share."""

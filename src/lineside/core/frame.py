@@ -1,0 +1,27 @@
+"""A frame: one picture and where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture on its way through the line.
+
+    Attributes:
+        image: uint8 BGR (H, W, 3), C-contiguous, owned by the frame.
+        stream: Name of the source: a path, or a camera's id.
+        sequence: Number within the stream, from 0, without gaps.
+        time_s: Position in the stream in seconds, where the source has one (a video); else `None`.
+    """
+
+    image: NDArray[np.uint8]
+    stream: str
+    sequence: int
+    time_s: float | None = None

@@ -1,0 +1,116 @@
+"""Sizes and the letterbox: how a frame is fitted into a model's input, and the way back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Anchor = Literal["centre", "corner", "stretch"]
+Rounding = Literal["round", "floor"]
+Gain = Literal["per_axis", "single"]
+
+
+class Size(NamedTuple):
+    """A size in pixels, rows first like an array's shape."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        """Width x height, the way people write it."""
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A family's letterbox convention.
+
+    Attributes:
+        anchor: `centre` pads on both sides, `corner` on the right and at the bottom, `stretch` not at all.
+        rounding: How the scaled size becomes whole pixels: `round` half to even, or `floor`.
+        gain: `per_axis` maps boxes back with scaled/frame of each axis, `single` with one factor.
+        pad_value: Grey level of the padding, 0 to 255.
+    """
+
+    anchor: Anchor = "centre"
+    rounding: Rounding = "round"
+    gain: Gain = "per_axis"
+    pad_value: int = 114
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """One frame size fitted into one model size.
+
+    Attributes:
+        frame: Size of the frame.
+        model: Size of the model's input.
+        scaled: Size of the frame inside the input.
+        left_px: Padding left of it.
+        top_px: Padding above it.
+        gain_x: Model pixels per frame pixel, horizontally.
+        gain_y: Model pixels per frame pixel, vertically.
+    """
+
+    frame: Size
+    model: Size
+    scaled: Size
+    left_px: int
+    top_px: int
+    gain_x: float
+    gain_y: float
+
+    @classmethod
+    def fit(cls, frame: Size, model: Size, how: Fit) -> Letterbox:
+        """The letterbox of `frame` in `model` by the convention `how`.
+
+        The arithmetic of `centre` and `round` is that of the Ultralytics `LetterBox` transform, that of
+        `corner` and `floor` that of the YOLOX `preproc`; both resize with bilinear interpolation.
+        """
+        if how.anchor == "stretch":
+            return cls(frame, model, model, 0, 0, model.width / frame.width, model.height / frame.height)
+        ratio = min(model.height / frame.height, model.width / frame.width)
+        whole = round if how.rounding == "round" else math.floor
+        scaled = Size(
+            height=min(max(whole(frame.height * ratio), 1), model.height),
+            width=min(max(whole(frame.width * ratio), 1), model.width),
+        )
+        left_px = top_px = 0
+        if how.anchor == "centre":
+            # Half a pixel goes to the right and to the bottom.
+            left_px = max(round((model.width - scaled.width) / 2 - 0.1), 0)
+            top_px = max(round((model.height - scaled.height) / 2 - 0.1), 0)
+        if how.gain == "single":
+            return cls(frame, model, scaled, left_px, top_px, ratio, ratio)
+        gain_x, gain_y = scaled.width / frame.width, scaled.height / frame.height
+        return cls(frame, model, scaled, left_px, top_px, gain_x, gain_y)
+
+    def to_frame(self, xyxy: NDArray[np.float32]) -> None:
+        """Map boxes from model pixels to frame pixels and clip them to the frame, in place.
+
+        Args:
+            xyxy: Boxes, float32 (N, 4) in model pixels; overwritten.
+        """
+        columns_x, columns_y = xyxy[:, 0::2], xyxy[:, 1::2]
+        if self.left_px:
+            columns_x -= self.left_px
+        if self.top_px:
+            columns_y -= self.top_px
+        columns_x /= self.gain_x
+        columns_y /= self.gain_y
+        columns_x.clip(0, self.frame.width, out=columns_x)
+        columns_y.clip(0, self.frame.height, out=columns_y)
+
+    def to_model(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes in frame pixels as new float32 (N, 4) boxes in model pixels."""
+        boxes = xyxy.copy()
+        boxes[:, 0::2] *= self.gain_x
+        boxes[:, 1::2] *= self.gain_y
+        boxes[:, 0::2] += self.left_px
+        boxes[:, 1::2] += self.top_px
+        return boxes

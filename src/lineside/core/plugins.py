@@ -1,0 +1,68 @@
+"""The folder is the registry: a plug-in's name is its file's name, or an entry point's.
+
+Listing imports nothing; loading imports one file. A name that exists nowhere and a package that is not
+installed are different errors, and a fault inside a plug-in is never reported as either.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from lineside.core.errors import NotInstalledError, PluginError, near
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+@cache
+def names(package: str) -> tuple[str, ...]:
+    """Names of the plug-ins of a room: its own files, then third parties' entry points, each sorted.
+
+    Args:
+        package: Dotted name of the folder, for instance `lineside.models.families`. Third parties use it as
+            the name of their entry point group.
+    """
+    return (*_files(package), *sorted(_entry_points(package)))
+
+
+def load(package: str, name: str, *, extra: str | None = None) -> ModuleType:
+    """The plug-in module `name` of a room.
+
+    Args:
+        package: Dotted name of the folder.
+        name: The plug-in's name.
+        extra: The extra of lineside that brings what the plug-in imports, for the message.
+
+    Raises:
+        PluginError: No such plug-in; the message names the near ones.
+        NotInstalledError: It needs a package that is not installed.
+    """
+    if name not in names(package):
+        kind = package.rpartition(".")[2]
+        raise PluginError(f'no plug-in "{name}" among the {kind}{near(name, names(package))}')
+    target = f"{package}.{name}" if name in _files(package) else _entry_points(package)[name]
+    try:
+        return importlib.import_module(target)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] == target.partition(".")[0]:
+            raise
+        hint = f"pip install 'lineside[{extra}]'" if extra else f"pip install {missing.name}"
+        raise NotInstalledError(f'"{name}" needs the package "{missing.name}": {hint}') from missing
+
+
+@cache
+def _files(package: str) -> tuple[str, ...]:
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")))
+
+
+@cache
+def _entry_points(package: str) -> dict[str, str]:
+    own = set(_files(package))
+    return {point.name: point.value for point in entry_points(group=package) if point.name not in own}

@@ -1,0 +1,1 @@
+"""Preprocess, engine and postprocess as one callable: image in, Detections out."""

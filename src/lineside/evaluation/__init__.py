@@ -1,0 +1,1 @@
+"""Data sets, COCO metrics, escape and overkill rates, and their report."""

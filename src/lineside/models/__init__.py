@@ -1,0 +1,1 @@
+"""An .onnx file understood: graph, card, head recognition, families, surgery and checks."""

@@ -1,0 +1,1 @@
+"""Results for people and programs: annotated pictures, JSON lines and CSV."""

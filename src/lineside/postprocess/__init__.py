@@ -1,0 +1,1 @@
+"""From candidates to boxes: selection, decoding helpers and NMS."""

@@ -1,0 +1,1 @@
+"""Stand-ins and conformance suites that plug-in authors use too."""
