@@ -1,0 +1,272 @@
+"""One model as a callable: picture in, detections out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.core.detections import Detections
+from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.detector.opening import open_model
+from lineside.models.checks import refuse_dead_answer
+from lineside.models.probe import probe_picture
+from lineside.models.recognise import family
+from lineside.postprocess.candidates import Selection
+from lineside.postprocess.nms import KINDS, suppress
+from lineside.preprocess.letterbox import Slot, as_bgr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineside.engine.session import Binding
+    from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds that one picture spent in each stage."""
+
+    preprocess_s: float
+    run_s: float
+    postprocess_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thresholds:
+    """Checked settings of a call; see `Detector.__call__` for their meaning."""
+
+    selection: Selection
+    iou: float
+    nms: str
+    class_aware: bool
+    max_detections: int
+
+
+@dataclass(slots=True, eq=False)
+class _Workspace:
+    """The buffers of one run."""
+
+    slot: Slot
+    binding: Binding
+
+
+class Detector:
+    """A YOLO model that answers what it sees in a picture. Safe from several threads.
+
+    Opening reads and recognises the file, builds the input conversion into its graph, proves that against the
+    exported graph, warms the session up and refuses dead exports. The preparation is kept on disk, by hash.
+
+    Args:
+        path: An .onnx file. A `.toml` of the same name beside it may hold facts set by hand.
+        threads: Threads of one run. `None` takes every usable core: the lowest latency for one stream. With 1,
+            as many callers as there are cores run side by side: the highest throughput for several streams.
+        facts: Facts set by hand; they go before those of the file beside the model.
+        cache: Folder of prepared models. `None`: `LINESIDE_CACHE`, else the user's cache folder.
+
+    Attributes:
+        card: The model's card.
+        names: Its class names.
+
+    Raises:
+        ModelError: The file is bad, unknown, ambiguous or dead; the subclass says which.
+        SettingsError: An argument is out of range.
+        NotInstalledError: No onnxruntime wheel is installed.
+        DeviceError: The session cannot be made.
+
+    Example:
+        >>> detector = Detector("best.onnx")                                # doctest: +SKIP
+        >>> detections = detector(cv2.imread("part.png"), confidence=0.4)   # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        threads: int | None = None,
+        facts: ModelFacts | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise SettingsError(f"threads: expected a whole number of at least 1, or None; got {threads!r}")
+        opened = open_model(path, facts=facts, threads=threads, cache=cache)
+        self.card: ModelCard = opened.card
+        self.names: tuple[str, ...] = opened.card.names
+        self.from_cache: bool = opened.from_cache
+        self._session = opened.session
+        self._family = family(opened.card.family)
+        self._free: deque[_Workspace] = deque()
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Run the test picture, so that no part pays for the first run, and a dead model never starts."""
+        space = self._workspace()
+        space.slot.fill(probe_picture(self.card.input.size))
+        outputs = space.binding.run()
+        card = self.card
+        refuse_dead_answer(self._family, outputs, card.head, nms_inside=card.nms_inside, file=card.file)
+        self._free.append(space)
+
+    @overload
+    def __call__(self, image: NDArray[Any], **thresholds: Any) -> Detections: ...
+
+    @overload
+    def __call__(self, image: Iterable[NDArray[Any]], **thresholds: Any) -> list[Detections]: ...
+
+    def __call__(
+        self,
+        image: NDArray[Any] | Iterable[NDArray[Any]],
+        *,
+        confidence: float = 0.25,
+        iou: float = 0.45,
+        classes: Sequence[int | str] | None = None,
+        max_detections: int = 300,
+        nms: str = "iou",
+        class_aware: bool | None = None,
+        multi_label: bool = False,
+    ) -> Detections | list[Detections]:
+        """What the model sees, best first.
+
+        Args:
+            image: A picture, uint8 BGR (H, W, 3); grey (H, W) is repeated and alpha dropped. Or a list of them.
+            confidence: Only objects with a score above it, 0 to 1.
+            iou: NMS threshold: of two boxes whose IoU is above it, the surer one stays. 0 to 1.
+            classes: Only these, by id or name; `None` for all.
+            max_detections: At most so many; `Detections.truncated` says when there were more.
+            nms: `iou`, or `none` to leave overlapping boxes. A head that needs no NMS never gets one.
+            class_aware: Whether only boxes of one class suppress each other; `None`: the family's habit.
+            multi_label: A box may have several classes, as COCO evaluation counts them.
+
+        Returns:
+            One `Detections`, or a list of them for a list, in its order.
+
+        Raises:
+            ImageFormatError: The array is no picture.
+            SettingsError: A threshold is out of range, a class or NMS kind unknown.
+            ModelOutputError: The model answered NaN or scores that are none. Nothing of it is used.
+            DeviceError: The run failed.
+        """
+        settings = self.thresholds(
+            confidence=confidence,
+            iou=iou,
+            classes=classes,
+            max_detections=max_detections,
+            nms=nms,
+            class_aware=class_aware,
+            multi_label=multi_label,
+        )
+        if isinstance(image, np.ndarray) or not isinstance(image, Iterable):
+            return self.timed(image, settings)[0]
+        return [self.timed(one, settings)[0] for one in image]
+
+    def thresholds(
+        self,
+        *,
+        confidence: float = 0.25,
+        iou: float = 0.45,
+        classes: Sequence[int | str] | None = None,
+        max_detections: int = 300,
+        nms: str = "iou",
+        class_aware: bool | None = None,
+        multi_label: bool = False,
+    ) -> Thresholds:
+        """The settings of a call, checked; a stream checks them once and calls `timed`.
+
+        Raises:
+            SettingsError: A value is out of range, a class or NMS kind unknown.
+        """
+        for name, value in (("confidence", confidence), ("iou", iou)):
+            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
+                raise SettingsError(f"{name}: expected a number from 0 to 1; got {value!r}")
+        if isinstance(max_detections, bool) or not isinstance(max_detections, int) or max_detections < 1:
+            raise SettingsError(f"max_detections: expected a whole number of at least 1; got {max_detections!r}")
+        if nms not in KINDS:
+            raise UnknownNameError(f'nms: unknown kind "{nms}"{near(str(nms), KINDS)}')
+        habit = self.card.conventions.class_aware
+        return Thresholds(
+            selection=Selection(float(confidence), self._class_mask(classes), multi_label),
+            iou=float(iou),
+            nms="none" if self.card.nms_free else nms,
+            class_aware=habit if class_aware is None else bool(class_aware),
+            max_detections=max_detections,
+        )
+
+    def timed(
+        self, image: NDArray[Any], settings: Thresholds, *, clock: Callable[[], float] = perf_counter
+    ) -> tuple[Detections, Timings]:
+        """What the model sees in one picture, and how long each stage took.
+
+        Args:
+            image: As for a call.
+            settings: From `thresholds`.
+            clock: Monotonic seconds.
+        """
+        start = clock()
+        picture = as_bgr(image)
+        try:
+            space = self._free.pop()
+        except IndexError:
+            space = self._workspace()
+        try:
+            letterbox = space.slot.fill(picture)
+            filled = clock()
+            outputs = space.binding.run()
+            ran = clock()
+            found = self._family.decode(outputs, self.card.head, settings.selection)
+        finally:
+            self._free.append(space)
+        keep, more = suppress(
+            found,
+            kind=settings.nms,
+            iou=settings.iou,
+            class_aware=settings.class_aware,
+            limit=settings.max_detections,
+        )
+        xyxy = found.xyxy[keep]
+        letterbox.to_frame(xyxy)
+        detections = Detections(
+            xyxy, found.confidence[keep], found.class_id[keep], self.names, letterbox.frame, found.truncated or more
+        )
+        return detections, Timings(filled - start, ran - filled, clock() - ran)
+
+    def _workspace(self) -> _Workspace:
+        """New buffers; there are as many as ever ran side by side, and they are used again."""
+        spec = self.card.input
+        slot = Slot(spec.size, self.card.conventions)
+        fixed = not self.card.nms_inside
+        return _Workspace(slot, self._session.bind({spec.name: slot.planes}, fixed_shapes=fixed))
+
+    def _class_mask(self, classes: Sequence[int | str] | None) -> NDArray[np.bool_] | None:
+        if classes is None:
+            return None
+        if isinstance(classes, str | int):
+            classes = (classes,)
+        mask = np.zeros(len(self.names), bool)
+        for wanted in classes:
+            mask[self._class_id(wanted)] = True
+        if not mask.any():
+            raise SettingsError("classes: expected at least one class, or None for all")
+        return mask
+
+    def _class_id(self, wanted: int | str) -> int:
+        if isinstance(wanted, str):
+            if wanted in self.names:
+                return self.names.index(wanted)
+            folded = [name.casefold() for name in self.names]
+            if folded.count(wanted.casefold()) == 1:
+                return folded.index(wanted.casefold())
+            if not wanted.isdigit():
+                raise UnknownNameError(f'classes: the model has no class "{wanted}"{near(wanted, self.names)}')
+        if isinstance(wanted, bool) or not 0 <= int(wanted) < len(self.names):
+            raise UnknownNameError(f"classes: expected an id from 0 to {len(self.names) - 1}; got {wanted!r}")
+        return int(wanted)
+
+    def __repr__(self) -> str:
+        card = self.card
+        return f"Detector({card.file}: {card.family}, {len(card.names)} classes, {card.input.size})"

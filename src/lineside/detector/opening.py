@@ -1,0 +1,95 @@
+"""From a model file to a warm session: read, prepared once, and proven."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lineside
+from lineside.core.errors import LinesideError
+from lineside.engine.cache import PreparedModels, default_folder, key
+from lineside.engine.runtime import version
+from lineside.engine.session import Session, optimise, run_once
+from lineside.models.card import ModelCard
+from lineside.models.facts import ModelFacts
+from lineside.models.file import ModelFile, external_digest
+from lineside.models.reading import read_model
+from lineside.models.surgery import prepare
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenModel:
+    """A model that is ready to run.
+
+    Attributes:
+        card: What is known of it.
+        session: Its session; takes uint8 (1, 3, H, W) planes.
+        from_cache: Whether its preparation was found on disk.
+    """
+
+    card: ModelCard
+    session: Session
+    from_cache: bool
+
+
+def open_model(
+    path: str | Path, *, facts: ModelFacts | None = None, threads: int | None = None, cache: Path | None = None
+) -> OpenModel:
+    """The model at `path`, recognised, prepared and loaded.
+
+    Args:
+        path: An .onnx file.
+        facts: Facts set by hand.
+        threads: Threads of one run, or `None` for one a usable core.
+        cache: Folder of prepared models, or `None` for the user's.
+
+    Raises:
+        ModelError, SettingsError, DeviceError, NotInstalledError: As `ModelCard.read` and `Session`.
+    """
+    file = ModelFile.read(path)
+    facts = (facts or ModelFacts()).over(ModelFacts.beside(file.path))
+    store = PreparedModels(cache or default_folder())
+    name = key(
+        file.sha256,
+        external_digest(file),
+        json.dumps(asdict(facts)),
+        version(),
+        lineside.__version__,
+        file.path.name,
+    )
+    if (found := _from_cache(store, name, threads)) is not None:
+        return found
+    reading = read_model(path, facts=facts, run=run_once)
+    model, how = prepare(reading, run_once)
+    optimised = optimise(model)
+    card = _with_evidence(reading.card, f"byte input: {how}, proven on the test picture")
+    store.put(name, card.to_dict(), optimised)
+    return OpenModel(card, Session(optimised, threads=threads, optimised=True), from_cache=False)
+
+
+def _from_cache(store: PreparedModels, name: str, threads: int | None) -> OpenModel | None:
+    """The prepared model, or `None` where there is none that this version can use."""
+    entry = store.get(name)
+    if entry is None:
+        return None
+    try:
+        card = ModelCard.from_dict(entry[0])
+        return OpenModel(card, Session(entry[1], threads=threads, optimised=True), from_cache=True)
+    except (KeyError, TypeError, LinesideError) as fault:
+        _log.warning("prepared model %s cannot be used (%s); it is made again", name, fault)
+        store.drop(name)
+        return None
+
+
+def _with_evidence(card: ModelCard, sentence: str) -> ModelCard:
+    value: dict[str, Any] = card.to_dict()
+    value["evidence"] = [*card.evidence, sentence]
+    return ModelCard.from_dict(value)

@@ -1,0 +1,110 @@
+"""The border to onnxruntime: imported here, and its exceptions translated here."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lineside.core.errors import (
+    DeviceError,
+    DeviceMemoryError,
+    LinesideError,
+    ModelFileError,
+    NotInstalledError,
+    UnsupportedModelError,
+)
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_WHEELS = """onnxruntime is not installed. Its wheels exclude each other, so take the one for this machine:
+  pip install 'lineside[cpu]'    any CPU"""
+
+
+@cache
+def onnxruntime() -> ModuleType:
+    """The runtime.
+
+    Raises:
+        NotInstalledError: No wheel is installed, or what is left of two that were.
+    """
+    try:
+        import onnxruntime as ort
+    except ImportError as fault:
+        raise NotInstalledError(f"{_WHEELS}\n({fault})") from fault
+    if not hasattr(ort, "InferenceSession"):
+        raise NotInstalledError(
+            "onnxruntime is damaged: two of its wheels were installed and one was removed. "
+            "Uninstall every onnxruntime wheel, then: pip install --force-reinstall 'lineside[cpu]'"
+        )
+    return ort
+
+
+def version() -> str:
+    """The runtime's version."""
+    return str(onnxruntime().__version__)
+
+
+def usable_cores() -> int:
+    """Number of processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# Texts that onnxruntime puts into exceptions of unspecific types, in lower case.
+_MEMORY = ("failed to allocate memory", "bad_alloc", "out of memory")
+_GRAPH = (
+    "notimplemented",
+    "not_implemented",
+    "is not a registered function/op",
+    "invalid_graph",
+    "no op registered",
+    "fatal error",
+    "shapeinferenceerror",
+    "typeinferenceerror",
+    "type error",
+    "unsupported model ir version",
+    "opset",
+)
+
+
+def translate_load(fault: Exception) -> LinesideError:
+    """The error of a session that could not be made. Raise it `from` the fault."""
+    text = _first_line(fault)
+    kind = type(fault).__name__
+    low = f"{kind} {fault}".lower()
+    if any(t in low for t in _MEMORY):
+        return DeviceMemoryError(f"not enough memory to load the model: {text}")
+    if kind in {"InvalidProtobuf", "NoSuchFile"}:
+        return ModelFileError(f"onnxruntime cannot read the model: {text}")
+    if kind in {"NotImplemented", "InvalidGraph"} or any(t in low for t in _GRAPH):
+        return UnsupportedModelError(
+            f"onnxruntime {version()} cannot run the graph: {text}. Export it again with an operator set and "
+            "operators that this version knows"
+        )
+    return DeviceError(f"onnxruntime could not make a session: {text}")
+
+
+def translate_run(fault: Exception) -> LinesideError:
+    """The error of a run that failed. Raise it `from` the fault."""
+    text = _first_line(fault)
+    low = str(fault).lower()
+    if any(t in low for t in _MEMORY):
+        return DeviceMemoryError(f"not enough memory for the run: {text}")
+    if type(fault).__name__ == "InvalidArgument":
+        return UnsupportedModelError(f"onnxruntime refused the input: {text}")
+    return DeviceError(f"the run failed: {text}")
+
+
+def _first_line(fault: BaseException) -> str:
+    text = str(fault).strip().splitlines() or [type(fault).__name__]
+    return text[0][:500]
+
+
+def quiet_options() -> Any:
+    """Session options that log errors only; what matters of warnings is checked, not read in a log."""
+    options = onnxruntime().SessionOptions()
+    options.log_severity_level = 3
+    return options

@@ -1,0 +1,145 @@
+"""One model on one device, and runs of it that allocate nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lineside.engine.providers import cpu
+from lineside.engine.runtime import onnxruntime, quiet_options, translate_load, translate_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from lineside.models.spec import Feeds
+
+
+class Session:
+    """A model on the CPU provider. Safe from several threads; each run needs a binding of its own.
+
+    Args:
+        model: A path or the bytes of a model.
+        threads: Threads of one run, or `None` for one a usable core.
+        optimised: Whether `model` was written by `optimise` on this machine.
+
+    Raises:
+        NotInstalledError: No onnxruntime wheel is installed.
+        UnsupportedModelError: The runtime does not know an operator or the opset.
+        ModelFileError: The bytes are no model.
+        DeviceError: The session could not be made.
+    """
+
+    def __init__(self, model: Path | bytes, *, threads: int | None = None, optimised: bool = False) -> None:
+        ort = onnxruntime()
+        options = cpu.session_options(threads, optimised=optimised)
+        source = model if isinstance(model, bytes) else str(model)
+        self.threads = int(options.intra_op_num_threads)
+        try:
+            # enable_fallback would rebuild the session on another provider inside a frame's run.
+            self._session = ort.InferenceSession(source, options, providers=[cpu.NAME], enable_fallback=0)
+        except Exception as fault:  # onnxruntime's exceptions have no common base
+            raise translate_load(fault) from fault
+        self.outputs = tuple(o.name for o in self._session.get_outputs())
+
+    def bind(self, feeds: Mapping[str, NDArray[Any]], *, fixed_shapes: bool) -> Binding:
+        """A reusable run over buffers that the caller owns.
+
+        Args:
+            feeds: Input buffers by name; each run reads what they hold then.
+            fixed_shapes: Whether the outputs keep their shapes. Then their buffers are made once, and each
+                run overwrites the last one's.
+        """
+        return Binding(self._session, feeds, self.outputs, fixed_shapes=fixed_shapes)
+
+
+class Binding:
+    """A run of a session over fixed buffers; for one caller at a time."""
+
+    def __init__(
+        self, session: Any, feeds: Mapping[str, NDArray[Any]], outputs: tuple[str, ...], *, fixed_shapes: bool
+    ) -> None:
+        ort = onnxruntime()
+        self._session = session
+        self._binding = session.io_binding()
+        self._inputs = [ort.OrtValue.ortvalue_from_numpy(array) for array in feeds.values()]
+        for name, value in zip(feeds, self._inputs, strict=True):
+            self._binding.bind_ortvalue_input(name, value)
+        for name in outputs:
+            self._binding.bind_output(name, "cpu")
+        self._fixed: list[NDArray[Any]] | None = None
+        if fixed_shapes:
+            self._keep_outputs(outputs)
+
+    def _keep_outputs(self, outputs: tuple[str, ...]) -> None:
+        """Run once to learn the shapes, then answer into buffers of those shapes."""
+        ort = onnxruntime()
+        buffers = [array.copy() for array in self.run()]
+        self._values = [ort.OrtValue.ortvalue_from_numpy(buffer) for buffer in buffers]
+        self._binding.clear_binding_outputs()
+        for name, value in zip(outputs, self._values, strict=True):
+            self._binding.bind_ortvalue_output(name, value)
+        self._fixed = buffers
+
+    def run(self) -> list[NDArray[Any]]:
+        """The outputs in order. With fixed shapes they are views of buffers that the next run overwrites.
+
+        Raises:
+            DeviceMemoryError: Not enough memory.
+            DeviceError: The run failed.
+        """
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as fault:  # onnxruntime's exceptions have no common base
+            raise translate_run(fault) from fault
+        if self._fixed is not None:
+            return self._fixed
+        return [value.numpy() for value in self._binding.get_outputs()]
+
+
+def run_once(model: bytes, feeds: Feeds) -> list[NDArray[Any]]:
+    """The outputs of one run of a graph on the CPU, in order: what probes and checks use.
+
+    Args:
+        model: A serialised model.
+        feeds: Inputs by name.
+
+    Raises:
+        UnsupportedModelError, ModelFileError, DeviceError: As for `Session`.
+    """
+    ort = onnxruntime()
+    options = cpu.session_options(None)
+    try:
+        session = ort.InferenceSession(model, options, providers=[cpu.NAME], enable_fallback=0)
+    except Exception as fault:  # onnxruntime's exceptions have no common base
+        raise translate_load(fault) from fault
+    try:
+        return list(session.run(None, dict(feeds)))
+    except Exception as fault:  # onnxruntime's exceptions have no common base
+        raise translate_run(fault) from fault
+
+
+def optimise(model: bytes) -> bytes:
+    """The model after onnxruntime's graph optimisation for this very machine and version.
+
+    Loading it again takes half the time and memory. It is of no use on another CPU.
+
+    Raises:
+        UnsupportedModelError, ModelFileError, DeviceError: As for `Session`.
+    """
+    ort = onnxruntime()
+    options = quiet_options()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    handle, name = tempfile.mkstemp(suffix=".onnx", prefix="lineside-")
+    os.close(handle)
+    options.optimized_model_filepath = name
+    try:
+        ort.InferenceSession(model, options, providers=[cpu.NAME], enable_fallback=0)
+        return Path(name).read_bytes()
+    except Exception as fault:  # onnxruntime's exceptions have no common base
+        raise translate_load(fault) from fault
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""Anchor heads with objectness, decoded in the graph: YOLOv5, v7 and Ultralytics' v3.
+
+One output (1, rows, 5 + classes) with three anchor boxes a cell: centre x, centre y, width and height in
+model pixels, objectness, then a score a class; a box's confidence is the product of the two. Older exports
+add the undecoded level outputs, which are not needed.
+
+Conventions: the letterbox of the YOLOv5 repository, which is Ultralytics' own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lineside.models.head import GridLayout, Head, Match, between_0_and_1, grid_agreement
+from lineside.models.spec import Conventions, HeadSpec
+from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
+from lineside.postprocess.objectness import pick_with_objectness
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+TITLE = "anchors with objectness (YOLOv5, v7, v3)"
+ALIASES = ("yolov7", "yolov3", "yolo5", "yolo7", "yolo3")
+CONVENTIONS = Conventions()
+NMS_FREE = False
+
+_REACH_CELLS = 2  # 2 * sigmoid - 0.5 keeps the centre within one and a half cells
+
+
+def match(head: Head, *, by_hand: bool) -> Match | None:
+    """The claim of the anchor head on an output with three boxes a cell."""
+    if any(len(shape) not in {4, 5} for shape in head.shapes[1:]):
+        return None
+    layouts = [lay for lay in head.layouts(0) if lay.anchors == 3 and lay.channels >= 6]
+    claims = [m for m in (_claim(head, lay, by_hand=by_hand) for lay in layouts) if m]
+    return max(claims, key=lambda m: m.sureness, default=None)
+
+
+def _claim(head: Head, layout: GridLayout, *, by_hand: bool) -> Match | None:
+    classes = layout.channels - 5
+    strides = ", ".join(map(str, layout.strides))
+    reasons = [f"{layout.rows} rows are three boxes a cell at strides {strides}"]
+    sureness = 0.3
+    if "Sigmoid" in head.graph.tail(head.graph.outputs[0].name):
+        sureness += 0.2
+        reasons.append("its values come from sigmoids over the last convolutions")
+    rows = head.rows(0, layout)
+    if rows is not None:
+        agreement = grid_agreement(rows, layout, head.size, _REACH_CELLS)
+        if agreement < 0.9 or not between_0_and_1(rows[:, 4:]) or rows[:, :4].max() <= 2:
+            return None
+        sureness += 0.4
+        reasons.append(f"in a probe run {agreement:.0%} of the boxes are centred within two cells of their own")
+    if head.names_count == classes:
+        sureness += 0.1
+        reasons.append(f"5 + {classes} channels fit the {classes} class names")
+    elif head.names_count is not None and not by_hand:
+        reasons.append(f"{classes} class channels, but {head.names_count} class names")
+    spec = HeadSpec(0, classes, layout.strides, 3, layout.channels_first, head.size, layout.rows)
+    return Match(min(sureness, 1.0), tuple(reasons), spec)
+
+
+def scores(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
+    """Objectness times class scores, (rows, classes)."""
+    rows = _rows(outputs, spec)
+    return np.asarray(rows[:, 4:5] * rows[:, 5:])
+
+
+def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
+    """Candidates of one picture in model pixels.
+
+    Raises:
+        ModelOutputError: A value is not finite, or a score no probability.
+    """
+    rows = _rows(outputs, spec)
+    check_boxes(rows[:, :4])
+    check_scores(rows[:, 4])
+    index, classes, confidence = pick_with_objectness(rows[:, 4], rows[:, 5:], want)
+    return from_centres(rows[index, :4].T, classes, confidence, want)
+
+
+def _rows(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
+    value: NDArray[Any] = outputs[spec.output][0]
+    return value.T if spec.channels_first else value

@@ -1,0 +1,114 @@
+"""YOLOX heads with raw grid outputs.
+
+One output (1, rows, 5 + classes), one box a cell: x and y offsets in cells, logarithms of width and height
+in cells, then objectness and class scores, both through a sigmoid; a box's confidence is their product.
+The grid is added here: centre = (offset + cell) * stride, size = exp(value) * stride.
+
+Conventions: the YOLOX repository's `preproc` and `demo_postprocess` (BGR 0 to 255, `int()` of the scaled
+size, padding right and bottom, one gain).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lineside.core.geometry import Fit, Size
+from lineside.models.head import GridLayout, Head, Match, between_0_and_1, cell_centres, grid_agreement
+from lineside.models.spec import Conventions, HeadSpec, as_float32
+from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
+from lineside.postprocess.objectness import pick_with_objectness
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+TITLE = "YOLOX, raw grid outputs"
+ALIASES = ("yolo-x",)
+CONVENTIONS = Conventions(colour="bgr", scale=1.0, fit=Fit(anchor="corner", rounding="floor", gain="single"))
+NMS_FREE = False
+
+_RAW = {"Conv", "ConvInteger", "QLinearConv", "Add"}  # a quantised convolution ends with the bias's Add
+_LARGEST_LOG = 20.0  # exp(20) cells: far beyond any picture, and finite
+
+
+def match(head: Head, *, by_hand: bool) -> Match | None:
+    """The claim of the raw YOLOX head on one grid output with objectness."""
+    if len(head.shapes) != 1:
+        return None
+    layouts = [lay for lay in head.layouts(0) if lay.anchors == 1 and lay.channels >= 6]
+    claims = [m for m in (_claim(head, lay, by_hand=by_hand) for lay in layouts) if m]
+    return max(claims, key=lambda m: m.sureness, default=None)
+
+
+def _claim(head: Head, layout: GridLayout, *, by_hand: bool) -> Match | None:
+    classes = layout.channels - 5
+    strides = ", ".join(map(str, layout.strides))
+    reasons = [f"{layout.rows} rows are one box a cell at strides {strides}"]
+    parts = head.segments(0, layout.channel_axis)
+    if len(parts) > 1:
+        boxes = [p for p in parts if p.origin in _RAW]
+        scores = [p for p in parts if p.origin == "Sigmoid"]
+        if len(boxes) + len(scores) != len(parts) or sum(p.channels or 0 for p in boxes) != 4:
+            return None
+        if scores[0].channels not in {1, 1 + classes}:
+            return None
+        sureness = 0.6
+        reasons.append(f"its channels are 4 straight from a convolution and 1 + {classes} from sigmoids")
+    elif by_hand:
+        sureness = 0.3
+    else:
+        return None
+    rows = head.rows(0, layout)
+    if rows is not None:
+        agreement = grid_agreement(rows, layout, head.size, 2)
+        if agreement > 0.5 and min(head.size) > 128:
+            return None  # the boxes are decoded already: adding the grid again would be silently wrong
+        if not between_0_and_1(rows[:, 4:]):
+            return None
+        sureness += 0.3
+        reasons.append(f"in a probe run the box values do not follow the grid ({agreement:.0%} near their cell)")
+    if head.names_count == classes:
+        sureness += 0.1
+        reasons.append(f"5 + {classes} channels fit the {classes} class names")
+    spec = HeadSpec(0, classes, layout.strides, 1, layout.channels_first, head.size, layout.rows)
+    return Match(min(sureness, 1.0), tuple(reasons), spec)
+
+
+def scores(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
+    """Objectness times class scores, (rows, classes)."""
+    rows = _rows(outputs, spec)
+    return np.asarray(rows[:, 4:5] * rows[:, 5:])
+
+
+def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
+    """Candidates of one picture in model pixels.
+
+    Raises:
+        ModelOutputError: A value is not finite, or a score no probability.
+    """
+    rows = _rows(outputs, spec)
+    check_boxes(rows[:, :4])
+    check_scores(rows[:, 4])
+    index, classes, confidence = pick_with_objectness(rows[:, 4], rows[:, 5:], want)
+    raw = as_float32(rows[index, :4]).T
+    corner, stride = _grid(spec.size, spec.strides)
+    boxes = np.empty_like(raw)
+    np.multiply(raw[:2] + corner[:, index], stride[index], out=boxes[:2])
+    np.multiply(np.exp(np.minimum(raw[2:], _LARGEST_LOG)), stride[index], out=boxes[2:])
+    return from_centres(boxes, classes, confidence, want)
+
+
+@lru_cache(maxsize=16)
+def _grid(size: Size, strides: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Each row's cell, float32 (2, rows) in cells, and its stride, float32 (rows,)."""
+    x, y, stride = cell_centres(size, strides, 1)
+    return np.stack([x, y]) / stride - np.float32(0.5), stride
+
+
+def _rows(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
+    value: NDArray[Any] = outputs[spec.output][0]
+    return value.T if spec.channels_first else value

@@ -1,0 +1,199 @@
+"""The evidence that a family is matched against: a graph's outputs, their structure, and a probe run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.core.geometry import Size
+from lineside.models.graph import Graph, Segment, dims_text
+from lineside.models.spec import Conventions, HeadSpec, as_float32, grid_rows
+from lineside.postprocess.candidates import Candidates, Selection
+
+STRIDE_SETS: tuple[tuple[int, ...], ...] = (
+    (8, 16, 32),
+    (8, 16, 32, 64),
+    (4, 8, 16, 32),
+    (16, 32),
+    (8, 16),
+    (4, 8, 16),
+    (8,),
+    (16,),
+    (32,),
+)
+"""The levels that YOLO heads come with, the usual first."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridLayout:
+    """One reading of a rank-3 output as rows of a grid.
+
+    Attributes:
+        channels_first: True for (1, channels, rows).
+        channels: Values a row.
+        rows: Number of rows.
+        strides: Pixels per cell of each level.
+        anchors: Boxes per cell.
+    """
+
+    channels_first: bool
+    channels: int
+    rows: int
+    strides: tuple[int, ...]
+    anchors: int
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis of the channels in the output."""
+        return 1 if self.channels_first else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A family's claim on a head.
+
+    Attributes:
+        sureness: 0 to 1.
+        reasons: What speaks for it, one sentence each.
+        spec: How it would be decoded.
+        nms_inside: Whether the file carries its own NMS.
+    """
+
+    sureness: float
+    reasons: tuple[str, ...]
+    spec: HeadSpec
+    nms_inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is known of a model's outputs.
+
+    Attributes:
+        graph: The graph.
+        size: The input size that the shapes belong to.
+        shapes: Shape of each output: of the probe run where there was one, else inferred.
+        probe: The outputs of a run on a test picture, or `None` where nothing could be run.
+        names_count: Number of class names that metadata or the user gave, or `None`.
+    """
+
+    graph: Graph
+    size: Size
+    shapes: tuple[tuple[int | None, ...], ...]
+    probe: tuple[NDArray[Any], ...] | None
+    names_count: int | None
+
+    def layouts(self, output: int) -> list[GridLayout]:
+        """Every reading of an output as rows of a grid for this input size."""
+        shape = self.shapes[output]
+        if len(shape) != 3:
+            return []
+        found = []
+        for channels_first in (True, False):
+            channels, rows = (shape[1], shape[2]) if channels_first else (shape[2], shape[1])
+            if channels is None or rows is None or channels < 5:
+                continue
+            for strides in STRIDE_SETS:
+                if self.size.height % strides[-1] or self.size.width % strides[-1]:
+                    continue
+                for anchors in (1, 3):
+                    if grid_rows(self.size, strides, anchors) == rows:
+                        found.append(GridLayout(channels_first, channels, rows, strides, anchors))
+        return found
+
+    def segments(self, output: int, axis: int) -> list[Segment]:
+        """What an output's channels are made of, or an empty list where the sizes do not add up."""
+        parts = self.graph.segments(self.graph.outputs[output].name, axis)
+        total = self.shapes[output][axis]
+        if any(p.channels is None for p in parts) or sum(p.channels or 0 for p in parts) != total:
+            return []
+        return parts
+
+    def rows(self, output: int, layout: GridLayout) -> NDArray[np.float32] | None:
+        """The probe's output as float32 (rows, channels), or `None` without a probe."""
+        if self.probe is None:
+            return None
+        values = as_float32(self.probe[output][0])
+        return values.T if layout.channels_first else values
+
+    def seen(self) -> str:
+        """The outputs for a message: names, shapes, and what their channels are made of."""
+        texts = []
+        for i, tensor in enumerate(self.graph.outputs[:9]):
+            text = f'"{tensor.name}" {dims_text(self.shapes[i])}'
+            if len(self.shapes[i]) == 3:
+                axes = [lay.channel_axis for lay in self.layouts(i)[:1]] or [2]
+                parts = self.graph.segments(tensor.name, axes[0])[:8]
+                text += " = " + " + ".join(f"{'?' if p.channels is None else p.channels} {p.origin}" for p in parts)
+            texts.append(text)
+        more = f" and {len(self.shapes) - 9} more" if len(self.shapes) > 9 else ""
+        return f"{len(self.shapes)} output{'s' * (len(self.shapes) > 1)}: " + ", ".join(texts) + more
+
+
+class Family(Protocol):
+    """A file of `models/families/`.
+
+    Attributes:
+        TITLE: The family for people, with the versions that share it.
+        ALIASES: Other names that `--family` accepts.
+        CONVENTIONS: How it is fed.
+        NMS_FREE: Whether its boxes need no NMS.
+    """
+
+    TITLE: str
+    ALIASES: tuple[str, ...]
+    CONVENTIONS: Conventions
+    NMS_FREE: bool
+
+    def match(self, head: Head, *, by_hand: bool) -> Match | None:
+        """The family's claim on a head, or `None`. `by_hand`: the user says that it is one."""
+        ...
+
+    def scores(self, outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
+        """All scores of a run, of any shape: what a dead export is judged by."""
+        ...
+
+    def decode(self, outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
+        """The candidates of one picture in model pixels."""
+        ...
+
+
+def between_0_and_1(values: NDArray[Any]) -> bool:
+    """Whether all values could be probabilities."""
+    return bool(values.size) and bool((values >= -1e-3).all()) and bool((values <= 1 + 1e-3).all())
+
+
+def grid_agreement(rows: NDArray[np.float32], layout: GridLayout, size: Size, reach: float) -> float:
+    """The share of rows whose centre lies within `reach` cells of the cell that the row belongs to.
+
+    Args:
+        rows: Probe rows, float32 (rows, channels), the first two channels x and y in model pixels.
+        layout: The reading to test.
+        size: The input size.
+        reach: Cells.
+    """
+    x, y, stride = cell_centres(size, layout.strides, layout.anchors)
+    near_x = np.abs(rows[:, 0] - x) <= reach * stride
+    near_y = np.abs(rows[:, 1] - y) <= reach * stride
+    return float((near_x & near_y).mean())
+
+
+def cell_centres(
+    size: Size, strides: Sequence[int], anchors: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Centre x, centre y and stride of each row's cell, float32 (rows,) each, in model pixels.
+
+    Rows run level by level; within a level anchor by anchor, then line by line, as all YOLO exports do.
+    """
+    xs, ys, ss = [], [], []
+    for stride in strides:
+        lines, columns = size.height // stride, size.width // stride
+        y, x = np.mgrid[0:lines, 0:columns].astype(np.float32)
+        xs.append(np.tile((x.ravel() + 0.5) * stride, anchors))
+        ys.append(np.tile((y.ravel() + 0.5) * stride, anchors))
+        ss.append(np.full(anchors * lines * columns, stride, np.float32))
+    return np.concatenate(xs), np.concatenate(ys), np.concatenate(ss)

@@ -1,0 +1,89 @@
+"""What a model expects and answers, as frozen values: the words that the rooms above exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineside.core.geometry import Fit, Size
+
+Colour = Literal["rgb", "bgr"]
+Layout = Literal["nchw", "nhwc"]
+Feeds = Mapping[str, NDArray[Any]]
+Runner = Callable[[bytes, Feeds], Sequence[NDArray[Any]]]
+"""How a graph is run once: model bytes and inputs by name in, outputs in order out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """How a family is fed. The graph does not tell; each can be set by hand.
+
+    Attributes:
+        colour: Channel order that the model was trained on.
+        scale: What pixel values are divided by before the model sees them: 255 or 1.
+        fit: Its letterbox.
+        class_aware: Whether its habit is NMS within each class (else over all classes).
+    """
+
+    colour: Colour = "rgb"
+    scale: float = 255.0
+    fit: Fit = Fit()
+    class_aware: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """A model's picture input.
+
+    Attributes:
+        name: The graph input's name.
+        size: The size it is fed with.
+        dynamic_size: Whether the file accepts other sizes.
+        dynamic_batch: Whether the file accepts more than one picture a run.
+        layout: Axis order.
+        dtype: The element type that the file asks for.
+    """
+
+    name: str
+    size: Size
+    dynamic_size: bool
+    dynamic_batch: bool
+    layout: Layout
+    dtype: Literal["float32", "float16", "uint8"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """A recognised head: all that its family needs to decode it.
+
+    Attributes:
+        output: Index of the output that holds the detections.
+        classes: Number of classes.
+        strides: Pixels per cell of each level, in the order of the rows; empty for a head without a grid.
+        anchors: Boxes per cell.
+        channels_first: True for (1, channels, rows), False for (1, rows, channels).
+        size: The input size that the rows belong to.
+        rows: Number of rows: cells times anchors, or the cap of an end-to-end head.
+    """
+
+    output: int
+    classes: int
+    strides: tuple[int, ...]
+    anchors: int
+    channels_first: bool
+    size: Size
+    rows: int
+
+
+def grid_rows(size: Size, strides: Sequence[int], anchors: int) -> int:
+    """How many rows a grid head of these strides has for an input of `size`."""
+    return anchors * sum((size.height // s) * (size.width // s) for s in strides)
+
+
+def as_float32(array: NDArray[Any]) -> NDArray[np.float32]:
+    """The array itself where it is float32 already, else a float32 copy."""
+    return array if array.dtype == np.float32 else array.astype(np.float32)

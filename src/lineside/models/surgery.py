@@ -1,0 +1,189 @@
+"""Graph surgery at load time: the model takes the bytes of the picture, and converts them itself.
+
+A quarter of the bytes travel to the device, and the host's work ends with one planar copy. Where it is
+exact enough the scale disappears into the first layer; elsewhere the graph casts and truly divides. Every
+changed graph is proven against the exported one on a test picture before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lineside.core.errors import ModelError
+from lineside.models.graph import Graph
+from lineside.models.probe import as_exported
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import ModelProto, NodeProto, TensorProto
+
+    from lineside.models.reading import Reading
+    from lineside.models.spec import InputSpec, Runner
+
+_BOX_TOLERANCE_PX = 0.01
+_SCORE_TOLERANCE = 2e-5
+_PREFIX = "lineside_"
+
+
+def prepare(reading: Reading, run: Runner) -> tuple[bytes, str]:
+    """The model with a uint8 (batch, 3, H, W) input in its own channel order, proven on the test picture.
+
+    Args:
+        reading: The model as read, with its answer.
+        run: How to run a graph once.
+
+    Returns:
+        The prepared model's bytes, and how its scale was built in, for the evidence.
+
+    Raises:
+        ModelError: Even the plain form answers differently from the model as exported.
+    """
+    spec, scale = reading.card.input, reading.card.conventions.scale
+    answer = reading.answer
+    if answer is None:
+        feeds = {spec.name: as_exported(reading.planes, spec, reading.card.conventions)}
+        answer = tuple(run(reading.model.SerializeToString(), feeds))
+    differences = []
+    for fold in (True, False):
+        model, how = take_bytes(reading.model, spec, scale, fold=fold)
+        data = model.SerializeToString()
+        difference = _difference(answer, tuple(run(data, {spec.name: reading.planes})))
+        if difference is None:
+            return data, how
+        differences.append(f"{how}: {difference}")
+        if how.startswith("cast"):
+            break
+    raise ModelError(
+        f"{reading.card.file}: with a byte input the model answers differently ({'; '.join(differences)}). "
+        "It may be random inside; such a model cannot be judged by"
+    )
+
+
+def take_bytes(model: ModelProto, spec: InputSpec, scale: float, *, fold: bool) -> tuple[ModelProto, str]:
+    """A copy of a model whose input is planar bytes.
+
+    Args:
+        model: The model as exported.
+        spec: Its picture input.
+        scale: What pixel values are divided by.
+        fold: Whether the scale may go into the first layer's weights.
+
+    Returns:
+        The copy, and how the scale was built in.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    value = next(v for v in graph.input if v.name == spec.name)
+    dims = value.type.tensor_type.shape.dim
+    batch = dims[0].dim_param or dims[0].dim_value or "batch"
+    nodes: list[NodeProto] = []
+    current = spec.name
+    if spec.dtype != "uint8":
+        kind = TensorProto.FLOAT16 if spec.dtype == "float16" else TensorProto.FLOAT
+        nodes.append(helper.make_node("Cast", [current], [_PREFIX + "cast"], to=kind))
+        current = _PREFIX + "cast"
+    how = "cast only"
+    if scale != 1 and spec.dtype != "uint8":
+        how = _fold(changed, spec, scale) if fold and spec.dtype == "float32" else ""
+        if not how:
+            how = f"cast and division by {scale:g}"
+            divisor = np.array(scale, spec.dtype)
+            graph.initializer.append(onnx.numpy_helper.from_array(divisor, _PREFIX + "scale"))
+            nodes.append(helper.make_node("Div", [current, _PREFIX + "scale"], [_PREFIX + "scaled"]))
+            current = _PREFIX + "scaled"
+    if spec.layout == "nhwc":
+        nodes.append(helper.make_node("Transpose", [current], [_PREFIX + "nhwc"], perm=[0, 2, 3, 1]))
+        current = _PREFIX + "nhwc"
+    _rewire(changed, spec.name, current)
+    for node in reversed(nodes):
+        graph.node.insert(0, node)
+    sides = ["height", "width"] if spec.dynamic_size else list(spec.size)
+    value.CopyFrom(helper.make_tensor_value_info(spec.name, TensorProto.UINT8, [batch, 3, *sides]))
+    return changed, how
+
+
+def _rewire(model: ModelProto, old: str, new: str) -> None:
+    """Let every reader of `old` read `new`, in graphs inside the graph too."""
+    if old == new:
+        return
+    stack = [model.graph]
+    while stack:
+        graph = stack.pop()
+        for node in graph.node:
+            for i, name in enumerate(node.input):
+                if name == old:
+                    node.input[i] = new
+            stack.extend(a.g for a in node.attribute if a.HasField("g"))
+
+
+def _fold(model: ModelProto, spec: InputSpec, scale: float) -> str:
+    """Divide by `scale` inside the first layer; an empty string where that is not exact enough."""
+    graph = Graph(model)
+    readers = graph.consumers.get(spec.name, [])
+    if len(readers) != 1 or spec.layout != "nchw":
+        return ""
+    node = readers[0]
+    if node.op_type == "Conv":
+        return _fold_convolution(model, node, scale)
+    if node.op_type == "QuantizeLinear":
+        return _fold_quantiser(model, node, scale)
+    return ""
+
+
+def _initializer(model: ModelProto, name: str) -> TensorProto | None:
+    return next((t for t in model.graph.initializer if t.name == name), None)
+
+
+def _fold_convolution(model: ModelProto, node: NodeProto, scale: float) -> str:
+    """Into float32 weights of a convolution. Zero padding stays zero, so borders agree as well."""
+    from onnx import TensorProto, numpy_helper
+
+    weights = _initializer(model, node.input[1])
+    if weights is None or weights.data_type != TensorProto.FLOAT:
+        return ""
+    scaled = numpy_helper.to_array(weights) / np.float32(scale)
+    model.graph.initializer.append(numpy_helper.from_array(scaled, _PREFIX + "weights"))
+    node.input[1] = _PREFIX + "weights"
+    return "scale folded into the first convolution"
+
+
+def _fold_quantiser(model: ModelProto, node: NodeProto, scale: float) -> str:
+    """Into the scale of a static quantiser, if all 256 byte values come out the same."""
+    from onnx import numpy_helper
+
+    step = _initializer(model, node.input[1])
+    if step is None:
+        return ""
+    old = numpy_helper.to_array(step)
+    new = old * old.dtype.type(scale)
+    if old.size != 1 or old.dtype != np.float32:
+        return ""
+    pixels = np.arange(256, dtype=np.float32)
+    if (np.rint(pixels / np.float32(scale) / old) != np.rint(pixels / new)).any():
+        return ""
+    model.graph.initializer.append(numpy_helper.from_array(new, _PREFIX + "step"))
+    node.input[1] = _PREFIX + "step"
+    return "scale folded into the first quantiser"
+
+
+def _difference(expected: tuple[NDArray[Any], ...], got: tuple[NDArray[Any], ...]) -> str | None:
+    """How two answers differ, or `None` where they agree to a hundredth of a pixel and 2e-5 in score."""
+    for number, (a, b) in enumerate(zip(expected, got, strict=True)):
+        if a.shape != b.shape:
+            return f"output {number} has shape {b.shape}, expected {a.shape}"
+        if a.size == 0:
+            continue
+        x, y = a.astype(np.float64), b.astype(np.float64)
+        allowed = np.where(np.abs(x) <= 1, _SCORE_TOLERANCE, _BOX_TOLERANCE_PX * np.maximum(1, np.abs(x) / 640))
+        if a.dtype == np.float16:
+            allowed = allowed + np.abs(x) * 2e-3 + 1e-3
+        off = np.abs(x - y) - allowed
+        if not (off <= 0).all():
+            return f"output {number} differs by up to {np.nanmax(np.abs(x - y)):.3g}"
+    return None

@@ -1,0 +1,140 @@
+"""From raw head outputs to candidates: reduce along the classes first, then touch only what is left.
+
+The order matters more than anything else here. The score block of a 640 px model has 672,000 values, of
+which some fifty belong to candidates: one pass finds the best class of each row along contiguous memory,
+and all else works on the survivors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lineside.core.errors import ModelOutputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which candidates are wanted.
+
+    Attributes:
+        confidence: Only scores above it, 0 to 1.
+        classes: bool (classes,), the wanted ones, or `None` for all. As in the reference implementations a
+            row whose best class is unwanted is dropped, not given its second best class.
+        multi_label: Every class of a row above `confidence` is a candidate, not only the best one.
+        limit: How many candidates, best first, go on; the rest are cut off and reported as such.
+    """
+
+    confidence: float
+    classes: NDArray[np.bool_] | None = None
+    multi_label: bool = False
+    limit: int = 30_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Boxes before NMS, best first, in model pixels.
+
+    Attributes:
+        xyxy: float32 (N, 4), owned.
+        confidence: float32 (N,), descending.
+        class_id: int32 (N,).
+        truncated: True when a cap cut something off.
+    """
+
+    xyxy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    class_id: NDArray[np.int32]
+    truncated: bool = False
+
+
+def pick(scores: NDArray[Any], want: Selection) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """The (row, class) pairs above the confidence.
+
+    Args:
+        scores: Class scores, any float, (classes, rows).
+        want: The selection.
+
+    Returns:
+        Rows, classes and scores of the chosen pairs, (N,) each, unordered.
+
+    Raises:
+        ModelOutputError: A score is not finite or above 1.
+    """
+    if want.multi_label:
+        check_scores(scores)
+        classes, rows = np.nonzero(scores > want.confidence)
+        return _wanted(rows, classes, scores[classes, rows].astype(np.float32, copy=False), want)
+    best = scores[0] if len(scores) == 1 else np.maximum.reduce(scores, axis=0)
+    check_scores(best)
+    rows = (best > want.confidence).nonzero()[0]
+    if len(scores) == 1:
+        classes = np.zeros(len(rows), np.intp)
+    else:
+        classes = scores[:, rows].argmax(axis=0)
+    return _wanted(rows, classes, best[rows].astype(np.float32, copy=False), want)
+
+
+def check_scores(scores: NDArray[Any]) -> None:
+    """Refuse scores that are no probabilities; the maximum of scores with a NaN is NaN.
+
+    Raises:
+        ModelOutputError: A score is NaN, infinite or above 1.
+    """
+    top = np.maximum.reduce(scores, axis=None, initial=0)
+    if not top <= 1.001:  # true for NaN too
+        raise ModelOutputError(
+            f"the model answered a score of {top}; expected 0 to 1. The result of this run is not used"
+        )
+
+
+def check_boxes(boxes: NDArray[Any]) -> None:
+    """Refuse boxes with NaN or infinite values, of candidates and of all others.
+
+    Raises:
+        ModelOutputError: A value is not finite.
+    """
+    if not np.isfinite(np.add.reduce(boxes, axis=None, dtype=np.float32)):
+        raise ModelOutputError(
+            "the model answered NaN or infinite box values. The result of this run is not used"
+        )
+
+
+def _wanted(
+    rows: NDArray[np.intp], classes: NDArray[np.intp], scores: NDArray[np.float32], want: Selection
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    if want.classes is None:
+        return rows, classes, scores
+    keep = want.classes[classes]
+    return rows[keep], classes[keep], scores[keep]
+
+
+def from_centres(
+    boxes: NDArray[Any], classes: NDArray[np.intp], scores: NDArray[np.float32], want: Selection
+) -> Candidates:
+    """Sorted candidates from boxes given as centre and size.
+
+    Args:
+        boxes: (4, N): centre x, centre y, width, height in model pixels.
+        classes: (N,) class of each.
+        scores: float32 (N,).
+        want: The selection, for its limit.
+    """
+    order, cut = best_first(scores, want.limit)
+    xyxy = np.empty((len(order), 4), np.float32)
+    half = boxes[2:, order] * np.float32(0.5)
+    centre = boxes[:2, order]
+    np.subtract(centre, half, out=xyxy.T[:2])
+    np.add(centre, half, out=xyxy.T[2:])
+    return Candidates(xyxy, scores[order], classes[order].astype(np.int32), cut)
+
+
+def best_first(scores: NDArray[np.float32], limit: int) -> tuple[NDArray[np.intp], bool]:
+    """Indices by descending score, equal scores in their old order, and whether `limit` cut some off."""
+    order = (-scores).argsort(kind="stable")
+    return order[:limit], len(order) > limit

@@ -1,0 +1,108 @@
+"""Non-maximum suppression: of boxes that overlap too much, the surest stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lineside.core.errors import UnknownNameError, near
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lineside.postprocess.candidates import Candidates
+
+KINDS = ("iou", "none")
+
+_FIRST = 128  # candidates of the first block; most frames have fewer, and one compiled call serves them
+_TILE = 1 << 15  # elements of one overlap matrix: it stays in the cache and below the allocator's mmap size
+
+
+def suppress(
+    found: Candidates, *, kind: str, iou: float, class_aware: bool, limit: int
+) -> tuple[NDArray[np.intp], bool]:
+    """The candidates that stay, best first, and whether `limit` cut some off.
+
+    Greedy NMS over boxes in the order of their confidence; a box goes when its IoU with one that stays is
+    above `iou`. The result is that of the plain algorithm, stopped once `limit` boxes and one more are known.
+
+    Args:
+        found: Candidates, best first.
+        kind: `iou`, or `none` for no suppression.
+        iou: Threshold, 0 to 1.
+        class_aware: Only boxes of one class suppress each other.
+        limit: The most boxes to keep.
+
+    Returns:
+        Indices into `found`, and True when more than `limit` would have stayed.
+
+    Raises:
+        UnknownNameError: No such kind.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError(f'nms: unknown kind "{kind}"{near(kind, KINDS)}')
+    count = len(found.confidence)
+    if kind == "none" or count < 2:
+        return np.arange(min(count, limit)), count > limit
+    boxes = found.xyxy
+    if class_aware:
+        boxes = _apart_by_class(boxes, found.class_id)
+    keep = _greedy(boxes, iou, limit + 1)
+    return keep[:limit], len(keep) > limit
+
+
+def _apart_by_class(boxes: NDArray[np.float32], class_id: NDArray[np.int32]) -> NDArray[np.float32]:
+    """The boxes with each class moved to a place of its own, where no other class overlaps it."""
+    if (class_id == class_id[0]).all():
+        return boxes
+    low, high = boxes.min(), boxes.max()
+    offset = class_id.astype(np.float32) * (high - low + 1)
+    return boxes + offset[:, None]
+
+
+def _greedy(boxes: NDArray[np.float32], iou: float, enough: int) -> NDArray[np.intp]:
+    """Indices that stay, until `enough` are known.
+
+    Block by block in the order of confidence: numpy clears a block of what the kept boxes suppress, OpenCV
+    settles the rest among themselves. What comes after the last box that is needed is never looked at.
+    """
+    kept = _block(boxes[:_FIRST], iou)
+    start = _FIRST
+    while start < len(boxes) and len(kept) < enough:
+        stop = start + max(_TILE // len(kept), _FIRST)
+        left = start + _clear_of(boxes[kept], boxes[start:stop], iou).nonzero()[0]
+        kept = np.concatenate([kept, left[_block(boxes[left], iou)]])
+        start = stop
+    return kept
+
+
+def _block(boxes: NDArray[np.float32], iou: float) -> NDArray[np.intp]:
+    """Plain greedy NMS of boxes that are sorted already."""
+    import cv2
+
+    if len(boxes) == 0:
+        return np.empty(0, np.intp)
+    xywh = boxes.copy()
+    xywh[:, 2:] -= boxes[:, :2]
+    # Descending stand-ins for the scores: the order is settled, and ties must not change it.
+    ranks = list(range(len(boxes), 0, -1))
+    keep = cv2.dnn.NMSBoxes(xywh.tolist(), ranks, 0.0, iou)
+    return np.asarray(keep, np.intp)
+
+
+def _clear_of(kept: NDArray[np.float32], others: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
+    """Which of `others` overlap none of `kept` by more than `iou`; bool (others,)."""
+    share = np.float32(iou / (1 + iou))  # inter / union > iou is inter > share * (area + area)
+    a = np.ascontiguousarray(kept.T)[:, :, None]
+    b = np.ascontiguousarray(others.T)
+    width = np.minimum(a[2], b[2])
+    width -= np.maximum(a[0], b[0])
+    np.maximum(width, 0, out=width)
+    height = np.minimum(a[3], b[3])
+    height -= np.maximum(a[1], b[1])
+    width *= height  # a negative height leaves a product that is no overlap either
+    area_a = (a[2] - a[0]) * (a[3] - a[1]) * share
+    area_b = (b[2] - b[0]) * (b[3] - b[1]) * share
+    np.add(area_a, area_b, out=height)
+    return ~(width > height).any(axis=0)

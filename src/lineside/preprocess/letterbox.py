@@ -1,0 +1,111 @@
+"""Frame to model input: resize, pad and split into planes, in buffers that are made once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from lineside.core.errors import ImageFormatError
+from lineside.core.geometry import Letterbox, Size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lineside.models.spec import Conventions
+
+# One more thread of OpenCV's would take a core from the run that follows.
+cv2.setNumThreads(1)
+
+
+class Slot:
+    """A model's input buffer, and what is needed to fill it.
+
+    Args:
+        size: The model's input size.
+        conventions: Its colour order and letterbox.
+
+    Attributes:
+        planes: uint8 (1, 3, H, W) in the model's channel order; owned by the slot, overwritten by `fill`.
+    """
+
+    def __init__(self, size: Size, conventions: Conventions) -> None:
+        self.planes: NDArray[np.uint8] = np.full((1, 3, *size), conventions.fit.pad_value, np.uint8)
+        self._size = size
+        self._conventions = conventions
+        self._letterbox: Letterbox | None = None
+        self._scaled: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
+        self._targets: list[NDArray[np.uint8]] = []
+
+    def fill(self, image: NDArray[np.uint8]) -> Letterbox:
+        """Letterbox a picture into `planes`.
+
+        Args:
+            image: uint8 BGR (H, W, 3), as `as_bgr` gives it.
+
+        Returns:
+            The way back to the picture's pixels.
+        """
+        frame = Size(*image.shape[:2])
+        if self._letterbox is None or self._letterbox.frame != frame:
+            self._lay_out(frame)
+        assert self._letterbox is not None
+        source = image
+        if self._letterbox.scaled != frame:
+            scaled = self._letterbox.scaled
+            source = cv2.resize(
+                image, (scaled.width, scaled.height), dst=self._scaled, interpolation=cv2.INTER_LINEAR
+            )
+        cv2.split(source, self._targets)
+        return self._letterbox
+
+    def _lay_out(self, frame: Size) -> None:
+        """Make the buffers of another frame size; the padding is written here and stays."""
+        box = _fit(frame, self._size, self._conventions)
+        self.planes.fill(self._conventions.fit.pad_value)
+        self._scaled = np.empty((*box.scaled, 3), np.uint8)
+        rows = slice(box.top_px, box.top_px + box.scaled.height)
+        columns = slice(box.left_px, box.left_px + box.scaled.width)
+        order = (2, 1, 0) if self._conventions.colour == "rgb" else (0, 1, 2)
+        self._targets = [self.planes[0, c, rows, columns] for c in order]
+        self._letterbox = box
+
+
+@lru_cache(maxsize=64)
+def _fit(frame: Size, model: Size, conventions: Conventions) -> Letterbox:
+    return Letterbox.fit(frame, model, conventions.fit)
+
+
+def as_bgr(image: Any) -> NDArray[np.uint8]:
+    """A picture as uint8 BGR (H, W, 3): grey is repeated, alpha is dropped, nothing is scaled.
+
+    Args:
+        image: uint8 (H, W, 3) BGR, (H, W, 4) BGRA, (H, W) or (H, W, 1) grey.
+
+    Returns:
+        The array itself where it is BGR and contiguous, else a copy.
+
+    Raises:
+        ImageFormatError: Another type, dtype or shape, or no pixel at all.
+    """
+    if not isinstance(image, np.ndarray):
+        raise ImageFormatError(
+            f"expected a picture as a numpy array, uint8 (H, W, 3) BGR; got {type(image).__name__}"
+        )
+    seen = f"got {image.dtype} {image.shape}"
+    if image.dtype != np.uint8:
+        raise ImageFormatError(
+            f"expected uint8 (H, W, 3) BGR; {seen}. Scale it to 0..255 first, with the range that its camera uses"
+        )
+    if image.ndim not in {2, 3} or (image.ndim == 3 and image.shape[2] not in {1, 3, 4}):
+        raise ImageFormatError(f"expected uint8 (H, W, 3) BGR, one picture; {seen}")
+    if image.size == 0:
+        raise ImageFormatError(f"the picture has no pixels; {seen}")
+    if image.ndim == 3 and image.shape[2] == 3:
+        return image if image.flags.c_contiguous else np.ascontiguousarray(image)
+    if image.ndim == 3 and image.shape[2] == 4:
+        return np.ascontiguousarray(image[..., :3])
+    grey = image if image.ndim == 2 else image[..., 0]
+    return np.repeat(grey[..., None], 3, axis=2)
