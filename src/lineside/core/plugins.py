@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import pkgutil
 from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import NotInstalledError, PluginError, near
@@ -42,10 +41,10 @@ def load(package: str, name: str, *, extra: str | None = None) -> ModuleType:
         PluginError: No such plug-in; the message names the near ones.
         NotInstalledError: It needs a package that is not installed.
     """
-    if name not in names(package):
+    target = f"{package}.{name}" if name in _files(package) else _entry_points(package).get(name)
+    if target is None:
         kind = package.rpartition(".")[2]
         raise PluginError(f'no plug-in "{name}" among the {kind}{near(name, names(package))}')
-    target = f"{package}.{name}" if name in _files(package) else _entry_points(package)[name]
     try:
         return importlib.import_module(target)
     except ModuleNotFoundError as missing:
@@ -64,5 +63,7 @@ def _files(package: str) -> tuple[str, ...]:
 
 @cache
 def _entry_points(package: str) -> dict[str, str]:
+    from importlib.metadata import entry_points  # slow to import, and own files come first
+
     own = set(_files(package))
     return {point.name: point.value for point in entry_points(group=package) if point.name not in own}

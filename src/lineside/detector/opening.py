@@ -16,8 +16,6 @@ from lineside.engine.session import Session, optimise, run_once
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts
 from lineside.models.file import ModelFile, external_digest
-from lineside.models.reading import read_model
-from lineside.models.surgery import prepare
 
 if TYPE_CHECKING:
     from typing import Any
@@ -67,6 +65,17 @@ def open_model(
     )
     if (found := _from_cache(store, name, threads)) is not None:
         return found
+    return _prepare(file.path, facts, threads, store, name)
+
+
+def _prepare(
+    path: Path, facts: ModelFacts, threads: int | None, store: PreparedModels, name: str
+) -> OpenModel:
+    """The model read, changed, proven and optimised, and kept for the next start."""
+    # Imported here, because a start with a prepared model needs neither, nor onnx.
+    from lineside.models.reading import read_model
+    from lineside.models.surgery import prepare
+
     reading = read_model(path, facts=facts, run=run_once)
     model, how = prepare(reading, run_once)
     optimised = optimise(model)

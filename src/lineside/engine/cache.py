@@ -41,12 +41,12 @@ def key(*parts: str) -> str:
 @cache
 def _cpu() -> str:
     """What distinguishes one CPU's optimised graphs from another's."""
-    flags = ""
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text(errors="replace").splitlines()
-        flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return f"{platform.machine()} {platform.processor()} {flags}"
+    if not info.exists():
+        return f"{platform.machine()} {platform.processor()}"
+    lines = info.read_text(errors="replace").splitlines()
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()} {flags}"
 
 
 class PreparedModels:

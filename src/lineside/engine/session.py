@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lineside.engine.providers import cpu
 from lineside.engine.runtime import onnxruntime, quiet_options, translate_load, translate_run
 
@@ -70,22 +72,12 @@ class Binding:
             self._binding.bind_ortvalue_input(name, value)
         for name in outputs:
             self._binding.bind_output(name, "cpu")
-        self._fixed: list[NDArray[Any]] | None = None
-        if fixed_shapes:
-            self._keep_outputs(outputs)
-
-    def _keep_outputs(self, outputs: tuple[str, ...]) -> None:
-        """Run once to learn the shapes, then answer into buffers of those shapes."""
-        ort = onnxruntime()
-        buffers = [array.copy() for array in self.run()]
-        self._values = [ort.OrtValue.ortvalue_from_numpy(buffer) for buffer in buffers]
-        self._binding.clear_binding_outputs()
-        for name, value in zip(outputs, self._values, strict=True):
-            self._binding.bind_ortvalue_output(name, value)
-        self._fixed = buffers
+        self._outputs = outputs
+        self._fixed_shapes = fixed_shapes
+        self._buffers: list[NDArray[Any]] | None = None
 
     def run(self) -> list[NDArray[Any]]:
-        """The outputs in order. With fixed shapes they are views of buffers that the next run overwrites.
+        """The outputs in order. With fixed shapes they are buffers that the next run overwrites.
 
         Raises:
             DeviceMemoryError: Not enough memory.
@@ -95,9 +87,21 @@ class Binding:
             self._session.run_with_iobinding(self._binding)
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault) from fault
-        if self._fixed is not None:
-            return self._fixed
-        return [value.numpy() for value in self._binding.get_outputs()]
+        if self._buffers is not None:
+            return self._buffers
+        answer = [value.numpy() for value in self._binding.get_outputs()]
+        if self._fixed_shapes:
+            self._keep(answer)
+        return answer
+
+    def _keep(self, answer: list[NDArray[Any]]) -> None:
+        """Let all further runs answer into buffers of the shapes that the first one had."""
+        ort = onnxruntime()
+        self._buffers = [np.empty_like(array) for array in answer]
+        self._values = [ort.OrtValue.ortvalue_from_numpy(buffer) for buffer in self._buffers]
+        self._binding.clear_binding_outputs()
+        for name, value in zip(self._outputs, self._values, strict=True):
+            self._binding.bind_ortvalue_output(name, value)
 
 
 def run_once(model: bytes, feeds: Feeds) -> list[NDArray[Any]]:

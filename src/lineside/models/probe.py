@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def probe_picture(size: Size) -> NDArray[np.uint8]:
-    """A picture with structure at every scale: gradients, discs and bars, with fixed noise.
+    """A picture with structure at every scale: gradients, blocks and bars, with fixed noise.
 
     Args:
         size: Its size.
@@ -22,18 +22,24 @@ def probe_picture(size: Size) -> NDArray[np.uint8]:
     Returns:
         uint8 BGR (H, W, 3), the same for the same size.
     """
-    y, x = np.mgrid[0 : size.height, 0 : size.width].astype(np.float32)
-    u, v = x / size.width, y / size.height
-    picture = np.stack([255 * u, 255 * v, 255 * (1 - u)], axis=-1)
-    for cx, cy, radius, colour in (
-        (0.3, 0.35, 0.18, (40, 60, 200)),
-        (0.7, 0.6, 0.12, (210, 190, 60)),
-        (0.55, 0.2, 0.05, (20, 20, 20)),
+    rows = np.arange(size.height, dtype=np.uint32)[:, None]
+    columns = np.arange(size.width, dtype=np.uint32)[None, :]
+    # A hash of the place: noise that costs a start nothing, and is the same everywhere.
+    noise = (rows * np.uint32(2654435761) ^ columns * np.uint32(2246822519)) * np.uint32(3266489917) >> np.uint32(27)
+    picture = np.empty((*size, 3), np.uint8)
+    picture[..., 0] = 20 + 200 * columns // size.width
+    picture[..., 1] = 20 + 200 * rows // size.height
+    picture[..., 2] = 220 - 200 * columns // size.width
+    for top, left, height, width, colour in (
+        (0.20, 0.15, 0.30, 0.35, (40, 60, 200)),
+        (0.50, 0.60, 0.24, 0.24, (210, 190, 60)),
+        (0.12, 0.70, 0.06, 0.05, (20, 20, 20)),
     ):
-        picture[(u - cx) ** 2 + (v - cy) ** 2 < radius**2] = colour
-    picture[(v > 0.8) & ((x // 8) % 2 == 0)] = (230, 230, 230)
-    noise = np.random.default_rng(7).normal(0, 12, picture.shape)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+        y, x = int(top * size.height), int(left * size.width)
+        picture[y : y + int(height * size.height), x : x + int(width * size.width)] = colour
+    picture[int(0.85 * size.height) :, columns[0] // 8 % 2 == 0] = 200
+    picture += noise[..., None].astype(np.uint8)
+    return picture
 
 
 def planar(picture: NDArray[np.uint8], conventions: Conventions) -> NDArray[np.uint8]:

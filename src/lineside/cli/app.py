@@ -1,0 +1,86 @@
+"""The `lineside` command: its sub-commands, and one way for every error to leave."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import lineside
+from lineside.core.errors import DeviceError, LinesideError, NotInstalledError, OutputError
+
+COMMANDS = {
+    "inspect": "inspect_model",
+    "detect": "detect",
+    "eval": "evaluate",
+    "demo": "demo",
+}
+"""Each command: a file of this folder and the function in it."""
+
+BAD_INPUT, BAD_DEVICE, BAD_OUTPUT = 2, 3, 4
+
+
+def build(command: str | None = None) -> typer.Typer:
+    """The application; with the one sub-command where it is known, so that no other is imported."""
+    app = typer.Typer(
+        name="lineside",
+        help="Judges products on a production line with YOLO models: never silently wrong.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None if command else "rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in [command] if command in COMMANDS else COMMANDS:
+        module = importlib.import_module(f"lineside.cli.{_file(name)}")
+        app.command(name)(getattr(module, COMMANDS[name]))
+    return app
+
+
+def _file(command: str) -> str:
+    return {"inspect": "inspect_"}.get(command, command)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 # typer calls it with the option's value
+    if value:
+        typer.echo(f"lineside {lineside.__version__}")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    version: Annotated[  # noqa: ARG001 # the callback does the work
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Judges products on a production line with YOLO models: never silently wrong."""
+
+
+def exit_code(error: LinesideError) -> int:
+    """The exit code of an error: 2 bad input or settings, 3 device, 4 output."""
+    if isinstance(error, DeviceError | NotInstalledError):
+        return BAD_DEVICE
+    return BAD_OUTPUT if isinstance(error, OutputError) else BAD_INPUT
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    asked = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
+    plain = asked if asked in COMMANDS and not {"-h", "--help"} & set(sys.argv[1:]) else None
+    try:
+        build(plain)()
+    except LinesideError as error:
+        typer.echo(f"error: {error} [{error.code}]", err=True)
+        sys.exit(exit_code(error))
+    except BrokenPipeError:
+        # The reader of our output went away; what it did not read is not ours to report on stdout again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BAD_OUTPUT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""`lineside detect`: what a model sees in pictures, folders and videos."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineside.cli import options
+from lineside.core.errors import LinesideError, SettingsError
+
+if TYPE_CHECKING:
+    from lineside.capture.sources import FrameSource
+    from lineside.core.detections import Detections
+    from lineside.core.frame import Frame
+    from lineside.detector.detector import Detector, Thresholds, Timings
+    from lineside.outputs.folder import OutputFolder
+    from lineside.outputs.records import Record
+    from lineside.outputs.tables import Csv, JsonDocument, JsonLines
+    from lineside.outputs.video import VideoWriter
+
+
+def detect(  # noqa: PLR0913 # one option a setting of the detector
+    model: options.Model,
+    source: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE…", help="Pictures, folders, patterns, videos.", show_default=False),
+    ],
+    *,
+    confidence: Annotated[float, typer.Option(help="Only objects above it, 0 to 1.")] = 0.25,
+    iou: Annotated[float, typer.Option(help="NMS threshold, 0 to 1.")] = 0.45,
+    classes: Annotated[
+        str | None, typer.Option(help="Only these: names or ids, a comma list.", show_default=False)
+    ] = None,
+    max_detections: Annotated[int, typer.Option(help="At most so many a picture.")] = 300,
+    nms: Annotated[str, typer.Option(help="iou, or none.")] = "iou",
+    class_aware: Annotated[
+        bool | None,
+        typer.Option(
+            "--class-aware/--agnostic", help="NMS within each class or over all. Default: the family's habit.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON line a picture.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a detection.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write JSON, JSON lines or CSV there.", show_default=False)
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Folder for annotated pictures and videos.", show_default=False)
+    ] = None,
+    scale_16bit: Annotated[
+        float | None,
+        typer.Option(help="Accept 16-bit pictures: the value that becomes white.", show_default=False),
+    ] = None,
+    limit_px: Annotated[
+        int | None, typer.Option(help="Pixels of the largest picture that is decoded.", show_default=False)
+    ] = None,
+    threads: options.Threads = None,
+    family: options.Family = None,
+    names: options.Names = None,
+    size: options.Size = None,
+    colour: options.Colour = None,
+    scale: options.Scale = None,
+    anchor: options.Anchor = None,
+    rounding: options.Rounding = None,
+    gain: options.Gain = None,
+    pad_value: options.PadValue = None,
+) -> None:
+    """Find what a model was trained on in pictures, folders, patterns and videos.
+
+    A picture that cannot be judged is told and counted; the others go on, and the exit code is 2.
+    """
+    from lineside.capture.pictures import DEFAULT_LIMIT_PX, Reading
+    from lineside.capture.sources import open_sources
+    from lineside.detector.detector import Detector
+
+    form = _form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, output=output)
+    facts = options.facts(
+        names=names,
+        size=size,
+        family=family,
+        colour=colour,
+        scale=scale,
+        anchor=anchor,
+        rounding=rounding,
+        gain=gain,
+        pad_value=pad_value,
+    )
+    reading = Reading(limit_px=DEFAULT_LIMIT_PX if limit_px is None else limit_px, scale_16bit=scale_16bit)
+    sources = open_sources(source, reading=reading)
+    with ExitStack() as stack:
+        for opened in sources:
+            stack.callback(opened.close)
+        detector = Detector(model, threads=threads, facts=facts)
+        settings = detector.thresholds(
+            confidence=confidence,
+            iou=iou,
+            classes=None if classes is None else [c.strip() for c in classes.split(",") if c.strip()],
+            max_detections=max_detections,
+            nms=nms,
+            class_aware=class_aware,
+        )
+        run = _Run(detector, settings, sources)
+        table = _open_table(stack, form, output)
+        folder = _open_folder(save, sources)
+        run.all(table, folder)
+    _report(run, form, save)
+    if run.failed:
+        raise typer.Exit(2)
+
+
+def _form(*, as_json: bool, as_jsonl: bool, as_csv: bool, output: Path | None) -> str:
+    chosen = [n for n, on in (("json", as_json), ("jsonl", as_jsonl), ("csv", as_csv)) if on]
+    if len(chosen) > 1:
+        raise SettingsError(f"expected one of --json, --jsonl and --csv; got --{' and --'.join(chosen)}")
+    if output is not None and not chosen:
+        raise SettingsError("--output: say in which form: --json, --jsonl or --csv")
+    return chosen[0] if chosen else "table"
+
+
+def _open_table(stack: ExitStack, form: str, output: Path | None) -> JsonLines | JsonDocument | Csv | None:
+    from lineside.outputs.tables import Csv, JsonDocument, JsonLines
+
+    kinds: dict[str, type[JsonLines | JsonDocument | Csv]] = {"json": JsonDocument, "jsonl": JsonLines, "csv": Csv}
+    return stack.enter_context(kinds[form](output or sys.stdout)) if form in kinds else None
+
+
+def _open_folder(save: Path | None, sources: list[FrameSource]) -> OutputFolder | None:
+    if save is None:
+        return None
+    from lineside.outputs.folder import OutputFolder
+
+    inputs = [path for s in sources for path in getattr(s, "paths", (s.name,))]
+    return OutputFolder(save, inputs=inputs)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pass over the sources: each picture becomes one record."""
+
+    detector: Detector
+    settings: Thresholds
+    sources: list[FrameSource]
+    records: list[Record] = field(default_factory=list)
+    timings: list[Timings] = field(default_factory=list)
+    pictures: int = 0
+    failed: int = 0
+    objects: int = 0
+
+    def all(self, table: JsonLines | JsonDocument | Csv | None, folder: OutputFolder | None) -> None:
+        """Judge everything; write what is asked for as it comes."""
+        counts = [s.count for s in self.sources]
+        total = None if None in counts else sum(c or 0 for c in counts)
+        with _Progress(total) as advance:
+            for source in self.sources:
+                with ExitStack() as stack:
+                    drawing = _Drawing(stack, folder, source)
+                    for record, frame in self._records(source):
+                        if table is not None:
+                            table.write(record)
+                        elif len(self.records) < _MOST_ROWS:
+                            self.records.append(record)
+                        if frame is not None and not isinstance(record.result, LinesideError):
+                            drawing.write(frame, record.result)
+                        advance()
+
+    def _records(self, source: FrameSource) -> Iterator[tuple[Record, Frame | None]]:
+        from lineside.core.frame import Frame
+        from lineside.outputs.records import Record
+
+        for outcome in source:
+            self.pictures += 1
+            if not isinstance(outcome, Frame):
+                self._say(f"{outcome.error} [{outcome.error.code}]")
+                yield Record(outcome.stream, outcome.sequence, outcome.error), None
+                continue
+            found, timing = self.detector.timed(outcome.image, self.settings)
+            self.timings.append(timing)
+            self.objects += len(found)
+            yield Record(outcome.stream, outcome.sequence, found, outcome.time_s), outcome
+
+    def _say(self, text: str) -> None:
+        self.failed += 1
+        typer.echo(f"error: {text}", err=True)
+
+
+class _Drawing:
+    """Annotated pictures, or one annotated video a video."""
+
+    def __init__(self, stack: ExitStack, folder: OutputFolder | None, source: FrameSource) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._fps: float | None = getattr(source, "fps", None)
+        self._writer: VideoWriter | None = None
+
+    def write(self, frame: Frame, found: Detections) -> None:
+        """Draw one result, where a folder is asked for."""
+        if self._folder is None:
+            return
+        from lineside.outputs.overlay import draw
+
+        picture = draw(frame.image, found)
+        if frame.time_s is None:
+            self._folder.write_picture(frame.stream, picture)
+            return
+        if self._writer is None:
+            writer = self._folder.open_video(frame.stream, fps=self._fps or 25.0, size=found.size)
+            self._writer = self._stack.enter_context(writer)
+        self._writer.write(picture)
+
+
+_MOST_ROWS = 1000
+
+
+class _Progress:
+    """A progress bar on stderr, where that is a terminal; rich is imported only then."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Callable[[], None]:
+        if not sys.stderr.isatty() or self._total == 1:
+            return lambda: None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        bar = self._stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+        task = bar.add_task("detecting", total=self._total)
+        return lambda: bar.advance(task)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def _report(run: _Run, form: str, save: Path | None) -> None:
+    """The table, the sums and the times; beside JSON or CSV on stdout they go to stderr."""
+    from lineside.cli.detect_report import Summary, show_summary, show_table
+
+    if form == "table":
+        show_table(run.records, cut=run.pictures - len(run.records))
+    summary = Summary(run.pictures, run.failed, run.objects, tuple(run.timings), save)
+    show_summary(summary, to_stderr=form != "table")

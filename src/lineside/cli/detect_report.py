@@ -1,0 +1,76 @@
+"""What `lineside detect` shows on the terminal: the table, the sums, and the time of each stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lineside.core.errors import LinesideError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lineside.detector.detector import Timings
+    from lineside.outputs.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The sums of a run."""
+
+    pictures: int
+    failed: int
+    objects: int
+    timings: tuple[Timings, ...]
+    saved: Path | None
+
+
+def show_table(records: Sequence[Record], *, cut: int) -> None:
+    """One row a detection; a picture without any, and one that could not be judged, has its row too.
+
+    Args:
+        records: The first pictures' results.
+        cut: How many pictures have no row here.
+    """
+    table = Table()
+    for name, side in (("picture", "left"), ("class", "left"), ("confidence", "right"), ("box", "left")):
+        table.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
+    for record in records:
+        name = record.source if record.time_s is None else f"{record.source} #{record.sequence}"
+        result = record.result
+        if isinstance(result, LinesideError):
+            table.add_row(escape(name), f"[red]{result.code}[/]", "", "not judged")
+            continue
+        if not len(result):
+            table.add_row(escape(name), "[dim]nothing found[/]", "", "")
+        for box, score, label in zip(result.xyxy, result.confidence, result.class_name, strict=True):
+            corners = " ".join(f"{v:.1f}" for v in box)
+            table.add_row(escape(name), escape(label), f"{score:.3f}", corners)
+            name = ""
+        if result.truncated:
+            table.add_row("", "[yellow]truncated[/]", "", "a cap cut more off")
+    console = Console()
+    console.print(table)
+    if cut > 0:
+        console.print(f"… and {cut} more; --jsonl or --csv have them all")
+
+
+def show_summary(summary: Summary, *, to_stderr: bool) -> None:
+    """The sums, and the median and 99th percentile of each stage's time."""
+    import numpy as np
+
+    console = Console(stderr=to_stderr)
+    failed = f", [red]{summary.failed} not judged[/]" if summary.failed else ""
+    console.print(f"{summary.pictures} pictures, {summary.objects} objects{failed}")
+    if summary.timings:
+        rows = np.array([(t.preprocess_s, t.run_s, t.postprocess_s) for t in summary.timings]) * 1e3
+        stages = {"preprocess": rows[:, 0], "run": rows[:, 1], "postprocess": rows[:, 2], "all": rows.sum(axis=1)}
+        texts = [f"{n} {np.median(v):.2f} / {np.percentile(v, 99):.2f}" for n, v in stages.items()]
+        console.print(f"ms a picture, p50 / p99: {', '.join(texts)}")
+    if summary.saved is not None:
+        console.print(f"annotated: {escape(str(summary.saved))}")

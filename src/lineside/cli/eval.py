@@ -1,0 +1,154 @@
+"""`lineside eval`: a model judged on a data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineside.cli import options
+
+if TYPE_CHECKING:
+    from lineside.evaluation.evaluation import Evaluation
+    from lineside.evaluation.examine import Judged
+    from lineside.evaluation.settings import EvaluationSettings
+    from lineside.evaluation.truth import Dataset
+
+_ESCAPE = "Escape and overkill"
+
+
+def evaluate(  # noqa: PLR0913 # a command's options are its arguments
+    model: options.Model,
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET",
+            help="A COCO json file, or a YOLO folder with images/ and labels/.",
+            show_default=False,
+        ),
+    ],
+    *,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a COCO file's pictures. Default: looked for beside it.", show_default=False
+        ),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="Lowest confidence of a detection.")] = 0.001,
+    iou: Annotated[float, typer.Option(help="Overlap above which NMS keeps one box.")] = 0.7,
+    max_detections: Annotated[int, typer.Option(help="Boxes kept in one picture.")] = 300,
+    single_label: Annotated[
+        bool, typer.Option("--single-label", help="A box counts only for its best class, as on the line.")
+    ] = False,
+    min_size: Annotated[
+        float, typer.Option(metavar="PX", help="Ignore true boxes whose longer side is shorter.")
+    ] = 0.0,
+    scale_16bit: Annotated[
+        float | None,
+        typer.Option(
+            help="The value of 16-bit pictures that becomes 255, for instance 4095.", show_default=False
+        ),
+    ] = None,
+    defects: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS,…",
+            help="Classes that make a picture bad; may be repeated. Default: every class.",
+            rich_help_panel=_ESCAPE,
+            show_default=False,
+        ),
+    ] = None,
+    max_escape: Annotated[
+        float, typer.Option(help="Highest escape rate of the suggested threshold.", rich_help_panel=_ESCAPE)
+    ] = 0.01,
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the report.")] = Path("eval-report"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on stdout in place of the tables.")
+    ] = False,
+    threads: options.Threads = None,
+    family: options.Family = None,
+    names: options.Names = None,
+    size: options.Size = None,
+    colour: options.Colour = None,
+    scale: options.Scale = None,
+    anchor: options.Anchor = None,
+    rounding: options.Rounding = None,
+    gain: options.Gain = None,
+    pad_value: options.PadValue = None,
+) -> None:
+    """Judge a model on a data set: mAP, precision and recall, confusion, escape and overkill."""
+    from lineside.detector.detector import Detector
+    from lineside.evaluation.dataset import open_dataset
+    from lineside.evaluation.settings import EvaluationSettings
+
+    settings = EvaluationSettings(
+        confidence=confidence,
+        iou=iou,
+        max_detections=max_detections,
+        multi_label=not single_label,
+        defects=tuple(defects or ()),
+        max_escape=max_escape,
+        min_size_px=min_size,
+        scale_16bit=scale_16bit,
+    )
+    facts = options.facts(
+        names=names,
+        size=size,
+        family=family,
+        colour=colour,
+        scale=scale,
+        anchor=anchor,
+        rounding=rounding,
+        gain=gain,
+        pad_value=pad_value,
+    )
+    detector = Detector(model, threads=threads, facts=facts)
+    pictures = open_dataset(dataset, images=images, model_names=detector.names)
+    report_on(detector, pictures, settings, report, as_json=as_json)
+
+
+def report_on(
+    detector: Judged, dataset: Dataset, settings: EvaluationSettings, folder: Path, *, as_json: bool
+) -> None:
+    """Judge a detector, write the report folder, and show the figures on stdout.
+
+    Args:
+        detector: What is judged.
+        dataset: On what.
+        settings: How.
+        folder: The report folder.
+        as_json: The report's document in place of tables.
+
+    Raises:
+        LinesideError: As `evaluation.evaluate` and `report.write_report` say.
+    """
+    from lineside.evaluation.plots import library
+    from lineside.evaluation.report import prepare_folder, write_report
+
+    library()  # a missing package or a folder that cannot be written is told before the work, not after it
+    prepare_folder(folder)
+    evaluation = _with_progress(detector, dataset, settings)
+    document = write_report(evaluation, folder)
+    if as_json:
+        typer.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from lineside.evaluation.tables import print_tables
+
+    console = Console()
+    print_tables(evaluation, console)
+    console.print(f"Report: {folder / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _with_progress(detector: Judged, dataset: Dataset, settings: EvaluationSettings) -> Evaluation:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from lineside.evaluation.evaluation import evaluate as judge
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("pictures", total=len(dataset.pictures))
+        return judge(detector, dataset, settings, on_picture=lambda: progress.advance(task))

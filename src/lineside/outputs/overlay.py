@@ -1,0 +1,204 @@
+"""Detections drawn into a copy of their picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lineside.core.errors import ImageFormatError
+from lineside.core.geometry import Size
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lineside.core.detections import Detections
+
+Colour: TypeAlias = tuple[int, int, int]
+
+# Okabe and Ito, "Color Universal Design" (2008), without black: told apart with any colour vision. BGR.
+PALETTE: tuple[Colour, ...] = (
+    (0, 159, 230),  # orange
+    (233, 180, 86),  # sky blue
+    (115, 158, 0),  # bluish green
+    (66, 228, 240),  # yellow
+    (178, 114, 0),  # blue
+    (0, 94, 213),  # vermilion
+    (167, 121, 204),  # reddish purple
+)
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
+
+
+def draw(image: NDArray[np.uint8], detections: Detections) -> NDArray[np.uint8]:
+    """A copy of the picture with a box and a label (class and confidence) for each detection.
+
+    Line width and text follow the picture's size. A class has one colour of `PALETTE`; every seventh shares
+    it. The best detections are drawn last, on top. Labels stay inside the picture, and clear of each other
+    where there is room. Names beyond ASCII need OpenCV 5; older ones get `class 3`.
+
+    Args:
+        image: uint8 BGR (H, W, 3); not changed.
+        detections: Of this picture, in its pixels.
+
+    Returns:
+        uint8 BGR (H, W, 3), owned by the caller.
+
+    Raises:
+        ImageFormatError: The image is no uint8 (H, W, 3) array, or not of the size the detections are for.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != "uint8":
+        raise ImageFormatError(f"expected a uint8 (H, W, 3) picture, got {image.dtype} {image.shape}")
+    size = Size(*image.shape[:2])
+    if size != detections.size:
+        raise ImageFormatError(f"expected the detections' picture of {detections.size}, got one of {size}")
+    canvas = image.copy()
+    pen = _pen(size)
+    labels = _labels(detections, pen, size)
+    for label in reversed(labels):
+        _draw_box(canvas, label, pen)
+    for label in reversed(labels):
+        _draw_label(canvas, label, pen)
+    return canvas
+
+
+@dataclass(frozen=True, slots=True)
+class _Rectangle:
+    """Whole pixels, the right and lower edges included."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def meets(self, other: _Rectangle) -> bool:
+        return (
+            self.left <= other.right
+            and other.left <= self.right
+            and self.top <= other.bottom
+            and other.top <= self.bottom
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """A detection as it is drawn."""
+
+    box: _Rectangle
+    place: _Rectangle
+    text: str
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Widths and the font for one size of picture, in pixels. `face` is `None` where OpenCV has only Hershey's."""
+
+    line_px: int
+    text_px: int
+    margin_px: int
+    face: Any
+
+    def width_px(self, text: str) -> int:
+        import cv2
+
+        if self.face is None:
+            (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, *self._hershey())
+            return int(width)
+        _, _, width, _ = cv2.getTextSize((1, 1), text, (0, 0), self.face, self.text_px, _WEIGHT)
+        return int(width)
+
+    def write(self, canvas: NDArray[np.uint8], text: str, at: tuple[int, int], colour: Colour) -> None:
+        """Write one line whose base line starts `at`."""
+        import cv2
+
+        if self.face is None:
+            scale, thickness = self._hershey()
+            cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+        else:
+            cv2.putText(canvas, text, at, colour, self.face, self.text_px, _WEIGHT)
+
+    def _hershey(self) -> tuple[float, int]:
+        return self.text_px / 30, max(1, self.text_px // 12)
+
+
+_WEIGHT = 500
+
+
+def _pen(size: Size) -> _Pen:
+    import cv2
+
+    mean_side_px = (size.height + size.width) / 2
+    text_px = max(11, round(mean_side_px * 0.022))
+    make_face = getattr(cv2, "FontFace", None)
+    return _Pen(
+        line_px=max(1, round(mean_side_px * 0.003)),
+        text_px=text_px,
+        margin_px=max(2, text_px // 5),
+        face=make_face("sans") if make_face else None,
+    )
+
+
+def _labels(detections: Detections, pen: _Pen, size: Size) -> list[_Label]:
+    """Best first, so that the best get the best places."""
+    labels: list[_Label] = []
+    boxes = detections.xyxy.round().astype(int).tolist()
+    classes = detections.class_id.tolist()
+    for (left, top, right, bottom), k, confidence in zip(
+        boxes, classes, detections.confidence.tolist(), strict=True
+    ):
+        box = _Rectangle(
+            min(max(left, 0), size.width - 1),
+            min(max(top, 0), size.height - 1),
+            min(max(right, 0), size.width - 1),
+            min(max(bottom, 0), size.height - 1),
+        )
+        name = detections.names[k]
+        shown = name if pen.face is not None or name.isascii() else f"class {k}"
+        text = _fitted(shown, f" {confidence:.2f}", pen, size.width)
+        place = _place(box, pen.width_px(text), pen, size, [label.place for label in labels])
+        labels.append(_Label(box, place, text, PALETTE[k % len(PALETTE)]))
+    return labels
+
+
+def _fitted(name: str, score: str, pen: _Pen, width_px: int) -> str:
+    """The label's text, with the name cut short where it is wider than the picture."""
+    room_px = width_px - 2 * pen.margin_px
+    text, kept = name + score, len(name)
+    while pen.width_px(text) > room_px and kept > 0:
+        kept -= 1
+        text = f"{name[:kept]}..{score}"
+    return text
+
+
+def _place(
+    box: _Rectangle, text_width_px: int, pen: _Pen, size: Size, others: list[_Rectangle]
+) -> _Rectangle:
+    """Above the box, inside its top, below it or inside its bottom: the first that is inside the picture and free."""
+    width, height = text_width_px + 2 * pen.margin_px, pen.text_px + 2 * pen.margin_px
+    half = pen.line_px // 2
+    left = max(0, min(box.left - half, size.width - width))
+    tops = (box.top - half - height, box.top - half, box.bottom + half + 1, box.bottom + half + 1 - height)
+    inside = [t for t in tops if 0 <= t <= size.height - height] or [0]
+    places = [_Rectangle(left, t, left + width - 1, t + height - 1) for t in inside]
+    return next((p for p in places if not any(p.meets(other) for other in others)), places[0])
+
+
+def _draw_box(canvas: NDArray[np.uint8], label: _Label, pen: _Pen) -> None:
+    import cv2
+
+    corner, opposite = (label.box.left, label.box.top), (label.box.right, label.box.bottom)
+    if pen.line_px > 1:  # a thin dark rim keeps the line visible on a ground of its own colour
+        cv2.rectangle(canvas, corner, opposite, _BLACK, pen.line_px + 2)
+    cv2.rectangle(canvas, corner, opposite, label.colour, pen.line_px)
+
+
+def _draw_label(canvas: NDArray[np.uint8], label: _Label, pen: _Pen) -> None:
+    import cv2
+
+    place = label.place
+    cv2.rectangle(canvas, (place.left, place.top), (place.right, place.bottom), label.colour, cv2.FILLED)
+    blue, green, red = label.colour
+    # Luma (ITU-R BT.601); at 96 each colour of the palette gets the text of the higher contrast by WCAG 2.
+    is_light = 0.114 * blue + 0.587 * green + 0.299 * red > 96
+    base_line = place.bottom - pen.margin_px - round(pen.text_px * 0.2)
+    pen.write(canvas, label.text, (place.left + pen.margin_px, base_line), _BLACK if is_light else _WHITE)
