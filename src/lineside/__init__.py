@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lineside.core.geometry import Size
     from lineside.detector.detector import Detector
     from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
 
 __version__ = "0.1.0"
 
@@ -19,10 +20,11 @@ _HOME = {
     "Detector": "lineside.detector.detector",
     "LinesideError": "lineside.core.errors",
     "ModelCard": "lineside.models.card",
+    "ModelFacts": "lineside.models.facts",
     "Size": "lineside.core.geometry",
 }
 
-__all__ = ["Detections", "Detector", "LinesideError", "ModelCard", "Size", "__version__"]
+__all__ = ["Detections", "Detector", "LinesideError", "ModelCard", "ModelFacts", "Size", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lineside.core.errors import ImageFileError
-from lineside.core.geometry import Size
+
+if TYPE_CHECKING:
+    from lineside.core.geometry import Size
 
 HEAD_BYTES = 16
 """How many bytes of a file's start tell its format."""

@@ -53,7 +53,7 @@ def _version(value: bool) -> None:  # noqa: FBT001 # typer calls it with the opt
 
 def _root(
     *,
-    version: Annotated[  # noqa: ARG001 # the callback does the work
+    version: Annotated[  # the callback does the work
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:

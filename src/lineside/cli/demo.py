@@ -52,7 +52,9 @@ def demo(
         f"{missed} missed, {false} found where none was drawn"
     )
     console.print(f"look at {folder / 'annotated'}; do it yourself:")
-    console.print(f"  lineside inspect {model}\n  lineside detect {model} {folder / 'pictures'}", soft_wrap=True)
+    console.print(
+        f"  lineside inspect {model}\n  lineside detect {model} {folder / 'pictures'}", soft_wrap=True
+    )
     if missed or false:
         raise typer.Exit(1)
 
@@ -72,7 +74,9 @@ def _make(folder: Path, count: int, seed: int) -> tuple[Path, list[Path], list[S
     with replacing(model) as temporary:
         temporary.write_bytes(colour_spots().SerializeToString())
     rng = np.random.default_rng(seed)
-    size = Size(height=480, width=640)  # twice the model's input, so the spots are twice the size it looks for
+    size = Size(
+        height=480, width=640
+    )  # twice the model's input, so the spots are twice the size it looks for
     drawn = [draw_spots(rng, size, int(rng.integers(0, 7)), side_px=(48, 80)) for _ in range(count)]
     paths = [folder / "pictures" / f"part-{i:03d}.png" for i in range(count)]
     for path, picture in zip(paths, drawn, strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ from lineside.cli import options
 from lineside.core.errors import LinesideError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from lineside.capture.sources import FrameSource
     from lineside.core.detections import Detections
     from lineside.core.frame import Frame
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lineside.outputs.video import VideoWriter
 
 
-def detect(  # noqa: PLR0913 # one option a setting of the detector
+def detect(
     model: options.Model,
     source: Annotated[
         list[str],
@@ -42,7 +43,8 @@ def detect(  # noqa: PLR0913 # one option a setting of the detector
     class_aware: Annotated[
         bool | None,
         typer.Option(
-            "--class-aware/--agnostic", help="NMS within each class or over all. Default: the family's habit.",
+            "--class-aware/--agnostic",
+            help="NMS within each class or over all. Default: the family's habit.",
             show_default=False,
         ),
     ] = None,
@@ -50,7 +52,8 @@ def detect(  # noqa: PLR0913 # one option a setting of the detector
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON line a picture.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a detection.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write JSON, JSON lines or CSV there.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="Write JSON, JSON lines or CSV there.", show_default=False),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Folder for annotated pictures and videos.", show_default=False)
@@ -128,8 +131,18 @@ def _form(*, as_json: bool, as_jsonl: bool, as_csv: bool, output: Path | None) -
 def _open_table(stack: ExitStack, form: str, output: Path | None) -> JsonLines | JsonDocument | Csv | None:
     from lineside.outputs.tables import Csv, JsonDocument, JsonLines
 
-    kinds: dict[str, type[JsonLines | JsonDocument | Csv]] = {"json": JsonDocument, "jsonl": JsonLines, "csv": Csv}
-    return stack.enter_context(kinds[form](output or sys.stdout)) if form in kinds else None
+    table: JsonLines | JsonDocument | Csv
+    match form:
+        case "json":
+            table = JsonDocument(output or sys.stdout)
+        case "jsonl":
+            table = JsonLines(output or sys.stdout)
+        case "csv":
+            table = Csv(output or sys.stdout)
+        case _:
+            return None
+    stack.enter_context(table)
+    return table
 
 
 def _open_folder(save: Path | None, sources: list[FrameSource]) -> OutputFolder | None:

@@ -69,7 +69,12 @@ def show_summary(summary: Summary, *, to_stderr: bool) -> None:
     console.print(f"{summary.pictures} pictures, {summary.objects} objects{failed}")
     if summary.timings:
         rows = np.array([(t.preprocess_s, t.run_s, t.postprocess_s) for t in summary.timings]) * 1e3
-        stages = {"preprocess": rows[:, 0], "run": rows[:, 1], "postprocess": rows[:, 2], "all": rows.sum(axis=1)}
+        stages = {
+            "preprocess": rows[:, 0],
+            "run": rows[:, 1],
+            "postprocess": rows[:, 2],
+            "all": rows.sum(axis=1),
+        }
         texts = [f"{n} {np.median(v):.2f} / {np.percentile(v, 99):.2f}" for n, v in stages.items()]
         console.print(f"ms a picture, p50 / p99: {', '.join(texts)}")
     if summary.saved is not None:

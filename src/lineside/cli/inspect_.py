@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lineside.models.card import ModelCard
 
 
-def inspect_model(  # noqa: PLR0913 # every convention can be set by hand
+def inspect_model(
     model: options.Model,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
@@ -77,12 +77,15 @@ def _rows(card: ModelCard) -> list[tuple[str, str]]:
         ("sureness", f"{card.sureness:.0%}"),
         ("because", "\n".join(card.evidence)),
         ("classes", f"{len(card.names)} ({card.names_from}): {names}"),
-        ("input", f'"{spec.name}" {spec.size} {spec.dtype} {spec.layout}, dynamic: {" and ".join(free) or "no"}'),
+        (
+            "input",
+            f'"{spec.name}" {spec.size} {spec.dtype} {spec.layout}, dynamic: {" and ".join(free) or "no"}',
+        ),
         ("colour, scale", f"{how.colour}, pixel values divided by {how.scale:g}"),
         (
             "letterbox",
-            f"{how.fit.anchor}, {how.fit.rounding}, {how.fit.gain.replace('_', ' ')} gain, padded with "
-            f"{how.fit.pad_value}",
+            (f"{how.fit.anchor}, {how.fit.rounding}, {how.fit.gain.replace('_', ' ')} gain, padded with "
+            f"{how.fit.pad_value}"),
         ),
         ("head", f"{head.rows or 'varying'} rows, {head.classes} classes{grid}"),
         ("NMS", f"{nms}, {'within each class' if how.class_aware else 'over all classes'}"),

@@ -14,11 +14,14 @@ _BY_HAND = "The model, set by hand"
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx file.", show_default=False)]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Threads of one run. Default: one a usable core.", show_default=False)
+    int | None,
+    typer.Option(min=1, help="Threads of one run. Default: one a usable core.", show_default=False),
 ]
 Family = Annotated[
     str | None,
-    typer.Option(help="yolov8, yolov5, yolov10, yolox, or a version.", rich_help_panel=_BY_HAND, show_default=False),
+    typer.Option(
+        help="yolov8, yolov5, yolov10, yolox, or a version.", rich_help_panel=_BY_HAND, show_default=False
+    ),
 ]
 Size = Annotated[
     str | None,
@@ -41,7 +44,9 @@ Anchor = Annotated[
 ]
 Rounding = Annotated[
     str | None,
-    typer.Option(help="Rounding of the scaled size: round or floor.", rich_help_panel=_BY_HAND, show_default=False),
+    typer.Option(
+        help="Rounding of the scaled size: round or floor.", rich_help_panel=_BY_HAND, show_default=False
+    ),
 ]
 Gain = Annotated[
     str | None,
@@ -56,7 +61,8 @@ Names = Annotated[
     str | None, typer.Option("--names", help=NAMES_HELP, rich_help_panel=_BY_HAND, show_default=False)
 ]
 NamesOrClasses = Annotated[
-    str | None, typer.Option("--names", "--classes", help=NAMES_HELP, rich_help_panel=_BY_HAND, show_default=False)
+    str | None,
+    typer.Option("--names", "--classes", help=NAMES_HELP, rich_help_panel=_BY_HAND, show_default=False),
 ]
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import NotInstalledError, SettingsError
-from lineside.core.geometry import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from lineside.core.geometry import Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +28,8 @@ class Detections:
         truncated: True when a cap (candidates, `max_detections`, or the model's own) cut something off.
 
     Raises:
-        SettingsError: The arrays disagree in length, or have another dtype or shape.
+        SettingsError: The arrays disagree in length, have another dtype or shape, hold NaN or infinite values,
+            or a class id has no name.
     """
 
     xyxy: NDArray[np.float32]
@@ -38,23 +40,41 @@ class Detections:
     truncated: bool = False
 
     def __post_init__(self) -> None:
-        count = len(self.xyxy)
-        for name, array, shape, dtype in (
+        shape = getattr(self.xyxy, "shape", ())
+        count = shape[0] if shape else 0
+        for name, array, wanted, dtype in (
             ("xyxy", self.xyxy, (count, 4), np.float32),
             ("confidence", self.confidence, (count,), np.float32),
             ("class_id", self.class_id, (count,), np.int32),
         ):
-            if array.shape != shape or array.dtype != dtype:
+            if getattr(array, "shape", None) != wanted or array.dtype != dtype:
+                seen = f"{array.dtype} {array.shape}" if hasattr(array, "shape") else type(array).__name__
                 raise SettingsError(
-                    f"Detections.{name}: expected {np.dtype(dtype).name} {shape}, "
-                    f"got {array.dtype} {array.shape}"
+                    f"Detections.{name}: expected {np.dtype(dtype).name} {wanted}, got {seen}"
                 )
+        if count == 0:
+            return
+        if not (np.isfinite(self.xyxy).all() and np.isfinite(self.confidence).all()):
+            raise SettingsError("Detections: expected finite boxes and confidences, got NaN or infinity")
+        # As unsigned numbers the negative ids are too large as well: -1 would name the last class.
+        if self.class_id.view(np.uint32).max() >= len(self.names):
+            raise SettingsError(
+                f"Detections.class_id: expected 0 to {len(self.names) - 1}, one of {len(self.names)} names; "
+                f"got {self.class_id.min()} to {self.class_id.max()}"
+            )
 
     def __len__(self) -> int:
         return len(self.xyxy)
 
-    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
-        """The chosen detections: a boolean mask, an index array or a slice. Array indices copy."""
+    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice | int) -> Detections:
+        """The chosen detections: a boolean mask, an index array, a slice or one number. Array indices copy.
+
+        Raises:
+            IndexError: There are not so many, or a mask has another length.
+        """
+        if isinstance(index, int | np.integer):
+            at = range(len(self))[index]
+            index = slice(at, at + 1)
         return Detections(
             self.xyxy[index],
             self.confidence[index],

@@ -48,10 +48,18 @@ def load(package: str, name: str, *, extra: str | None = None) -> ModuleType:
     try:
         return importlib.import_module(target)
     except ModuleNotFoundError as missing:
-        if missing.name is None or missing.name.partition(".")[0] == target.partition(".")[0]:
+        package_missing = (missing.name or "").partition(".")[0]
+        if not package_missing or package_missing == target.partition(".")[0] or _installed(package_missing):
             raise
-        hint = f"pip install 'lineside[{extra}]'" if extra else f"pip install {missing.name}"
-        raise NotInstalledError(f'"{name}" needs the package "{missing.name}": {hint}') from missing
+        hint = f"pip install 'lineside[{extra}]'" if extra else f"pip install {package_missing}"
+        raise NotInstalledError(f'"{name}" needs the package "{package_missing}": {hint}') from missing
+
+
+def _installed(package: str) -> bool:
+    """Whether a package is there, so that a module missing from it is a fault and not an omission."""
+    spec = importlib.util.find_spec(package)
+    # A namespace, shared by several distributions, has no file of its own and proves nothing.
+    return spec is not None and spec.origin is not None
 
 
 @cache

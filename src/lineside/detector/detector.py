@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lineside.core.detections import Detections
 from lineside.core.errors import SettingsError, UnknownNameError, near
@@ -23,6 +22,8 @@ from lineside.preprocess.letterbox import Slot, as_bgr
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from lineside.engine.session import Binding
     from lineside.models.card import ModelCard
@@ -114,14 +115,36 @@ class Detector:
         self._free.append(space)
 
     @overload
-    def __call__(self, image: NDArray[Any], **thresholds: Any) -> Detections: ...
-
-    @overload
-    def __call__(self, image: Iterable[NDArray[Any]], **thresholds: Any) -> list[Detections]: ...
-
     def __call__(
         self,
-        image: NDArray[Any] | Iterable[NDArray[Any]],
+        image: NDArray[Any],
+        *,
+        confidence: float = ...,
+        iou: float = ...,
+        classes: Sequence[int | str] | None = ...,
+        max_detections: int = ...,
+        nms: str = ...,
+        class_aware: bool | None = ...,
+        multi_label: bool = ...,
+    ) -> Detections: ...
+
+    @overload
+    def __call__(
+        self,
+        image: Sequence[NDArray[Any]],
+        *,
+        confidence: float = ...,
+        iou: float = ...,
+        classes: Sequence[int | str] | None = ...,
+        max_detections: int = ...,
+        nms: str = ...,
+        class_aware: bool | None = ...,
+        multi_label: bool = ...,
+    ) -> list[Detections]: ...
+
+    def __call__(  # noqa: PLR0913 # the thresholds of a call, all by keyword
+        self,
+        image: NDArray[Any] | Sequence[NDArray[Any]],
         *,
         confidence: float = 0.25,
         iou: float = 0.45,
@@ -182,10 +205,16 @@ class Detector:
             SettingsError: A value is out of range, a class or NMS kind unknown.
         """
         for name, value in (("confidence", confidence), ("iou", iou)):
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float | np.number)
+                or not 0 <= value <= 1
+            ):
                 raise SettingsError(f"{name}: expected a number from 0 to 1; got {value!r}")
         if isinstance(max_detections, bool) or not isinstance(max_detections, int) or max_detections < 1:
-            raise SettingsError(f"max_detections: expected a whole number of at least 1; got {max_detections!r}")
+            raise SettingsError(
+                f"max_detections: expected a whole number of at least 1; got {max_detections!r}"
+            )
         if nms not in KINDS:
             raise UnknownNameError(f'nms: unknown kind "{nms}"{near(str(nms), KINDS)}')
         habit = self.card.conventions.class_aware
@@ -231,7 +260,12 @@ class Detector:
         xyxy = found.xyxy[keep]
         letterbox.to_frame(xyxy)
         detections = Detections(
-            xyxy, found.confidence[keep], found.class_id[keep], self.names, letterbox.frame, found.truncated or more
+            xyxy,
+            found.confidence[keep],
+            found.class_id[keep],
+            self.names,
+            letterbox.frame,
+            found.truncated or more,
         )
         return detections, Timings(filled - start, ran - filled, clock() - ran)
 
@@ -262,7 +296,9 @@ class Detector:
             if folded.count(wanted.casefold()) == 1:
                 return folded.index(wanted.casefold())
             if not wanted.isdigit():
-                raise UnknownNameError(f'classes: the model has no class "{wanted}"{near(wanted, self.names)}')
+                raise UnknownNameError(
+                    f'classes: the model has no class "{wanted}"{near(wanted, self.names)}'
+                )
         if isinstance(wanted, bool) or not 0 <= int(wanted) < len(self.names):
             raise UnknownNameError(f"classes: expected an id from 0 to {len(self.names) - 1}; got {wanted!r}")
         return int(wanted)

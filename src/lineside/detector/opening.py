@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lineside
@@ -18,6 +17,7 @@ from lineside.models.facts import ModelFacts
 from lineside.models.file import ModelFile, external_digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,11 @@ class OpenModel:
 
 
 def open_model(
-    path: str | Path, *, facts: ModelFacts | None = None, threads: int | None = None, cache: Path | None = None
+    path: str | Path,
+    *,
+    facts: ModelFacts | None = None,
+    threads: int | None = None,
+    cache: Path | None = None,
 ) -> OpenModel:
     """The model at `path`, recognised, prepared and loaded.
 

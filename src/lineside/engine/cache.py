@@ -13,9 +13,12 @@ import os
 import platform
 import shutil
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from lineside.core.errors import SettingsError
 
 _log = logging.getLogger(__name__)
 
@@ -25,17 +28,31 @@ _MODEL = "model.onnx"
 
 
 def default_folder() -> Path:
-    """`LINESIDE_CACHE`, else the user's cache folder."""
+    """`LINESIDE_CACHE`, else the user's cache folder.
+
+    Raises:
+        SettingsError: The user has no home folder, as in some containers, and nothing names another.
+    """
     if chosen := os.environ.get("LINESIDE_CACHE"):
         return Path(chosen)
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "lineside" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lineside"
+    windows = os.name == "nt"
+    # Set but empty means not set, and a relative folder would be another one after each change of folder.
+    users = Path(os.environ.get("LOCALAPPDATA" if windows else "XDG_CACHE_HOME", ""))
+    if not users.is_absolute():
+        try:
+            home = Path.home()
+        except RuntimeError as fault:
+            raise SettingsError(
+                "there is no home folder to keep prepared models in; name a folder with LINESIDE_CACHE"
+            ) from fault
+        users = home / "AppData" / "Local" if windows else home / ".cache"
+    return users / "lineside" / "cache" if windows else users / "lineside"
 
 
 def key(*parts: str) -> str:
     """A key for all that an entry depends on; the CPU is added, as an optimised graph fits only its own."""
-    return hashlib.sha256("\0".join((*parts, _cpu())).encode()).hexdigest()[:40]
+    # A file's name may hold bytes that are no text.
+    return hashlib.sha256("\0".join((*parts, _cpu())).encode(errors="surrogateescape")).hexdigest()[:40]
 
 
 @cache
@@ -65,18 +82,21 @@ class PreparedModels:
         """An entry's card and the path of its model, or `None`. A damaged entry counts as none."""
         entry = self.folder / name
         try:
-            card = json.loads((entry / _CARD).read_text(encoding="utf-8"))
-            model = entry / _MODEL
-            if not isinstance(card, dict) or model.stat().st_size != card.pop("model_bytes"):
-                raise ValueError("the model has another size than was written")
-            os.utime(entry)
+            written = json.loads((entry / _CARD).read_text(encoding="utf-8"))
+            card = dict(written["card"])
+            with (entry / _MODEL).open("rb") as model:
+                content = hashlib.file_digest(model, "sha256")
+            if written["sha256"] != _seal(content, card):
+                raise ValueError("its content is not what was written")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError) as fault:
+        except (OSError, ValueError, KeyError, TypeError) as fault:
             _log.warning("prepared model %s is damaged (%s); it is made again", name, fault)
             self.drop(name)
             return None
-        return card, model
+        with suppress(OSError):  # the cache of another user can be read, and keeps its own order
+            os.utime(entry)
+        return card, entry / _MODEL
 
     def put(self, name: str, card: dict[str, Any], model: bytes) -> Path | None:
         """Write an entry; the path of its model, or `None` where the folder cannot be written.
@@ -89,12 +109,13 @@ class PreparedModels:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             staging = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
             (staging / _MODEL).write_bytes(model)
-            text = json.dumps(card | {"model_bytes": len(model)})
+            text = json.dumps({"sha256": _seal(hashlib.sha256(model), card), "card": card})
             (staging / _CARD).write_text(text, encoding="utf-8")
-            shutil.rmtree(entry, ignore_errors=True)
-            staging.rename(entry)
+            _move(staging, entry)
         except OSError as fault:
-            _log.warning("the prepared model cannot be kept in %s (%s); the next start is slower", entry, fault)
+            _log.warning(
+                "the prepared model cannot be kept in %s (%s); the next start is slower", entry, fault
+            )
             if staging is not None:
                 shutil.rmtree(staging, ignore_errors=True)
             return None
@@ -106,11 +127,36 @@ class PreparedModels:
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _trim(self, keep: Path) -> None:
-        sizes = {e: (e / _MODEL).stat() for e in self.folder.iterdir() if (e / _MODEL).is_file()}
-        total = sum(s.st_size for s in sizes.values())
-        for entry in sorted(sizes, key=lambda e: e.stat().st_mtime):
-            if total <= self._limit_bytes:
+        entries = [facts for facts in map(_age_and_size, self.folder.glob("*")) if facts is not None]
+        total_bytes = sum(size_bytes for _, size_bytes, _ in entries)
+        for _, size_bytes, entry in sorted(entries):
+            if total_bytes <= self._limit_bytes:
                 break
             if entry != keep:
-                total -= sizes[entry].st_size
+                total_bytes -= size_bytes
                 shutil.rmtree(entry, ignore_errors=True)
+
+
+def _seal(content: Any, card: dict[str, Any]) -> str:
+    """The digest of an entry: of the model, whose hash is given and goes on, and of its card."""
+    content.update(json.dumps(card, sort_keys=True).encode())
+    return str(content.hexdigest())
+
+
+def _move(staging: Path, entry: Path) -> None:
+    """Put a written entry into its place."""
+    shutil.rmtree(entry, ignore_errors=True)
+    try:
+        staging.rename(entry)
+    except OSError:
+        if not (entry / _MODEL).is_file():
+            raise
+        shutil.rmtree(staging, ignore_errors=True)  # another process came first, with the same content
+
+
+def _age_and_size(entry: Path) -> tuple[float, int, Path] | None:
+    """When an entry was last used and how large it is; `None` where another process has removed it."""
+    try:
+        return entry.stat().st_mtime, (entry / _MODEL).stat().st_size, entry
+    except OSError:
+        return None

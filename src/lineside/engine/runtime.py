@@ -38,7 +38,8 @@ def onnxruntime() -> ModuleType:
             "onnxruntime is damaged: two of its wheels were installed and one was removed. "
             "Uninstall every onnxruntime wheel, then: pip install --force-reinstall 'lineside[cpu]'"
         )
-    return ort
+    runtime: ModuleType = ort
+    return runtime
 
 
 def version() -> str:
@@ -55,6 +56,7 @@ def usable_cores() -> int:
 
 # Texts that onnxruntime puts into exceptions of unspecific types, in lower case.
 _MEMORY = ("failed to allocate memory", "bad_alloc", "out of memory")
+_FILE = ("no graph was found", "external data", "external_data")
 _GRAPH = (
     "notimplemented",
     "not_implemented",
@@ -67,6 +69,15 @@ _GRAPH = (
     "type error",
     "unsupported model ir version",
     "opset",
+    "invalid model",
+)
+_FEED = (
+    "for input: ",
+    "input name",
+    "input data type",
+    "missing from input feed",
+    "missing input",
+    "creation of ortvalues",
 )
 
 
@@ -77,7 +88,7 @@ def translate_load(fault: Exception) -> LinesideError:
     low = f"{kind} {fault}".lower()
     if any(t in low for t in _MEMORY):
         return DeviceMemoryError(f"not enough memory to load the model: {text}")
-    if kind in {"InvalidProtobuf", "NoSuchFile"}:
+    if kind in {"InvalidProtobuf", "NoSuchFile"} or any(t in low for t in _FILE):
         return ModelFileError(f"onnxruntime cannot read the model: {text}")
     if kind in {"NotImplemented", "InvalidGraph"} or any(t in low for t in _GRAPH):
         return UnsupportedModelError(
@@ -93,7 +104,7 @@ def translate_run(fault: Exception) -> LinesideError:
     low = str(fault).lower()
     if any(t in low for t in _MEMORY):
         return DeviceMemoryError(f"not enough memory for the run: {text}")
-    if type(fault).__name__ == "InvalidArgument":
+    if type(fault).__name__ == "InvalidArgument" or any(t in low for t in _FEED):
         return UnsupportedModelError(f"onnxruntime refused the input: {text}")
     return DeviceError(f"the run failed: {text}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lineside.core.errors import SettingsError
 from lineside.engine.providers import cpu
 from lineside.engine.runtime import onnxruntime, quiet_options, translate_load, translate_run
 
@@ -54,6 +55,10 @@ class Session:
             feeds: Input buffers by name; each run reads what they hold then.
             fixed_shapes: Whether the outputs keep their shapes. Then their buffers are made once, and each
                 run overwrites the last one's.
+
+        Raises:
+            SettingsError: A buffer is not contiguous: the runtime would read a copy of it, for ever the same.
+            UnsupportedModelError: The model has no such input.
         """
         return Binding(self._session, feeds, self.outputs, fixed_shapes=fixed_shapes)
 
@@ -65,13 +70,21 @@ class Binding:
         self, session: Any, feeds: Mapping[str, NDArray[Any]], outputs: tuple[str, ...], *, fixed_shapes: bool
     ) -> None:
         ort = onnxruntime()
+        for name, array in feeds.items():
+            if not array.flags.c_contiguous:
+                raise SettingsError(
+                    f'input "{name}": expected a contiguous buffer, got strides {array.strides}'
+                )
         self._session = session
         self._binding = session.io_binding()
         self._inputs = [ort.OrtValue.ortvalue_from_numpy(array) for array in feeds.values()]
-        for name, value in zip(feeds, self._inputs, strict=True):
-            self._binding.bind_ortvalue_input(name, value)
-        for name in outputs:
-            self._binding.bind_output(name, "cpu")
+        try:
+            for name, value in zip(feeds, self._inputs, strict=True):
+                self._binding.bind_ortvalue_input(name, value)
+            for name in outputs:
+                self._binding.bind_output(name, "cpu")
+        except Exception as fault:  # onnxruntime's exceptions have no common base
+            raise translate_run(fault) from fault
         self._outputs = outputs
         self._fixed_shapes = fixed_shapes
         self._buffers: list[NDArray[Any]] | None = None
@@ -80,6 +93,7 @@ class Binding:
         """The outputs in order. With fixed shapes they are buffers that the next run overwrites.
 
         Raises:
+            UnsupportedModelError: The model refuses the shape or type of an input.
             DeviceMemoryError: Not enough memory.
             DeviceError: The run failed.
         """

@@ -53,7 +53,9 @@ class Candidates:
     truncated: bool = False
 
 
-def pick(scores: NDArray[Any], want: Selection) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+def pick(
+    scores: NDArray[Any], want: Selection
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """The (row, class) pairs above the confidence.
 
     Args:
@@ -73,10 +75,7 @@ def pick(scores: NDArray[Any], want: Selection) -> tuple[NDArray[np.intp], NDArr
     best = scores[0] if len(scores) == 1 else np.maximum.reduce(scores, axis=0)
     check_scores(best)
     rows = (best > want.confidence).nonzero()[0]
-    if len(scores) == 1:
-        classes = np.zeros(len(rows), np.intp)
-    else:
-        classes = scores[:, rows].argmax(axis=0)
+    classes = np.zeros(len(rows), np.intp) if len(scores) == 1 else scores[:, rows].argmax(axis=0)
     return _wanted(rows, classes, best[rows].astype(np.float32, copy=False), want)
 
 

@@ -58,7 +58,8 @@ def _apart_by_class(boxes: NDArray[np.float32], class_id: NDArray[np.int32]) -> 
         return boxes
     low, high = boxes.min(), boxes.max()
     offset = class_id.astype(np.float32) * (high - low + 1)
-    return boxes + offset[:, None]
+    apart: NDArray[np.float32] = boxes + offset[:, None]
+    return apart
 
 
 def _greedy(boxes: NDArray[np.float32], iou: float, enough: int) -> NDArray[np.intp]:
@@ -105,4 +106,5 @@ def _clear_of(kept: NDArray[np.float32], others: NDArray[np.float32], iou: float
     area_a = (a[2] - a[0]) * (a[3] - a[1]) * share
     area_b = (b[2] - b[0]) * (b[3] - b[1]) * share
     np.add(area_a, area_b, out=height)
-    return ~(width > height).any(axis=0)
+    covered: NDArray[np.bool_] = (width > height).any(axis=0)
+    return ~covered

@@ -55,9 +55,8 @@ class Slot:
         source = image
         if self._letterbox.scaled != frame:
             scaled = self._letterbox.scaled
-            source = cv2.resize(
-                image, (scaled.width, scaled.height), dst=self._scaled, interpolation=cv2.INTER_LINEAR
-            )
+            cv2.resize(image, (scaled.width, scaled.height), dst=self._scaled, interpolation=cv2.INTER_LINEAR)
+            source = self._scaled
         cv2.split(source, self._targets)
         return self._letterbox
 

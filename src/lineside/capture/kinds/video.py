@@ -82,7 +82,7 @@ class VideoFile:
             yield Unreadable(self.name, 0, error)
             return
         self._capture = capture
-        sequence, time_s = 0, None
+        pace = _Pace(self.fps)
         try:
             while self._capture is capture:
                 is_read, image = capture.read()
@@ -90,14 +90,14 @@ class VideoFile:
                     break
                 position_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
                 time_s = position_ms / 1000 if math.isfinite(position_ms) else None
-                yield Frame(image, self.name, sequence, time_s)
-                sequence += 1
+                yield Frame(image, self.name, pace.frames, time_s)
+                pace.add(time_s)
             was_closed = self._capture is not capture
         finally:
             capture.release()
-        lack = None if was_closed else self._lack(container, sequence, time_s)
+        lack = None if was_closed else self._lack(container, pace)
         if lack:
-            yield Unreadable(self.name, sequence, SourceError(f"{self.name}: {lack}"))
+            yield Unreadable(self.name, pace.frames, SourceError(f"{self.name}: {lack}"))
 
     def close(self) -> None:
         """Let go of the file; an iteration under way ends there."""
@@ -124,13 +124,14 @@ class VideoFile:
             raise SourceError(f"{self.name}: OpenCV cannot open this file as a video{lack}. {AGAIN}")
         return capture, container
 
-    def _lack(self, container: Container, frames: int, last_s: float | None) -> str | None:
+    def _lack(self, container: Container, pace: _Pace) -> str | None:
         """What is missing after the last frame, or `None` for a complete video.
 
         A container that ends before its own structure does is truncated. Else MP4 and AVI count their frames:
         a few may be missing, cut off by an edit list. Others state a duration, from which OpenCV makes up a
-        count that is wrong when the rate varies: there the time of the last frame decides.
+        count that is wrong when the rate varies: there the frames' times decide.
         """
+        frames = pace.frames
         of_count = f"{frames} of {self.count} frames" if self.count else f"{frames} frames"
         if container.bytes_missing:
             missing = container.bytes_missing
@@ -141,14 +142,46 @@ class VideoFile:
             return f"no frame of the video can be decoded. {AGAIN}"
         if self.count is None or frames >= self.count - COUNT_TOLERANCE:
             return None
-        if not container.counts_frames and self.fps and last_s is not None:
-            duration_s, end_s = self.count / self.fps, last_s + 1 / self.fps
-            if end_s >= duration_s - DURATION_TOLERANCE_S:
-                return None
+        if not container.counts_frames and pace.fills(self.count):
+            return None
         return (
             f"the video ended after {of_count}: it is truncated or damaged, or its header is wrong. The frames "
-            f"before were read. {AGAIN}"
+            f"that could be decoded were read. {AGAIN}"
         )
+
+
+class _Pace:
+    """The times of the frames so far, as far as they tell whether frames are missing.
+
+    Args:
+        fps: Frames per second that the file states.
+    """
+
+    def __init__(self, fps: float | None) -> None:
+        self.frames = 0
+        self._fps = fps
+        self._steady = 0
+        self._first_s: float | None = None
+        self._last_s: float | None = None
+
+    def add(self, time_s: float | None) -> None:
+        """Count a frame."""
+        self.frames += 1
+        if self._fps and time_s is not None and self._last_s is not None:
+            self._steady += abs((time_s - self._last_s) * self._fps - 1) < 0.25
+        if self._first_s is None:
+            self._first_s = time_s
+        self._last_s = time_s
+
+    def fills(self, count: int) -> bool:
+        """True when the frames reach to the end of `count` frame times, and leave no gap if the rate is constant."""
+        if not self._fps or self._first_s is None or self._last_s is None:
+            return False
+        end_s = self._last_s + 1 / self._fps
+        has_constant_rate = self._steady >= 0.9 * (self.frames - 1)
+        spanned = round((self._last_s - self._first_s) * self._fps) + 1
+        has_gap = has_constant_rate and spanned > self.frames + COUNT_TOLERANCE
+        return end_s >= count / self._fps - DURATION_TOLERANCE_S and not has_gap
 
 
 class RefusedVideo:

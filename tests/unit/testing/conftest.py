@@ -1,0 +1,54 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+SIZES = {"batch": 2, "height": 128, "width": 160}
+
+
+def session(model):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def noise(shape, dtype, seed, scale=1.0):
+    sizes = [SIZES[d] if isinstance(d, str) else d for d in shape]
+    return (np.random.default_rng(seed).random(sizes) * scale).astype(dtype)
+
+
+@pytest.fixture
+def answer():
+    """Runs a model on noise between 0 and `scale`, and answers its outputs."""
+
+    def run(model, *, seed=0, scale=1.0):
+        opened = session(model)
+        feeds = {
+            tensor.name: noise(
+                tensor.shape, np.float16 if "float16" in tensor.type else np.float32, seed, scale
+            )
+            for tensor in opened.get_inputs()
+        }
+        return opened.run(None, feeds)
+
+    return run
+
+
+@pytest.fixture
+def open_session():
+    return session
+
+
+@pytest.fixture(scope="session")
+def zoo():
+    given = os.environ.get("LINESIDE_ZOO")
+    beside = Path(__file__).resolve().parents[4] / "shared" / "zoo"
+    folder = Path(given) if given else beside
+    if not (folder / "models").is_dir():
+        pytest.skip("no zoo of real models: LINESIDE_ZOO is not set")
+    return folder / "models"
