@@ -1,0 +1,46 @@
+"""A data set argument of the command line becomes pictures with their truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineside.core.errors import DatasetError, SettingsError
+from lineside.evaluation.coco_truth import read_coco
+from lineside.evaluation.yolo_truth import read_yolo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lineside.evaluation.truth import Dataset
+
+
+def open_dataset(path: Path, *, images: Path | None = None, model_names: Sequence[str] = ()) -> Dataset:
+    """The data set at `path`; its pictures are found, and not read yet.
+
+    Args:
+        path: A COCO json file, or a YOLO folder with `images` and `labels`.
+        images: The folder that a COCO file's `file_name`s are relative to; by default it is looked for
+            beside the file.
+        model_names: The model's class names, which a YOLO folder without names of its own is read with.
+
+    Raises:
+        DatasetError: The data set is missing, of neither form, or malformed; the message names the file, and
+            the line or the entry.
+        SettingsError: `images` is given for a YOLO folder, which brings its own.
+    """
+    if path.is_dir():
+        if images is not None:
+            raise SettingsError(
+                f"--images belongs to COCO json data sets; {path} is a YOLO folder, whose pictures lie in "
+                "images/ beside labels/. Leave --images out"
+            )
+        return read_yolo(path, model_names=model_names)
+    if not path.exists():
+        raise DatasetError(f"{path}: no such data set. Expected a COCO json file or a YOLO folder")
+    if path.suffix.lower() != ".json":
+        raise DatasetError(
+            f"{path}: expected a COCO file (.json) or a YOLO folder with images/ and labels/, "
+            f'got a file "{path.suffix or path.name}"'
+        )
+    return read_coco(path, images=images)
