@@ -118,7 +118,7 @@ def is_picture(path: Path) -> bool:
 
 
 def _format_of(head: bytes) -> tuple[str, ModuleType] | None:
-    for kind in plugins.names(FORMATS):
+    for kind in plugins.each(FORMATS):
         module = plugins.load(FORMATS, kind)
         if module.matches(head):
             return kind, module

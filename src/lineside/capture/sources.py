@@ -93,15 +93,14 @@ def open_sources(arguments: Sequence[str], *, reading: Reading | None = None) ->
 
 
 def _open(argument: str, reading: Reading) -> Sequence[FrameSource]:
-    kinds = plugins.names(KINDS)
     prefix, colon, rest = argument.partition(":")
-    if colon and prefix in kinds and not Path(argument).exists():
+    if colon and prefix in plugins.names(KINDS) and not Path(argument).exists():
         return _ask(prefix, rest, reading)
-    for kind in kinds:
+    for kind in plugins.each(KINDS):
         if plugins.load(KINDS, kind).claims(argument):
             return _ask(kind, argument, reading)
     if "://" in argument:
-        raise SourceError(f'"{argument}": no source kind "{prefix}"{near(prefix, kinds)}')
+        raise SourceError(f'"{argument}": no source kind "{prefix}"{near(prefix, plugins.names(KINDS))}')
     path = Path(argument)
     if not path.parent.exists():
         raise SourceError(f'"{argument}": no such file or folder; there is no folder "{path.parent}" either')

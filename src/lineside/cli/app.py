@@ -70,6 +70,9 @@ def exit_code(error: LinesideError) -> int:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     asked = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
+    # A bad file is told by us, once; the lines of the libraries below would only hide it.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     plain = asked if asked in COMMANDS and not {"-h", "--help"} & set(sys.argv[1:]) else None
     try:
         build(plain)()

@@ -210,6 +210,7 @@ class _Drawing:
     def __init__(self, stack: ExitStack, folder: OutputFolder | None, source: FrameSource) -> None:
         self._stack = stack
         self._folder = folder
+        self._is_video = hasattr(source, "fps")
         self._fps: float | None = getattr(source, "fps", None)
         self._writer: VideoWriter | None = None
 
@@ -220,7 +221,7 @@ class _Drawing:
         from lineside.outputs.overlay import draw
 
         picture = draw(frame.image, found)
-        if frame.time_s is None:
+        if not self._is_video:
             self._folder.write_picture(frame.stream, picture)
             return
         if self._writer is None:

@@ -177,7 +177,12 @@ def _place(
     width, height = text_width_px + 2 * pen.margin_px, pen.text_px + 2 * pen.margin_px
     half = pen.line_px // 2
     left = max(0, min(box.left - half, size.width - width))
-    tops = (box.top - half - height, box.top - half, box.bottom + half + 1, box.bottom + half + 1 - height)
+    tops = (
+        box.top - half - height,
+        max(box.top - half, 0),
+        box.bottom + half + 1,
+        min(box.bottom + half + 1, size.height) - height,
+    )
     inside = [t for t in tops if 0 <= t <= size.height - height] or [0]
     places = [_Rectangle(left, t, left + width - 1, t + height - 1) for t in inside]
     return next((p for p in places if not any(p.meets(other) for other in others)), places[0])
