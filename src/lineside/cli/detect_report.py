@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+import numpy as np
+import typer
 
 from lineside.core.errors import LinesideError
 
@@ -37,6 +36,10 @@ def show_table(records: Sequence[Record], *, cut: int) -> None:
         records: The first pictures' results.
         cut: How many pictures have no row here.
     """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table()
     for name, side in (("picture", "left"), ("class", "left"), ("confidence", "right"), ("box", "left")):
         table.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
@@ -62,11 +65,8 @@ def show_table(records: Sequence[Record], *, cut: int) -> None:
 
 def show_summary(summary: Summary, *, to_stderr: bool) -> None:
     """The sums, and the median and 99th percentile of each stage's time."""
-    import numpy as np
-
-    console = Console(stderr=to_stderr)
-    failed = f", [red]{summary.failed} not judged[/]" if summary.failed else ""
-    console.print(f"{summary.pictures} pictures, {summary.objects} objects{failed}")
+    failed = f", {summary.failed} not judged" if summary.failed else ""
+    typer.echo(f"{summary.pictures} pictures, {summary.objects} objects{failed}", err=to_stderr)
     if summary.timings:
         rows = np.array([(t.preprocess_s, t.run_s, t.postprocess_s) for t in summary.timings]) * 1e3
         stages = {
@@ -76,6 +76,6 @@ def show_summary(summary: Summary, *, to_stderr: bool) -> None:
             "all": rows.sum(axis=1),
         }
         texts = [f"{n} {np.median(v):.2f} / {np.percentile(v, 99):.2f}" for n, v in stages.items()]
-        console.print(f"ms a picture, p50 / p99: {', '.join(texts)}")
+        typer.echo(f"ms a picture, p50 / p99: {', '.join(texts)}", err=to_stderr)
     if summary.saved is not None:
-        console.print(f"annotated: {escape(str(summary.saved))}")
+        typer.echo(f"annotated: {summary.saved}", err=to_stderr)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ESCAPE = "Escape and overkill"
 
 
-def evaluate(  # noqa: PLR0913 # a command's options are its arguments
+def evaluate(
     model: options.Model,
     dataset: Annotated[
         Path,

@@ -84,8 +84,10 @@ def _rows(card: ModelCard) -> list[tuple[str, str]]:
         ("colour, scale", f"{how.colour}, pixel values divided by {how.scale:g}"),
         (
             "letterbox",
-            (f"{how.fit.anchor}, {how.fit.rounding}, {how.fit.gain.replace('_', ' ')} gain, padded with "
-            f"{how.fit.pad_value}"),
+            (
+                f"{how.fit.anchor}, {how.fit.rounding}, {how.fit.gain.replace('_', ' ')} gain, padded with "
+                f"{how.fit.pad_value}"
+            ),
         ),
         ("head", f"{head.rows or 'varying'} rows, {head.classes} classes{grid}"),
         ("NMS", f"{nms}, {'within each class' if how.class_aware else 'over all classes'}"),
