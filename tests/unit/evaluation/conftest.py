@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import cv2
@@ -146,14 +145,3 @@ def examined():
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def zoo():
-    """The folder of real models, pictures and truth."""
-    named = os.environ.get("LINESIDE_ZOO")
-    beside = (parent / "shared" / "zoo" for parent in Path(__file__).resolve().parents)
-    for folder in [Path(named)] if named else beside:
-        if (folder / "truth").is_dir():
-            return folder
-    pytest.skip("no zoo: set LINESIDE_ZOO to the folder of real models, pictures and truth")

@@ -1,5 +1,3 @@
-import os
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -42,13 +40,3 @@ def answer():
 @pytest.fixture
 def open_session():
     return session
-
-
-@pytest.fixture(scope="session")
-def zoo():
-    given = os.environ.get("LINESIDE_ZOO")
-    beside = Path(__file__).resolve().parents[4] / "shared" / "zoo"
-    folder = Path(given) if given else beside
-    if not (folder / "models").is_dir():
-        pytest.skip("no zoo of real models: LINESIDE_ZOO is not set")
-    return folder / "models"

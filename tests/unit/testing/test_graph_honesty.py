@@ -58,5 +58,5 @@ def tail(model, depth):
     ],
 )
 def test_the_tail_is_that_of_the_real_export(file, model, depth, zoo):
-    real = onnx.load(zoo / f"{file}.onnx", load_external_data=False)
+    real = onnx.load(zoo / "models" / f"{file}.onnx", load_external_data=False)
     assert tail(model, depth) == tail(real, depth)
