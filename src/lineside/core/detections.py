@@ -118,8 +118,8 @@ class Detections:
             if missing.name != "supervision":
                 raise
             raise NotInstalledError(
-                'to_supervision() needs the package supervision: pip install "supervision". '
-                "Its OpenCV wheel overwrites the headless one; see docs/results.md."
+                "to_supervision() needs the package supervision: pip install 'supervision>=0.30'. "
+                "It brings PyAV, whose wheels carry GPL codecs"
             ) from missing
         return supervision.Detections(
             xyxy=self.xyxy,

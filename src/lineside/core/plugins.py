@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import NotInstalledError, PluginError, near
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 
@@ -26,7 +27,13 @@ def names(package: str) -> tuple[str, ...]:
         package: Dotted name of the folder, for instance `lineside.models.families`. Third parties use it as
             the name of their entry point group.
     """
-    return (*_files(package), *sorted(_entry_points(package)))
+    return tuple(each(package))
+
+
+def each(package: str) -> Iterator[str]:
+    """The same names one after the other; entry points are not looked up before the own files are through."""
+    yield from _files(package)
+    yield from sorted(_entry_points(package))
 
 
 def load(package: str, name: str, *, extra: str | None = None) -> ModuleType:

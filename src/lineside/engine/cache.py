@@ -6,6 +6,7 @@ and renamed into place, so a reader sees all of one or none; a damaged entry is 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -82,12 +83,7 @@ class PreparedModels:
         """An entry's card and the path of its model, or `None`. A damaged entry counts as none."""
         entry = self.folder / name
         try:
-            written = json.loads((entry / _CARD).read_text(encoding="utf-8"))
-            card = dict(written["card"])
-            with (entry / _MODEL).open("rb") as model:
-                content = hashlib.file_digest(model, "sha256")
-            if written["sha256"] != _seal(content, card):
-                raise ValueError("its content is not what was written")
+            card = _sealed_card(entry)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as fault:
@@ -137,6 +133,17 @@ class PreparedModels:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
+def _sealed_card(entry: Path) -> dict[str, Any]:
+    """The card of an entry whose model and card are, bit by bit, what was written."""
+    written = json.loads((entry / _CARD).read_text(encoding="utf-8"))
+    card = dict(written["card"])
+    with (entry / _MODEL).open("rb") as model:
+        content = hashlib.file_digest(model, "sha256")
+    if written["sha256"] != _seal(content, card):
+        raise ValueError("its content is not what was written")
+    return card
+
+
 def _seal(content: Any, card: dict[str, Any]) -> str:
     """The digest of an entry: of the model, whose hash is given and goes on, and of its card."""
     content.update(json.dumps(card, sort_keys=True).encode())
@@ -144,14 +151,18 @@ def _seal(content: Any, card: dict[str, Any]) -> str:
 
 
 def _move(staging: Path, entry: Path) -> None:
-    """Put a written entry into its place."""
-    shutil.rmtree(entry, ignore_errors=True)
+    """Put a written entry into its place, by renames alone, so that what is there is whole at any time."""
+    old = staging.with_name(staging.name + ".old")
+    with suppress(FileNotFoundError):
+        entry.rename(old)
     try:
         staging.rename(entry)
-    except OSError:
-        if not (entry / _MODEL).is_file():
+    except OSError as fault:
+        if fault.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
         shutil.rmtree(staging, ignore_errors=True)  # another process came first, with the same content
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _age_and_size(entry: Path) -> tuple[float, int, Path] | None:

@@ -11,6 +11,7 @@ from lineside.core.errors import (
     DeviceMemoryError,
     LinesideError,
     ModelFileError,
+    ModelOutputError,
     NotInstalledError,
     UnsupportedModelError,
 )
@@ -71,13 +72,13 @@ _GRAPH = (
     "opset",
     "invalid model",
 )
+_SHAPE = "computed output shape for this run is"
 _FEED = (
     "for input: ",
     "input name",
     "input data type",
     "missing from input feed",
     "missing input",
-    "creation of ortvalues",
 )
 
 
@@ -104,6 +105,8 @@ def translate_run(fault: Exception) -> LinesideError:
     low = str(fault).lower()
     if any(t in low for t in _MEMORY):
         return DeviceMemoryError(f"not enough memory for the run: {text}")
+    if _SHAPE in low:
+        return ModelOutputError(f"the model answered in another shape than before: {text}")
     if type(fault).__name__ == "InvalidArgument" or any(t in low for t in _FEED):
         return UnsupportedModelError(f"onnxruntime refused the input: {text}")
     return DeviceError(f"the run failed: {text}")

@@ -81,8 +81,6 @@ class Binding:
         try:
             for name, value in zip(feeds, self._inputs, strict=True):
                 self._binding.bind_ortvalue_input(name, value)
-            for name in outputs:
-                self._binding.bind_output(name, "cpu")
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault) from fault
         self._outputs = outputs
@@ -94,9 +92,15 @@ class Binding:
 
         Raises:
             UnsupportedModelError: The model refuses the shape or type of an input.
+            ModelOutputError: With fixed shapes, an output has another shape than before.
             DeviceMemoryError: Not enough memory.
             DeviceError: The run failed.
         """
+        if self._buffers is None:
+            # The runtime would answer into the last run's tensors again, which are the caller's by now.
+            self._binding.clear_binding_outputs()
+            for name in self._outputs:
+                self._binding.bind_output(name, "cpu")
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as fault:  # onnxruntime's exceptions have no common base

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.geometry import Fit, Size
 from lineside.models.spec import Conventions, HeadSpec, InputSpec, Runner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lineside.models.facts import ModelFacts
 
 

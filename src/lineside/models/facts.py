@@ -5,13 +5,16 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lineside.core.errors import SettingsError, near
+from lineside.core.errors import SettingsError, UnknownNameError, near
 from lineside.core.geometry import Fit, Size
-from lineside.models.spec import Conventions
 
-# Each key: what is accepted, for the message, and a test of it.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineside.models.spec import Conventions
+
 _CHOICES = {
     "colour": ("rgb", "bgr"),
     "anchor": ("centre", "corner", "stretch"),
@@ -50,18 +53,10 @@ class ModelFacts:
     pad_value: int | None = None
 
     def __post_init__(self) -> None:
-        for key, choices in _CHOICES.items():
-            value = getattr(self, key)
-            if value is not None and value not in choices:
-                raise SettingsError(f'{key}: expected one of {", ".join(choices)}; got "{value}"')
-        if self.scale is not None and not 0 < self.scale <= 65535:
-            raise SettingsError(f"scale: expected the divisor of the pixel values, 255 or 1; got {self.scale}")
-        if self.pad_value is not None and not 0 <= self.pad_value <= 255:
-            raise SettingsError(f"pad_value: expected 0 to 255; got {self.pad_value}")
-        if self.size is not None and min(self.size) < 1:
-            raise SettingsError(f"size: expected a height and a width of at least 1 px; got {self.size}")
-        if self.names is not None and (not self.names or len(set(self.names)) != len(self.names)):
-            raise SettingsError("names: expected at least one class name, each once")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                object.__setattr__(self, field.name, _checked(field.name, value))
 
     def over(self, other: ModelFacts) -> ModelFacts:
         """These facts, and those of `other` where these say nothing."""
@@ -79,8 +74,8 @@ class ModelFacts:
         return replace(
             habit,
             fit=fit,
-            colour=self.colour or habit.colour,
-            scale=habit.scale if self.scale is None else float(self.scale),
+            colour=self.colour or habit.colour,  # type: ignore[arg-type] # the same
+            scale=habit.scale if self.scale is None else self.scale,
         )
 
     @classmethod
@@ -99,10 +94,14 @@ class ModelFacts:
             raise SettingsError(f"{path}: not a TOML file: {fault}") from fault
         except OSError as fault:
             raise SettingsError(f"{path}: cannot be read: {fault.strerror}") from fault
+        known = [field.name for field in fields(cls)]
+        for key in table:
+            if key not in known:
+                raise UnknownNameError(f'{path}: unknown key "{key}"{near(key, known)}')
         try:
-            return cls(**{key: _typed(key, value) for key, value in table.items()})
+            return cls(**table)
         except SettingsError as fault:
-            raise SettingsError(f"{path}: {fault}") from fault
+            raise type(fault)(f"{path}: {fault}") from fault
 
 
 def parse_size(text: str) -> Size:
@@ -112,9 +111,15 @@ def parse_size(text: str) -> Size:
         SettingsError: Neither.
     """
     width, _, height = text.lower().partition("x")
-    if not width.isdigit() or (height and not height.isdigit()) or ("x" in text.lower() and not height):
-        raise SettingsError(f'size: expected a number or WIDTHxHEIGHT, for instance 640 or 640x480; got "{text}"')
+    if not _is_number(width) or (height and not _is_number(height)) or ("x" in text.lower() and not height):
+        raise SettingsError(
+            f'size: expected a number or WIDTHxHEIGHT, for instance 640 or 640x480; got "{text}"'
+        )
     return Size(height=int(height or width), width=int(width))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 6
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -137,22 +142,69 @@ def parse_names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _typed(key: str, value: Any) -> Any:
-    """A value of the file beside the model in the type of its field."""
-    known = [f.name for f in fields(ModelFacts)]
-    if key not in known:
-        raise SettingsError(f'unknown key "{key}"{near(key, known)}')
-    if key == "names":
-        if not isinstance(value, list) or not all(isinstance(n, str) for n in value):
-            raise SettingsError(f"names: expected a list of strings; got {value!r}")
-        return tuple(value)
-    if key == "size":
-        if isinstance(value, int) and not isinstance(value, bool):
-            return Size(value, value)
-        if isinstance(value, str):
-            return parse_size(value)
-        raise SettingsError(f'size: expected 640 or "640x480" (width x height); got {value!r}')
-    wanted = {"scale": (int, float), "pad_value": (int,)}.get(key, (str,))
-    if not isinstance(value, wanted) or isinstance(value, bool):
-        raise SettingsError(f"{key}: expected a {wanted[-1].__name__}; got {value!r}")
+def _checked(key: str, value: Any) -> Any:
+    """A value in the type of its field.
+
+    Raises:
+        SettingsError: It is not among those accepted.
+    """
+    if key in _CHOICES:
+        if value not in _CHOICES[key]:
+            raise UnknownNameError(f"{key}: expected one of {', '.join(_CHOICES[key])}; got {value!r}")
+        return value
+    return _CHECKS[key](value)
+
+
+def _family(value: Any) -> str:
+    from lineside.models.recognise import family_named
+
+    if not isinstance(value, str):
+        raise SettingsError(f"family: expected a name, for instance yolov8; got {value!r}")
+    family_named(value)
     return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(name, str) and name.strip() for name in value
+    ):
+        raise SettingsError(f"names: expected a list of strings, none of them empty; got {value!r}")
+    twice = sorted({name for name in value if list(value).count(name) > 1})
+    if not value or twice:
+        raise SettingsError(
+            f"names: expected at least one class name, each once; twice: {', '.join(twice) or 'none'}"
+        )
+    return tuple(value)
+
+
+def _size(value: Any) -> Size:
+    if isinstance(value, str):
+        value = parse_size(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = Size(value, value)
+    if not isinstance(value, Size):
+        raise SettingsError(f'size: expected 640 or "640x480" (width x height); got {value!r}')
+    if min(value) < 1:
+        raise SettingsError(f"size: expected a width and a height of at least 1 px; got {value}")
+    return value
+
+
+def _scale(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 65535:
+        raise SettingsError(f"scale: expected the divisor of the pixel values, 255 or 1; got {value!r}")
+    return float(value)
+
+
+def _pad_value(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 255:
+        raise SettingsError(f"pad_value: expected a whole number from 0 to 255; got {value!r}")
+    return value
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "family": _family,
+    "names": _names,
+    "size": _size,
+    "scale": _scale,
+    "pad_value": _pad_value,
+}

@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import ModelFileError, near
+from lineside.models.external import ExternalData, refuse_wrong_length
+from lineside.models.graph import inner_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +44,21 @@ class ModelFile:
             ModelFileError: It is missing, a folder, unreadable, empty or larger than `LIMIT_BYTES`.
         """
         path = Path(path)
+        try:
+            return cls._read(path)
+        except OSError as fault:
+            raise ModelFileError(f"{path}: cannot be read: {fault.strerror}") from fault
+
+    @classmethod
+    def _read(cls, path: Path) -> ModelFile:
         if path.is_dir():
             raise ModelFileError(f"{path}: expected an .onnx file, this is a folder")
         if not path.exists():
             folder = path.parent
             known = [p.name for p in sorted(folder.glob("*.onnx"))] if folder.is_dir() else []
             raise ModelFileError(f"{path}: no such model file{near(path.name, known)}")
+        if not path.is_file():
+            raise ModelFileError(f"{path}: expected an .onnx file, this is a device or a pipe")
         size_bytes = path.stat().st_size
         if size_bytes == 0:
             raise ModelFileError(f"{path}: the file is empty; copy or export it again")
@@ -56,10 +67,7 @@ class ModelFile:
                 f"{path}: {size_bytes} bytes; an ONNX file holds at most {LIMIT_BYTES}, "
                 "larger weights lie in external data"
             )
-        try:
-            data = path.read_bytes()
-        except OSError as fault:
-            raise ModelFileError(f"{path}: cannot be read: {fault.strerror}") from fault
+        data = path.read_bytes()
         return cls(path, data, hashlib.sha256(data).hexdigest())
 
     def parse(self) -> ModelProto:
@@ -70,7 +78,7 @@ class ModelFile:
                 too short or outside the model's folder.
         """
         import onnx
-        from google.protobuf.message import DecodeError
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # it ships no types
 
         try:
             model = onnx.load_model_from_string(self.data)
@@ -84,64 +92,25 @@ class ModelFile:
                 f"{self.path}: no ONNX model: it holds {len(model.graph.node)} nodes and "
                 f"{len(model.graph.output)} outputs. Is it another format, or a truncated file?"
             )
+        _refuse_circles(model.graph, self.path)
         self._load_external(model)
+        for tensor in _tensors(model.graph):
+            refuse_wrong_length(tensor, self.path)
         return model
 
     def _load_external(self, model: ModelProto) -> None:
-        from onnx.external_data_helper import load_external_data_for_tensor
-
         tensors = [t for t in _tensors(model.graph) if t.data_location == t.EXTERNAL]
-        sizes: dict[Path, int] = {}
-        for tensor in tensors:
-            file = self._external_file(tensor)
-            sizes.setdefault(file, file.stat().st_size)
-        if sum(sizes.values()) + len(self.data) > LIMIT_BYTES:
+        places = [ExternalData.of(tensor, self.path) for tensor in tensors]
+        total = sum({place.file: place.file.stat().st_size for place in places}.values())
+        if total + len(self.data) > LIMIT_BYTES:
             raise ModelFileError(
-                f"{self.path}: with its external data it holds {sum(sizes.values())} bytes, "
+                f"{self.path}: with its external data it holds {total} bytes, "
                 f"more than the {LIMIT_BYTES} that one graph may have"
             )
-        for tensor in tensors:
-            load_external_data_for_tensor(tensor, str(self.path.parent))
+        for tensor, place in zip(tensors, places, strict=True):
+            tensor.raw_data = place.read(self.path)
             tensor.data_location = tensor.DEFAULT
             del tensor.external_data[:]
-
-    def _external_file(self, tensor: TensorProto) -> Path:
-        """The file that holds a tensor's data, proven to lie in the model's folder and to be long enough."""
-        import onnx
-
-        facts = {entry.key: entry.value for entry in tensor.external_data}
-        location = facts.get("location", "")
-        folder = self.path.parent.resolve()
-        file = (folder / location).resolve()
-        if (
-            not location
-            or PurePosixPath(location).is_absolute()
-            or PureWindowsPath(location).is_absolute()
-            or not file.is_relative_to(folder)
-        ):
-            raise ModelFileError(
-                f'{self.path}: tensor "{tensor.name}" keeps its data in "{location}", outside the model\'s '
-                "folder; only files beside the model are read"
-            )
-        if not file.is_file():
-            raise ModelFileError(
-                f'{self.path}: the external data file "{location}" is missing; copy it beside the model'
-            )
-        items = 1
-        for dim in tensor.dims:
-            items *= dim
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-        bits = 4 if tensor.data_type in {onnx.TensorProto.INT4, onnx.TensorProto.UINT4} else dtype.itemsize * 8
-        try:
-            needed = int(facts.get("offset", "0")) + (items * bits + 7) // 8
-        except ValueError as fault:
-            raise ModelFileError(f'{self.path}: tensor "{tensor.name}" has a bad data offset') from fault
-        if file.stat().st_size < needed:
-            raise ModelFileError(
-                f'{self.path}: the external data file "{location}" has {file.stat().st_size} bytes, tensor '
-                f'"{tensor.name}" needs {needed}; the copy was cut short'
-            )
-        return file
 
 
 def external_digest(file: ModelFile) -> str:
@@ -151,17 +120,31 @@ def external_digest(file: ModelFile) -> str:
     start with a prepared model need not parse the original.
     """
     digest = hashlib.sha256()
-    places = {match.group(1) for match in _LOCATION.finditer(file.data)}
+    places = {_text_at(file.data, match.end()) for match in _LOCATION.finditer(file.data)}
     for place in sorted(places):
-        neighbour = file.path.parent / os.fsdecode(place)
-        facts = neighbour.stat() if neighbour.is_file() else None
-        digest.update(f"{place!r}:{facts and (facts.st_size, facts.st_mtime_ns)};".encode())
+        try:
+            facts = (file.path.parent / os.fsdecode(place)).stat()
+        except (OSError, ValueError):  # reading the model says what is wrong with it
+            digest.update(place)
+        else:
+            digest.update(f"{place!r}:{facts.st_size}:{facts.st_mtime_ns};".encode())
     return digest.hexdigest() if places else ""
 
 
-# The entry "location" of a tensor's external data as it stands in the serialised model: key and value are
-# length-delimited fields, and a path is shorter than 128 bytes in all files seen.
-_LOCATION = re.compile(rb"\n\x08location\x12[\x01-\xff]+?([\x20-\xff]+)")
+# The entry "location" of a tensor's external data as it stands in the serialised model, before its value.
+_LOCATION = re.compile(rb"\n\x08location\x12")
+
+
+def _text_at(data: bytes, at: int) -> bytes:
+    """The length-delimited protobuf field that starts at `at`."""
+    length = shift = 0
+    while at < len(data):
+        byte = data[at]
+        length |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            break
+    return data[at : at + min(length, 4096)]
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
@@ -172,7 +155,28 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from _tensors(attribute.g)
-            for inner in attribute.graphs:
-                yield from _tensors(inner)
+        for inner in inner_graphs(node):
+            yield from _tensors(inner)
+
+
+def _refuse_circles(graph: GraphProto, path: Path) -> None:
+    """Refuse a graph whose nodes feed each other in a circle: it could not be followed to an end."""
+    makers = {output: number for number, node in enumerate(graph.node) for output in node.output if output}
+    waiting = [{makers[name] for name in node.input if name in makers} for node in graph.node]
+    readers: dict[int, list[int]] = {}
+    for number, needed in enumerate(waiting):
+        for maker in needed:
+            readers.setdefault(maker, []).append(number)
+    ready = [number for number, needed in enumerate(waiting) if not needed]
+    done = 0
+    while ready:
+        number = ready.pop()
+        done += 1
+        for reader in readers.get(number, []):
+            waiting[reader].discard(number)
+            if not waiting[reader]:
+                ready.append(reader)
+    if done < len(graph.node):
+        raise ModelFileError(
+            f"{path}: its nodes feed each other in a circle; the file is damaged, export it again"
+        )

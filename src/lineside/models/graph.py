@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lineside.models.tracing import Segment, Trace
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
+CONVOLUTIONS = frozenset({"Conv", "ConvInteger", "QLinearConv", "ConvTranspose"})
+WEIGHTED = CONVOLUTIONS | {"MatMul", "Gemm", "MatMulInteger", "QLinearMatMul"}
 # Operators that change neither the values nor which channel is which.
 _TRANSPARENT = {"Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Dropout"}
-_CONVOLUTIONS = {"Conv", "ConvInteger", "QLinearConv", "ConvTranspose"}
-_WEIGHTED = _CONVOLUTIONS | {"MatMul", "Gemm", "MatMulInteger", "QLinearMatMul"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +38,6 @@ class Tensor:
     shape: tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Neighbouring channels of an output that come from one place.
-
-    Attributes:
-        channels: How many; `None` where shape inference could not tell.
-        origin: The operator that made their values, for instance `Sigmoid`, `Mul` or `Conv`.
-    """
-
-    channels: int | None
-    origin: str
-
-
 class Graph:
     """An ONNX model, indexed for questions about its structure.
 
@@ -63,7 +52,7 @@ class Graph:
         self.producers: dict[str, NodeProto] = {o: n for n in model.graph.node for o in n.output if o}
         self.consumers: dict[str, list[NodeProto]] = {}
         for node in model.graph.node:
-            for name in node.input:
+            for name in (*node.input, *_read_inside(node)):
                 self.consumers.setdefault(name, []).append(node)
         constants = {t.name for t in model.graph.initializer}
         self.inputs = tuple(_tensor(v) for v in model.graph.input if v.name not in constants)
@@ -73,6 +62,15 @@ class Graph:
     @cached_property
     def shapes(self) -> dict[str, tuple[int | None, ...]]:
         """Inferred shape of every tensor that shape inference could follow."""
+        return {name: tensor.shape for name, tensor in self._inferred.items()}
+
+    @cached_property
+    def dtypes(self) -> dict[str, str]:
+        """Inferred numpy name of the element type of every tensor that inference could follow."""
+        return {name: tensor.dtype for name, tensor in self._inferred.items()}
+
+    @cached_property
+    def _inferred(self) -> dict[str, Tensor]:
         from onnx import shape_inference
 
         model = self._fixed() if self._size else self.model
@@ -81,8 +79,8 @@ class Graph:
         except (shape_inference.InferenceError, ValueError):
             inferred = model  # an operator that onnx does not know ends the inference, not the reading
         graph = inferred.graph
-        known = {v.name: _tensor(v).shape for v in (*graph.input, *graph.value_info, *graph.output)}
-        known.update({t.name: tuple(t.dims) for t in graph.initializer})
+        known = {v.name: _tensor(v) for v in (*graph.input, *graph.value_info, *graph.output)}
+        known.update({t.name: Tensor(t.name, _dtype(t.data_type), tuple(t.dims)) for t in graph.initializer})
         return known
 
     def _fixed(self) -> ModelProto:
@@ -100,7 +98,7 @@ class Graph:
             channels_last = dims[3].dim_value == 3 and dims[1].dim_value != 3
             wanted = (1, *self._size, 3) if channels_last else (1, 3, *self._size)
             for dim, number in zip(dims, wanted, strict=True):
-                if not dim.dim_value:
+                if dim.dim_value <= 0:
                     dim.dim_value = number
         del model.graph.value_info[:]
         for value in model.graph.output:
@@ -126,128 +124,74 @@ class Graph:
                         small[node.output[0]] = numpy_helper.to_array(attribute.t)
         return small
 
+    def source(self, name: str) -> str:
+        """The tensor whose values a tensor has, looking through casts and quantisation."""
+        while (node := self.producers.get(name)) is not None and node.op_type in _TRANSPARENT and node.input:
+            name = node.input[0]
+        return name
+
     def maker(self, name: str) -> NodeProto | None:
         """The node that made a tensor's values, looking through casts and quantisation."""
-        node = self.producers.get(name)
-        while node is not None and node.op_type in _TRANSPARENT:
-            node = self.producers.get(node.input[0])
-        return node
+        return self.producers.get(self.source(name))
 
     def upstream(self, name: str, *, stop: frozenset[str] = frozenset()) -> Iterator[NodeProto]:
         """Every node that a tensor depends on, each once; not past nodes of the kinds in `stop`."""
-        seen: set[str] = set()
+        seen: set[int] = set()
         stack = [name]
         while stack:
             node = self.producers.get(stack.pop())
-            if node is None or node.output[0] in seen:
+            if node is None or id(node) in seen:
                 continue
-            seen.add(node.output[0])
+            seen.add(id(node))
             yield node
             if node.op_type not in stop:
                 stack.extend(node.input)
 
     def tail(self, name: str) -> frozenset[str]:
         """Kinds of the operators between an output and the weighted layers before it."""
-        return frozenset(n.op_type for n in self.upstream(name, stop=frozenset(_WEIGHTED)))
+        return frozenset(n.op_type for n in self.upstream(name, stop=WEIGHTED))
 
     def segments(self, name: str, axis: int) -> list[Segment]:
-        """What an output is made of along its channel axis.
+        """What a tensor is made of along an axis; see `Trace.segments`."""
+        return self._trace.segments(name, axis)
 
-        Follows the tensor backwards through transpositions, and through joins of levels by their first
-        member, to the join of the channels.
-        """
-        node = self.maker(name)
-        shape = self.shapes.get(name)
-        channels = shape[axis] if shape and len(shape) > axis else None
-        if node is None:
-            return [Segment(channels, "constant" if name in self.constants else "input")]
-        if node.op_type == "Transpose":
-            order = _ints(node, "perm") or tuple(reversed(range(len(shape or (0, 0, 0)))))
-            return self.segments(node.input[0], order[axis]) if axis < len(order) else []
-        if node.op_type == "Concat":
-            rank = len(self.shapes.get(node.output[0]) or shape or ())
-            along = _int(node, "axis", 0) % rank if rank else _int(node, "axis", 0)
-            if along == axis:
-                return [s for part in node.input for s in self.segments(part, axis)]
-            return self.segments(node.input[0], axis)
-        if node.op_type in {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}:
-            return self._through_reshape(node, axis, channels)
-        if node.op_type in {"Split", "Slice"}:
-            return [Segment(channels, self._behind_cut(node))]
-        return [Segment(channels, node.op_type)]
+    @cached_property
+    def _trace(self) -> Trace:
+        return Trace(self)
 
-    def _through_reshape(self, node: NodeProto, axis: int, channels: int | None) -> list[Segment]:
-        """Past a reshape, where the channel axis can be found again by its size and neighbours."""
-        before = self.shapes.get(node.input[0])
-        if before and channels is not None and math.prod(d or 0 for d in before):
-            same = [i for i, d in enumerate(before) if d == channels]
-            if len(same) == 1:
-                return self.segments(node.input[0], same[0])
-        inner = self.maker(node.input[0])
-        return [Segment(channels, inner.op_type if inner is not None else "input")]
 
-    def _behind_cut(self, node: NodeProto) -> str:
-        inner = self.maker(node.input[0])
-        return inner.op_type if inner is not None else "input"
+def inner_graphs(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs inside a node: the branches of an If, the body of a Loop."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
 
-    def parameters(self) -> int:
-        """Number of weights and biases of the weighted and normalising layers, each counted once."""
-        sizes = {t.name: math.prod(t.dims) for t in self.model.graph.initializer}
-        for node in self.model.graph.node:
-            if node.op_type == "Constant":
-                for attribute in node.attribute:
-                    if attribute.name == "value":
-                        sizes[node.output[0]] = math.prod(attribute.t.dims)
-        read: set[str] = set()
-        for node in self.model.graph.node:
-            if node.op_type in _WEIGHTED or node.op_type == "BatchNormalization":
-                read.update(self._constant_behind(name) for name in node.input[1:])
-        return sum(sizes.get(name, 0) for name in read)
 
-    def _constant_behind(self, name: str) -> str:
-        while (node := self.producers.get(name)) is not None and node.op_type in _TRANSPARENT:
-            name = node.input[0]
-        return name
+def _read_inside(node: NodeProto) -> Iterator[str]:
+    """What the graphs inside a node read, from outside them or not."""
+    for graph in inner_graphs(node):
+        for inner in graph.node:
+            yield from inner.input
+            yield from _read_inside(inner)
 
-    def flops(self) -> int | None:
-        """Floating point operations of one run, two a multiply-add; `None` where shapes are unknown."""
-        total = 0
-        for node in self.model.graph.node:
-            if node.op_type not in _WEIGHTED:
-                continue
-            out = self.shapes.get(node.output[0])
-            weight = self.shapes.get(node.input[3 if node.op_type == "QLinearConv" else 1])
-            if not out or weight is None or None in out or None in weight:
-                return None
-            size = math.prod(d or 0 for d in out)
-            if node.op_type in _CONVOLUTIONS:
-                source = self.shapes.get(node.input[0])
-                transposed = node.op_type == "ConvTranspose"
-                size = math.prod(d or 0 for d in source) if transposed and source else size
-                total += 2 * size * math.prod(d or 0 for d in weight[1:])
-            else:
-                total += 2 * size * (weight[-2] if len(weight) > 1 else weight[0] or 1)  # type: ignore[operator] # None was excluded above
-        return total
+
+def _dtype(element: int) -> str:
+    import onnx
+
+    try:
+        return str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(element)).name)
+    except KeyError:
+        return "unknown"
 
 
 def _tensor(value: ValueInfoProto) -> Tensor:
-    import onnx
-
     kind = value.type.tensor_type
-    try:
-        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-    except KeyError:
-        dtype = "unknown"
     dims = kind.shape.dim if kind.HasField("shape") else ()
-    return Tensor(value.name, dtype, tuple(d.dim_value if d.dim_value else None for d in dims))
-
-
-def _ints(node: NodeProto, name: str) -> tuple[int, ...]:
-    return next((tuple(a.ints) for a in node.attribute if a.name == name), ())
-
-
-def _int(node: NodeProto, name: str, default: int) -> int:
-    return next((a.i for a in node.attribute if a.name == name), default)
+    # Some exporters write -1 for an open axis.
+    return Tensor(
+        value.name, _dtype(kind.elem_type), tuple(d.dim_value if d.dim_value > 0 else None for d in dims)
+    )
 
 
 def dims_text(shape: Sequence[int | None]) -> str:

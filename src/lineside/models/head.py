@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from lineside.models.graph import dims_text
+from lineside.models.spec import as_float32, grid_rows
 
-from lineside.core.geometry import Size
-from lineside.models.graph import Graph, Segment, dims_text
-from lineside.models.spec import Conventions, HeadSpec, as_float32, grid_rows
-from lineside.postprocess.candidates import Candidates, Selection
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lineside.core.geometry import Size
+    from lineside.models.graph import Graph
+    from lineside.models.spec import Conventions, HeadSpec
+    from lineside.models.tracing import Segment
+    from lineside.postprocess.candidates import Candidates, Selection
 
 STRIDE_SETS: tuple[tuple[int, ...], ...] = (
     (8, 16, 32),
@@ -90,7 +96,7 @@ class Head:
     def layouts(self, output: int) -> list[GridLayout]:
         """Every reading of an output as rows of a grid for this input size."""
         shape = self.shapes[output]
-        if len(shape) != 3:
+        if len(shape) != 3 or not self.is_float(output):
             return []
         found = []
         for channels_first in (True, False):
@@ -100,10 +106,17 @@ class Head:
             for strides in STRIDE_SETS:
                 if self.size.height % strides[-1] or self.size.width % strides[-1]:
                     continue
-                for anchors in (1, 3):
-                    if grid_rows(self.size, strides, anchors) == rows:
-                        found.append(GridLayout(channels_first, channels, rows, strides, anchors))
+                found += [
+                    GridLayout(channels_first, channels, rows, strides, anchors)
+                    for anchors in (1, 3)
+                    if grid_rows(self.size, strides, anchors) == rows
+                ]
         return found
+
+    def is_float(self, output: int) -> bool:
+        """Whether an output holds floating point values."""
+        kind = self.graph.outputs[output].dtype if self.probe is None else self.probe[output].dtype.name
+        return "float" in kind or kind == "unknown"
 
     def segments(self, output: int, axis: int) -> list[Segment]:
         """What an output's channels are made of, or an empty list where the sizes do not add up."""
@@ -112,6 +125,11 @@ class Head:
         if any(p.channels is None for p in parts) or sum(p.channels or 0 for p in parts) != total:
             return []
         return parts
+
+    def behind(self, segment: Segment) -> list[Segment]:
+        """What a segment's operator was given, along the same axis."""
+        node = self.graph.producers.get(segment.tensor)
+        return self.graph.segments(node.input[0], segment.axis) if node is not None and node.input else []
 
     def rows(self, output: int, layout: GridLayout) -> NDArray[np.float32] | None:
         """The probe's output as float32 (rows, channels), or `None` without a probe."""
@@ -128,7 +146,9 @@ class Head:
             if len(self.shapes[i]) == 3:
                 axes = [lay.channel_axis for lay in self.layouts(i)[:1]] or [2]
                 parts = self.graph.segments(tensor.name, axes[0])[:8]
-                text += " = " + " + ".join(f"{'?' if p.channels is None else p.channels} {p.origin}" for p in parts)
+                text += " = " + " + ".join(
+                    f"{'?' if p.channels is None else p.channels} {p.origin}" for p in parts
+                )
             texts.append(text)
         more = f" and {len(self.shapes) - 9} more" if len(self.shapes) > 9 else ""
         return f"{len(self.shapes)} output{'s' * (len(self.shapes) > 1)}: " + ", ".join(texts) + more
@@ -160,40 +180,3 @@ class Family(Protocol):
     def decode(self, outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
         """The candidates of one picture in model pixels."""
         ...
-
-
-def between_0_and_1(values: NDArray[Any]) -> bool:
-    """Whether all values could be probabilities."""
-    return bool(values.size) and bool((values >= -1e-3).all()) and bool((values <= 1 + 1e-3).all())
-
-
-def grid_agreement(rows: NDArray[np.float32], layout: GridLayout, size: Size, reach: float) -> float:
-    """The share of rows whose centre lies within `reach` cells of the cell that the row belongs to.
-
-    Args:
-        rows: Probe rows, float32 (rows, channels), the first two channels x and y in model pixels.
-        layout: The reading to test.
-        size: The input size.
-        reach: Cells.
-    """
-    x, y, stride = cell_centres(size, layout.strides, layout.anchors)
-    near_x = np.abs(rows[:, 0] - x) <= reach * stride
-    near_y = np.abs(rows[:, 1] - y) <= reach * stride
-    return float((near_x & near_y).mean())
-
-
-def cell_centres(
-    size: Size, strides: Sequence[int], anchors: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Centre x, centre y and stride of each row's cell, float32 (rows,) each, in model pixels.
-
-    Rows run level by level; within a level anchor by anchor, then line by line, as all YOLO exports do.
-    """
-    xs, ys, ss = [], [], []
-    for stride in strides:
-        lines, columns = size.height // stride, size.width // stride
-        y, x = np.mgrid[0:lines, 0:columns].astype(np.float32)
-        xs.append(np.tile((x.ravel() + 0.5) * stride, anchors))
-        ys.append(np.tile((y.ravel() + 0.5) * stride, anchors))
-        ss.append(np.full(anchors * lines * columns, stride, np.float32))
-    return np.concatenate(xs), np.concatenate(ys), np.concatenate(ss)

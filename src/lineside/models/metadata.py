@@ -45,7 +45,7 @@ class Metadata:
             names=names,
             task=entries.get("task"),
             size=_pair(size),
-            stride=int(stride) if stride.isdigit() else None,
+            stride=int(stride) if stride.isdecimal() and len(stride) < 6 else None,
             description=entries.get("description", "")[:200] or model.doc_string[:200],
             warnings=tuple(warnings),
         )
@@ -56,20 +56,32 @@ def _names(text: str | None, warnings: list[str]) -> tuple[str, ...] | None:
     if text is None:
         return None
     value = _literal(text)
-    if isinstance(value, dict):
-        try:
-            by_id = {int(k): str(v) for k, v in value.items()}
-        except (TypeError, ValueError):
-            by_id = {}
-        if by_id and min(by_id) >= 0 and max(by_id) < 100_000:
-            missing = [i for i in range(max(by_id) + 1) if i not in by_id]
-            if missing:
-                warnings.append(f"the metadata names no class {missing[0]}; it is called by its number")
-            return tuple(by_id.get(i, f"class {i}") for i in range(max(by_id) + 1))
-    if isinstance(value, list | tuple) and value:
-        return tuple(str(v) for v in value)
-    warnings.append("the metadata's class names cannot be read; the classes are numbered")
-    return None
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    by_id = _by_id(value) if isinstance(value, dict) else {}
+    if not by_id:
+        warnings.append("the metadata's class names cannot be read; the classes are numbered")
+        return None
+    names = tuple(by_id.get(i, f"class {i}") for i in range(max(by_id) + 1))
+    if len(by_id) < len(names):
+        missing = next(i for i in range(len(names)) if i not in by_id)
+        warnings.append(f"the metadata names no class {missing}; it is called by its number")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        warnings.append(f'the metadata calls more than one class "{twice}"; tell them apart by their ids')
+    return names
+
+
+def _by_id(value: dict[Any, Any]) -> dict[int, str]:
+    """The entries of a dict of names, or an empty one where a key is no class id or a value no name."""
+    found = {}
+    for key, name in value.items():
+        if isinstance(key, bool) or not str(key).isdecimal() or len(str(key)) > 5:
+            return {}
+        if not isinstance(name, str | int | float):
+            return {}
+        found[int(key)] = str(name)
+    return found
 
 
 def _literal(text: str | None) -> Any:
@@ -78,17 +90,16 @@ def _literal(text: str | None) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 
 def _pair(value: Any) -> tuple[int, int] | None:
-    if isinstance(value, int) and value > 0:
-        return value, value
-    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int) and v > 0 for v in value):
-        return value[0], value[1]
+    pair = list(value) if isinstance(value, list | tuple) else [value, value]
+    if len(pair) == 2 and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in pair):
+        return pair[0], pair[1]
     return None

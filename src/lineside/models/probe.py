@@ -25,7 +25,9 @@ def probe_picture(size: Size) -> NDArray[np.uint8]:
     rows = np.arange(size.height, dtype=np.uint32)[:, None]
     columns = np.arange(size.width, dtype=np.uint32)[None, :]
     # A hash of the place: noise that costs a start nothing, and is the same everywhere.
-    noise = (rows * np.uint32(2654435761) ^ columns * np.uint32(2246822519)) * np.uint32(3266489917) >> np.uint32(27)
+    noise = (rows * np.uint32(2654435761) ^ columns * np.uint32(2246822519)) * np.uint32(
+        3266489917
+    ) >> np.uint32(27)
     picture = np.empty((*size, 3), np.uint8)
     picture[..., 0] = 20 + 200 * columns // size.width
     picture[..., 1] = 20 + 200 * rows // size.height

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lineside.core.errors import ConventionError, ModelFileError, SettingsError, UnsupportedModelError
+from lineside.core.errors import (
+    ConventionError,
+    DeviceError,
+    DeviceMemoryError,
+    ModelFileError,
+    UnsupportedModelError,
+)
 from lineside.core.geometry import Size
+from lineside.models import cost
 from lineside.models.card import ModelCard
-from lineside.models.checks import refuse_dead_answer, refuse_quantised_answer
+from lineside.models.checks import refuse_dead_answer, refuse_not_finite, refuse_quantised_answer
 from lineside.models.facts import ModelFacts
 from lineside.models.file import ModelFile
-from lineside.models.graph import Graph, Tensor, dims_text
+from lineside.models.graph import Graph
 from lineside.models.head import Head
+from lineside.models.intake import with_intake
 from lineside.models.metadata import Metadata
+from lineside.models.picture_input import picture_input
 from lineside.models.probe import as_exported, planar, probe_picture
 from lineside.models.recognise import family, recognise
-from lineside.models.spec import Conventions, InputSpec, Runner
+from lineside.models.spec import Conventions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from numpy.typing import NDArray
     from onnx import ModelProto
 
     from lineside.models.head import Match
-
-_DEFAULT_SIZE = 640
-_LARGEST_SIDE = 16_384
-_INPUT_TYPES = ("float32", "float16", "uint8")
+    from lineside.models.spec import InputSpec, Runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,119 +55,107 @@ class Reading:
     answer: tuple[NDArray[Any], ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is known of a model before its head is."""
+
+    file: ModelFile
+    model: ModelProto
+    graph: Graph
+    picture: InputSpec
+    facts: ModelFacts
+    hints: Metadata
+    run: Runner | None
+
+    @property
+    def name(self) -> str:
+        """The file's name, for messages."""
+        return self.file.path.name
+
+
 def read_model(path: str | Path, *, facts: ModelFacts | None = None, run: Runner | None = None) -> Reading:
     """The model at `path`, read, recognised and probed; see `ModelCard.read`."""
+    subject = _open(path, facts, run)
+    refuse_quantised_answer(subject.graph, subject.name)
+    fed, _ = with_intake(Conventions(), subject.graph, subject.picture)
+    answer = _answer(subject, fed)
+    name, match = recognise(
+        _head(subject, answer), subject.name, by_hand=subject.facts.family, task_hint=subject.hints.task
+    )
+    conventions, found = _conventions(subject, family(name).CONVENTIONS)
+    if answer is not None and (conventions.scale, conventions.colour) != (fed.scale, fed.colour):
+        answer = _answer(subject, conventions)
+    names, names_from = _names(subject, match)
+    match = replace(match, reasons=(*match.reasons, *found), spec=replace(match.spec, classes=len(names)))
+    if answer is not None:
+        refuse_dead_answer(family(name), answer, match.spec, nms_inside=match.nms_inside, file=subject.name)
+    card = _card(subject, name, match, conventions, (names, names_from))
+    return Reading(card, subject.model, planar(probe_picture(subject.picture.size), conventions), answer)
+
+
+def _open(path: str | Path, facts: ModelFacts | None, run: Runner | None) -> _Subject:
     file = ModelFile.read(path)
     facts = (facts or ModelFacts()).over(ModelFacts.beside(file.path))
     model = file.parse()
     hints = Metadata.of(model)
-    bare = Graph(model)
-    picture = _picture_input(bare, file.path.name, facts, hints)
+    picture = picture_input(Graph(model), file.path.name, facts, hints)
     graph = Graph(model, (picture.size.height, picture.size.width))
-    refuse_quantised_answer(graph, file.path.name)
-    answer = _answer(file, model, picture, Conventions(scale=_scale_inside(graph, picture, 255.0)), run)
-    names_given = facts.names or hints.names
-    head = Head(
-        graph, picture.size, _shapes(graph, answer), answer, len(names_given) if names_given else None
-    )
-    name, match = recognise(head, file.path.name, by_hand=facts.family, task_hint=hints.task)
-    habit = family(name).CONVENTIONS
-    habit = replace(habit, scale=_scale_inside(graph, picture, habit.scale))
-    conventions = facts.conventions(habit)
-    if conventions.scale != 255 or conventions.colour != "rgb":
-        answer = _answer(file, model, picture, conventions, run)
-    names, names_from = _names(facts, hints, match, file.path.name)
-    match = replace(match, spec=replace(match.spec, classes=len(names)))
-    if answer is not None:
-        refuse_dead_answer(
-            family(name), answer, match.spec, nms_inside=match.nms_inside, file=file.path.name
-        )
-    card = _card(file, graph, picture, conventions, (name, match), facts, hints, (names, names_from), run)
-    return Reading(card, model, planar(probe_picture(picture.size), conventions), answer)
+    return _Subject(file, model, graph, picture, facts, hints, run)
 
 
-def _picture_input(graph: Graph, file: str, facts: ModelFacts, hints: Metadata) -> InputSpec:
-    """The one picture input of a graph.
+def _answer(subject: _Subject, conventions: Conventions) -> tuple[NDArray[Any], ...] | None:
+    """The graph's outputs for the test picture.
 
     Raises:
-        UnsupportedModelError: There is none, or more than one, or its form is none of a picture's.
-        ConventionError: The size set by hand contradicts the file.
+        UnsupportedModelError: The graph cannot be run, or not with a picture of this size.
+        ModelFileError: The runtime cannot read the model.
+        DeviceMemoryError: Not enough memory.
+        DeadModelError: The answer is not finite.
     """
-    if len(graph.inputs) != 1:
-        seen = ", ".join(f'"{t.name}" {t.dtype} {dims_text(t.shape)}' for t in graph.inputs) or "none"
-        raise UnsupportedModelError(f"{file}: expected one picture input, got {len(graph.inputs)}: {seen}")
-    tensor = graph.inputs[0]
-    seen = f'input "{tensor.name}" is {tensor.dtype} {dims_text(tensor.shape)}'
-    if len(tensor.shape) != 4:
-        raise UnsupportedModelError(
-            f"{file}: {seen}; expected four axes: (batch, 3, height, width), or channels last"
-        )
-    if tensor.dtype not in _INPUT_TYPES:
-        raise UnsupportedModelError(f"{file}: {seen}; expected one of {', '.join(_INPUT_TYPES)}")
-    channels_last = tensor.shape[3] == 3 and tensor.shape[1] != 3
-    if not channels_last and tensor.shape[1] not in {3, None}:
-        raise UnsupportedModelError(f"{file}: {seen}; expected 3 colour channels, not {tensor.shape[1]}")
-    if tensor.shape[0] not in {1, None}:
-        raise UnsupportedModelError(
-            f"{file}: {seen}: a fixed batch of {tensor.shape[0]}; export it with batch 1 or a dynamic batch"
-        )
-    height, width = tensor.shape[1:3] if channels_last else tensor.shape[2:4]
-    return InputSpec(
-        name=tensor.name,
-        size=_size(file, (height, width), facts, hints),
-        dynamic_size=height is None or width is None,
-        dynamic_batch=tensor.shape[0] is None,
-        layout="nhwc" if channels_last else "nchw",
-        dtype=tensor.dtype,  # type: ignore[arg-type] # one of _INPUT_TYPES
-    )
-
-
-def _size(
-    file: str, fixed: tuple[int | None, int | None], facts: ModelFacts, hints: Metadata
-) -> Size:
-    """The input size: the file's where it is fixed, else by hand, by metadata, or 640."""
-    wanted = facts.size or (Size(*hints.size) if hints.size else Size(_DEFAULT_SIZE, _DEFAULT_SIZE))
-    size = Size(fixed[0] or wanted.height, fixed[1] or wanted.width)
-    if facts.size is not None and size != facts.size:
-        raise ConventionError(
-            f"{file}: size {facts.size} set by hand, but the file fixes its input at {size}; "
-            "leave the size out, or export with dynamic axes"
-        )
-    if max(size) > _LARGEST_SIDE:
-        raise UnsupportedModelError(f"{file}: an input of {size}; at most {_LARGEST_SIDE} px a side are fed")
-    stride = hints.stride if hints.stride and hints.stride > 1 else 32
-    if facts.size is not None and (size.height % stride or size.width % stride):
-        raise SettingsError(f"{file}: size {size}: both sides must be multiples of the stride, {stride}")
-    return size
-
-
-def _scale_inside(graph: Graph, picture: InputSpec, habit: float) -> float:
-    """1 where the graph itself scales the pixel values down, or takes bytes; else the family's habit."""
-    if picture.dtype == "uint8":
-        return 1.0
-    for node in graph.consumers.get(picture.name, []):
-        factor = graph.constants.get(node.input[1]) if node.op_type in {"Div", "Mul"} else None
-        if factor is not None and factor.size == 1:
-            value = float(factor.reshape(-1)[0])
-            if (node.op_type == "Div" and value > 200) or (node.op_type == "Mul" and 0 < value < 1 / 200):
-                return 1.0
-    return habit
-
-
-def _answer(
-    file: ModelFile, model: ModelProto, picture: InputSpec, conventions: Conventions, run: Runner | None
-) -> tuple[NDArray[Any], ...] | None:
-    """The graph's outputs for the test picture."""
-    if run is None:
+    if subject.run is None:
         return None
+    picture = subject.picture
     planes = planar(probe_picture(picture.size), conventions)
+    feeds = {picture.name: as_exported(planes, picture, conventions)}
     try:
-        outputs = run(model.SerializeToString(), {picture.name: as_exported(planes, picture, conventions)})
+        outputs = subject.run(subject.model.SerializeToString(), feeds)
     except UnsupportedModelError as fault:
-        raise UnsupportedModelError(f"{file.path.name}: {fault}") from fault
+        raise UnsupportedModelError(f"{subject.name}: {fault}") from fault
     except ModelFileError as fault:
-        raise ModelFileError(f"{file.path}: {fault}") from fault
+        raise ModelFileError(f"{subject.file.path}: {fault}") from fault
+    except DeviceMemoryError:
+        raise
+    except DeviceError as fault:
+        open_size = (
+            " The file leaves its input size open: set it with --size." if picture.dynamic_size else ""
+        )
+        raise UnsupportedModelError(
+            f"{subject.name}: a test run with a picture of {picture.size} failed: {fault}.{open_size}"
+        ) from fault
+    refuse_not_finite(outputs, subject.name)
     return tuple(outputs)
+
+
+def _head(subject: _Subject, answer: tuple[NDArray[Any], ...] | None) -> Head:
+    names = subject.facts.names or subject.hints.names
+    shapes = _shapes(subject.graph, answer)
+    return Head(subject.graph, subject.picture.size, shapes, answer, len(names) if names else None)
+
+
+def _conventions(subject: _Subject, habit: Conventions) -> tuple[Conventions, tuple[str, ...]]:
+    """How the model is fed: the family's habit, less what the graph does itself, under what is set by hand.
+
+    Raises:
+        ConventionError: A scale is set by hand for an input of bytes.
+    """
+    habit, found = with_intake(habit, subject.graph, subject.picture)
+    scale = subject.facts.scale
+    if subject.picture.dtype == "uint8" and scale not in {None, 1}:
+        raise ConventionError(
+            f"{subject.name}: scale {scale:g} set by hand, but the input takes bytes, which are never scaled; "
+            "leave the scale out"
+        )
+    return subject.facts.conventions(habit), found
 
 
 def _shapes(graph: Graph, answer: Sequence[NDArray[Any]] | None) -> tuple[tuple[int | None, ...], ...]:
@@ -169,49 +164,43 @@ def _shapes(graph: Graph, answer: Sequence[NDArray[Any]] | None) -> tuple[tuple[
     return tuple(graph.shapes.get(t.name, t.shape) for t in graph.outputs)
 
 
-def _names(facts: ModelFacts, hints: Metadata, match: Match, file: str) -> tuple[tuple[str, ...], str]:
+def _names(subject: _Subject, match: Match) -> tuple[tuple[str, ...], str]:
     """The class names and where they come from.
 
     Raises:
         ConventionError: Their number is not the head's, or cannot be known.
     """
     classes = match.spec.classes
-    for names, source in ((facts.names, "by hand"), (hints.names, "metadata")):
+    for names, source in ((subject.facts.names, "by hand"), (subject.hints.names, "metadata")):
         if names is None:
             continue
         if classes and len(names) != classes:
             raise ConventionError(
-                f"{file}: {len(names)} class names ({source}), but the head has {classes} classes. "
+                f"{subject.name}: {len(names)} class names ({source}), but the head has {classes} classes. "
                 f"Give all {classes} with --names, or names = in the .toml beside the model"
             )
         return names, source
     if not classes:
         raise ConventionError(
-            f"{file}: neither the graph nor the metadata tells how many classes there are. "
+            f"{subject.name}: neither the graph nor the metadata tells how many classes there are. "
             "Give their names with --names, or names = in the .toml beside the model"
         )
     return tuple(f"class {i}" for i in range(classes)), "numbered"
 
 
-def _card(  # noqa: PLR0913 # one caller; the card is what all of them add up to
-    file: ModelFile,
-    graph: Graph,
-    picture: InputSpec,
-    conventions: Conventions,
-    claim: tuple[str, Match],
-    facts: ModelFacts,
-    hints: Metadata,
-    names: tuple[tuple[str, ...], str],
-    run: Runner | None,
+def _card(
+    subject: _Subject, name: str, match: Match, conventions: Conventions, names: tuple[tuple[str, ...], str]
 ) -> ModelCard:
-    name, match = claim
-    module = family(name)
-    evidence = match.reasons if run else (*match.reasons, "no probe run was made; judged by structure alone")
+    module, graph, facts, hints = family(name), subject.graph, subject.facts, subject.hints
+    opsets = (o.version for o in subject.model.opset_import if o.domain in {"", "ai.onnx"})
+    evidence = match.reasons
+    if subject.run is None:
+        evidence = (*evidence, "no probe run was made; judged by structure alone")
     if facts.family:
         evidence = (f"family set by hand: {facts.family}", *evidence)
     return ModelCard(
-        file=file.path.name,
-        sha256=file.sha256,
+        file=subject.name,
+        sha256=subject.file.sha256,
         family=name,
         family_title=module.TITLE,
         task="detect",
@@ -219,37 +208,40 @@ def _card(  # noqa: PLR0913 # one caller; the card is what all of them add up to
         evidence=evidence,
         names=names[0],
         names_from=names[1],
-        input=picture,
+        input=subject.picture,
         conventions=conventions,
         head=match.spec,
         nms_inside=match.nms_inside,
         nms_free=module.NMS_FREE,
-        precision=_precision(graph, graph.inputs[0]),
-        opset=max((o.version for o in graph.model.opset_import if o.domain in {"", "ai.onnx"}), default=0),
-        producer=f"{graph.model.producer_name} {graph.model.producer_version}".strip(),
+        precision=_precision(graph),
+        opset=max(opsets, default=0),
+        producer=f"{subject.model.producer_name} {subject.model.producer_version}".strip(),
         description=hints.description,
-        parameters=graph.parameters(),
-        flops=graph.flops(),
-        size_bytes=len(file.data),
-        warnings=_warnings(picture, hints, names[1]),
+        parameters=cost.parameters(graph),
+        flops=cost.flops(graph),
+        size_bytes=len(subject.file.data),
+        warnings=_warnings(subject, names[1]),
     )
 
 
-def _precision(graph: Graph, picture: Tensor) -> str:
+def _precision(graph: Graph) -> str:
     if graph.operators & {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"}:
         return "int8 (dynamic)"
     if graph.operators & {"QuantizeLinear", "QLinearConv"}:
         return "int8 (static)"
     kinds = {t.data_type for t in graph.model.graph.initializer if len(t.dims) == 4}
-    return "fp16" if 10 in kinds or (not kinds and picture.dtype == "float16") else "fp32"
+    return "fp16" if 10 in kinds or (not kinds and graph.inputs[0].dtype == "float16") else "fp32"
 
 
-def _warnings(picture: InputSpec, hints: Metadata, names_from: str) -> tuple[str, ...]:
+def _warnings(subject: _Subject, names_from: str) -> tuple[str, ...]:
+    hints, picture = subject.hints, subject.picture
     found = list(hints.warnings)
     if names_from == "numbered":
         found.append("the file names no classes; they are numbered. Set them with --names")
     if hints.size and not picture.dynamic_size and Size(*hints.size) != picture.size:
-        found.append(f"the metadata says {Size(*hints.size)}, the graph takes {picture.size}; the graph rules")
+        found.append(
+            f"the metadata says {Size(*hints.size)}, the graph takes {picture.size}; the graph rules"
+        )
     if hints.task not in {None, "detect"}:
         found.append(f'the metadata says task "{hints.task}", the head detects boxes; the head rules')
     return tuple(found)

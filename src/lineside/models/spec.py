@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +31,7 @@ class Conventions:
 
     colour: Colour = "rgb"
     scale: float = 255.0
-    fit: Fit = Fit()
+    fit: Fit = field(default_factory=Fit)
     class_aware: bool = True
 
 

@@ -9,12 +9,14 @@ Conventions: the letterbox of the YOLOv5 repository, which is Ultralytics' own.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.models.head import GridLayout, Head, Match, between_0_and_1, grid_agreement
-from lineside.models.spec import Conventions, HeadSpec
+from lineside.models.evidence import are_corners, between_0_and_1, grid_agreement, in_pixels
+from lineside.models.head import GridLayout, Head, Match
+from lineside.models.spec import Conventions, HeadSpec, as_float32
 from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
 from lineside.postprocess.objectness import pick_with_objectness
 
@@ -31,35 +33,44 @@ NMS_FREE = False
 _REACH_CELLS = 2  # 2 * sigmoid - 0.5 keeps the centre within one and a half cells
 
 
-def match(head: Head, *, by_hand: bool) -> Match | None:
+def match(head: Head, *, by_hand: bool) -> Match | None:  # noqa: ARG001 # the hand adds nothing to the evidence
     """The claim of the anchor head on an output with three boxes a cell."""
-    if any(len(shape) not in {4, 5} for shape in head.shapes[1:]):
-        return None
     layouts = [lay for lay in head.layouts(0) if lay.anchors == 3 and lay.channels >= 6]
-    claims = [m for m in (_claim(head, lay, by_hand=by_hand) for lay in layouts) if m]
+    claims = [m for m in (_claim(head, lay) for lay in layouts if _only_levels(head, lay)) if m]
     return max(claims, key=lambda m: m.sureness, default=None)
 
 
-def _claim(head: Head, layout: GridLayout, *, by_hand: bool) -> Match | None:
+def _only_levels(head: Head, layout: GridLayout) -> bool:
+    """Whether the other outputs, if any, are the undecoded levels."""
+    cells = [(head.size.height // s) * (head.size.width // s) for s in layout.strides]
+    levels = [3 * layout.channels * n for n in cells]
+    others = [math.prod(d or 0 for d in shape[1:]) for shape in head.shapes[1:]]
+    return not others or sorted(others) == sorted(levels)
+
+
+def _claim(head: Head, layout: GridLayout) -> Match | None:
     classes = layout.channels - 5
-    strides = ", ".join(map(str, layout.strides))
-    reasons = [f"{layout.rows} rows are three boxes a cell at strides {strides}"]
+    reasons = [f"{layout.rows} rows are three boxes a cell at strides {', '.join(map(str, layout.strides))}"]
     sureness = 0.3
-    if "Sigmoid" in head.graph.tail(head.graph.outputs[0].name):
+    parts = head.segments(0, layout.channel_axis)
+    if len(parts) > 1:
+        scores = [p.channels or 0 for p in parts if p.origin == "Sigmoid"]
+        if sum(scores) != 1 + classes or any(p.origin != "Sigmoid" for p in parts[-len(scores) :]):
+            return None
         sureness += 0.2
-        reasons.append("its values come from sigmoids over the last convolutions")
+        reasons.append(f"its channels are 4 box values from arithmetic and 1 + {classes} from sigmoids")
     rows = head.rows(0, layout)
     if rows is not None:
         agreement = grid_agreement(rows, layout, head.size, _REACH_CELLS)
-        if agreement < 0.9 or not between_0_and_1(rows[:, 4:]) or rows[:, :4].max() <= 2:
+        if agreement < 0.9 or not between_0_and_1(rows[:, 4:]) or not in_pixels(rows) or are_corners(rows):
             return None
         sureness += 0.4
-        reasons.append(f"in a probe run {agreement:.0%} of the boxes are centred within two cells of their own")
+        reasons.append(
+            f"in a probe run {agreement:.0%} of the boxes are centred within two cells of their own"
+        )
     if head.names_count == classes:
         sureness += 0.1
         reasons.append(f"5 + {classes} channels fit the {classes} class names")
-    elif head.names_count is not None and not by_hand:
-        reasons.append(f"{classes} class channels, but {head.names_count} class names")
     spec = HeadSpec(0, classes, layout.strides, 3, layout.channels_first, head.size, layout.rows)
     return Match(min(sureness, 1.0), tuple(reasons), spec)
 
@@ -80,7 +91,7 @@ def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> 
     check_boxes(rows[:, :4])
     check_scores(rows[:, 4])
     index, classes, confidence = pick_with_objectness(rows[:, 4], rows[:, 5:], want)
-    return from_centres(rows[index, :4].T, classes, confidence, want)
+    return from_centres(as_float32(rows[index, :4]).T, classes, confidence, want)
 
 
 def _rows(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:

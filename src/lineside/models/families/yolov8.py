@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineside.models.head import GridLayout, Head, Match, between_0_and_1, grid_agreement
-from lineside.models.spec import Conventions, HeadSpec
+from lineside.models.evidence import are_corners, between_0_and_1, box_form, grid_agreement, in_pixels
+from lineside.models.head import GridLayout, Head, Match
+from lineside.models.spec import Conventions, HeadSpec, as_float32
 from lineside.postprocess.candidates import Candidates, Selection, check_boxes, from_centres, pick
 
 if TYPE_CHECKING:
@@ -19,55 +20,93 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lineside.models.tracing import Segment
+
 TITLE = "anchor-free head (YOLOv8, v9, 11, 12, 13)"
-ALIASES = ("yolov9", "yolov11", "yolov12", "yolov13", "yolo8", "yolo9", "yolo11", "yolo12", "yolo13", "yolov8u")
+ALIASES = (
+    "yolov9",
+    "yolov11",
+    "yolov12",
+    "yolov13",
+    "yolo8",
+    "yolo9",
+    "yolo11",
+    "yolo12",
+    "yolo13",
+    "yolov8u",
+)
 CONVENTIONS = Conventions()
 NMS_FREE = False
 
 _REACH_CELLS = 17  # a distribution of 16 bins reaches 15 cells from its anchor point, a longer one is rare
+_RAW = {"Sigmoid", "Conv", "ConvInteger", "QLinearConv", "Add"}  # no decoded box ends in one of these
+_TRACED = 0.6  # how sure the structure alone makes
 
 
-def match(head: Head, *, by_hand: bool) -> Match | None:
+def match(head: Head, *, by_hand: bool) -> Match | None:  # noqa: ARG001 # the hand adds nothing to the evidence
     """The claim of the anchor-free head on one grid output without objectness."""
     if len(head.shapes) != 1:
         return None
-    claims = [m for m in (_claim(head, lay, by_hand=by_hand) for lay in head.layouts(0) if lay.anchors == 1) if m]
+    layouts = [layout for layout in head.layouts(0) if layout.anchors == 1]
+    claims = [m for m in (_claim(head, layout) for layout in layouts) if m]
     return max(claims, key=lambda m: m.sureness, default=None)
 
 
-def _claim(head: Head, layout: GridLayout, *, by_hand: bool) -> Match | None:
+def _claim(head: Head, layout: GridLayout) -> Match | None:
     classes = layout.channels - 4
-    reasons = [f"{layout.rows} rows are one box a cell at strides {_text(layout.strides)}"]
-    sureness = 0.0
     parts = head.segments(0, layout.channel_axis)
-    if len(parts) > 1:
-        boxes, scores = parts[:-1], parts[-1]
-        if scores.origin != "Sigmoid" or sum(p.channels or 0 for p in boxes) != 4:
-            return None
-        if any(p.origin in {"Sigmoid", "Conv", "ConvInteger"} for p in boxes):
-            return None
-        sureness += 0.6
-        reasons.append(f"its channels are 4 box values from arithmetic and {classes} from one sigmoid")
-    elif head.names_count == classes:
-        sureness += 0.4
-        reasons.append(f"4 + {classes} channels fit the {classes} class names, and leave no room for objectness")
-    rows = head.rows(0, layout)
-    if rows is not None:
-        agreement = grid_agreement(rows, layout, head.size, _REACH_CELLS)
-        # Scores above 1 are the business of the dead-export check, where the structure is beyond doubt.
-        if agreement < 0.6 or rows[:, :4].max() <= 2 or (not parts[1:] and not between_0_and_1(rows[:, 4:])):
-            return None
-        sureness += 0.3
-        reasons.append(f"in a probe run {agreement:.0%} of the boxes are centred near their cell")
-        if not between_0_and_1(rows[:, 4:]):
-            reasons.append("in the probe run its scores are no probabilities")
-    if head.names_count == classes and len(parts) > 1:
-        sureness += 0.09
-        reasons.append(f"the {classes} class names agree")
-    if not by_hand and sureness < 0.3:
+    structure = _structure(head, parts, classes)
+    # Scores out of range are the business of the dead-export check, where the channels could be told apart.
+    values = _values(head, layout, any_scores=len(parts) > 1)
+    if structure is None or values is None:
         return None
+    reasons = [f"{layout.rows} rows are one box a cell at strides {', '.join(map(str, layout.strides))}"]
+    reasons += [reason for _, reason in (structure, values) if reason]
+    sureness = structure[0] + values[0]
+    if head.names_count == classes and structure[0] >= _TRACED:
+        sureness += 0.09
+        reasons.append(f"the number of class names agrees: {classes}")
     spec = HeadSpec(0, classes, layout.strides, 1, layout.channels_first, head.size, layout.rows)
     return Match(min(sureness, 1.0), tuple(reasons), spec)
+
+
+def _structure(head: Head, parts: Sequence[Segment], classes: int) -> tuple[float, str] | None:
+    """What the graph says: points and a reason, or `None` where it is another head's."""
+    named = head.names_count == classes
+    if len(parts) < 2:
+        fits = f"4 + {classes} channels fit the {classes} class names, and leave no room for objectness"
+        return (0.4, fits) if named else (0.0, "")
+    boxes, scores = parts[:-1], parts[-1]
+    form = box_form(head.graph, boxes)
+    if sum(p.channels or 0 for p in boxes) != 4 or form == "corners" or any(p.origin in _RAW for p in boxes):
+        return None
+    if scores.origin == "Sigmoid":
+        if len(head.behind(scores)) > 1:
+            return None  # one of the channels is no class: objectness, joined before the sigmoid
+        if form is None and head.probe is None:
+            return (
+                0.2,
+                "its channels are 4 box values and one sigmoid's; the boxes' form cannot be told without a run",
+            )
+        return _TRACED, f"its channels are 4 box values from arithmetic and {classes} from one sigmoid"
+    return (
+        (0.4, f"its channels are 4 box values and {classes} others, as many as class names")
+        if named
+        else (0.0, "")
+    )
+
+
+def _values(head: Head, layout: GridLayout, *, any_scores: bool) -> tuple[float, str] | None:
+    """What the probe run says: points and a reason, or `None` where it contradicts."""
+    rows = head.rows(0, layout)
+    if rows is None:
+        return 0.0, ""
+    agreement = grid_agreement(rows, layout, head.size, _REACH_CELLS)
+    if agreement < 0.6 or not in_pixels(rows) or are_corners(rows):
+        return None
+    if not any_scores and not between_0_and_1(rows[:, 4:]):
+        return None
+    return 0.3, f"in a probe run {agreement:.0%} of the boxes are centred near their cell"
 
 
 def scores(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
@@ -84,13 +123,9 @@ def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> 
     channels = _channels(outputs, spec)
     check_boxes(channels[:4])
     rows, classes, confidence = pick(channels[4:], want)
-    return from_centres(channels[:4, rows], classes, confidence, want)
+    return from_centres(as_float32(channels[:4, rows]), classes, confidence, want)
 
 
 def _channels(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
     value: NDArray[Any] = outputs[spec.output][0]
     return value if spec.channels_first else value.T
-
-
-def _text(strides: Sequence[int]) -> str:
-    return ", ".join(map(str, strides))

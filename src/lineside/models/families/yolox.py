@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.geometry import Fit, Size
-from lineside.models.head import GridLayout, Head, Match, between_0_and_1, cell_centres, grid_agreement
+from lineside.models.evidence import between_0_and_1, cell_centres, grid_correlation
+from lineside.models.head import GridLayout, Head, Match
 from lineside.models.spec import Conventions, HeadSpec, as_float32
 from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
 from lineside.postprocess.objectness import pick_with_objectness
@@ -32,6 +33,7 @@ CONVENTIONS = Conventions(colour="bgr", scale=1.0, fit=Fit(anchor="corner", roun
 NMS_FREE = False
 
 _RAW = {"Conv", "ConvInteger", "QLinearConv", "Add"}  # a quantised convolution ends with the bias's Add
+_MOST_CORRELATION = 0.8  # of raw offsets with their cells; decoded centres have 0.99
 _LARGEST_LOG = 20.0  # exp(20) cells: far beyond any picture, and finite
 
 
@@ -46,36 +48,46 @@ def match(head: Head, *, by_hand: bool) -> Match | None:
 
 def _claim(head: Head, layout: GridLayout, *, by_hand: bool) -> Match | None:
     classes = layout.channels - 5
+    structure = _structure(head, layout, classes, by_hand=by_hand)
+    if structure is None and not (by_hand and len(head.segments(0, layout.channel_axis)) < 2):
+        return None
+    sureness = 0.3 if structure is None else 0.6
     strides = ", ".join(map(str, layout.strides))
     reasons = [f"{layout.rows} rows are one box a cell at strides {strides}"]
-    parts = head.segments(0, layout.channel_axis)
-    if len(parts) > 1:
-        boxes = [p for p in parts if p.origin in _RAW]
-        scores = [p for p in parts if p.origin == "Sigmoid"]
-        if len(boxes) + len(scores) != len(parts) or sum(p.channels or 0 for p in boxes) != 4:
-            return None
-        if scores[0].channels not in {1, 1 + classes}:
-            return None
-        sureness = 0.6
-        reasons.append(f"its channels are 4 straight from a convolution and 1 + {classes} from sigmoids")
-    elif by_hand:
-        sureness = 0.3
-    else:
-        return None
+    reasons += [structure] if structure else []
     rows = head.rows(0, layout)
     if rows is not None:
-        agreement = grid_agreement(rows, layout, head.size, 2)
-        if agreement > 0.5 and min(head.size) > 128:
-            return None  # the boxes are decoded already: adding the grid again would be silently wrong
-        if not between_0_and_1(rows[:, 4:]):
+        follows = grid_correlation(rows, layout, head.size)
+        # Where boxes follow the grid they are decoded: adding the grid again would be silently wrong.
+        if follows > _MOST_CORRELATION or not between_0_and_1(rows[:, 4:]):
             return None
         sureness += 0.3
-        reasons.append(f"in a probe run the box values do not follow the grid ({agreement:.0%} near their cell)")
+        reasons.append(f"in a probe run the box values do not follow the grid (correlation {follows:.2f})")
     if head.names_count == classes:
         sureness += 0.1
         reasons.append(f"5 + {classes} channels fit the {classes} class names")
     spec = HeadSpec(0, classes, layout.strides, 1, layout.channels_first, head.size, layout.rows)
     return Match(min(sureness, 1.0), tuple(reasons), spec)
+
+
+def _structure(head: Head, layout: GridLayout, classes: int, *, by_hand: bool) -> str | None:
+    """What in the graph speaks for the head, or `None` where nothing does, or something against it.
+
+    Objectness and classes come from sigmoids of their own. Where one sigmoid makes both, the same form may be
+    raw distances and classes without objectness, and only the user can tell.
+    """
+    parts = head.segments(0, layout.channel_axis)
+    raw = [p.channels or 0 for p in parts if p.origin in _RAW]
+    scores = [p.channels for p in parts[len(raw) :] if p.origin == "Sigmoid"]
+    if sum(raw) != 4 or len(raw) + len(scores) != len(parts):
+        return None
+    if scores != [1, classes] and not (by_hand and scores == [1 + classes]):
+        return None
+    cells = [(head.size.height // s) * (head.size.width // s) for s in layout.strides]
+    levels = [p.channels for p in head.segments(0, 3 - layout.channel_axis)]
+    if len(levels) > 1 and levels != cells:
+        return None
+    return f"its channels are 4 straight from a convolution and 1 + {classes} from sigmoids"
 
 
 def scores(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:

@@ -1,0 +1,265 @@
+"""What every family owes: its graphs are recognised, with and without their names, and decoded exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from contracts.graph_edits import cast_at_output, identity_at_output, nameless, write
+from contracts.head_rows import ROWS
+from lineside.core import plugins
+from lineside.core.errors import ConventionError, DeadModelError, ModelError
+from lineside.engine import run_once
+from lineside.models.card import ModelCard
+from lineside.models.facts import ModelFacts
+from lineside.models.reading import read_model
+from lineside.models.recognise import PACKAGE, family, family_named
+from lineside.models.spec import Conventions
+from lineside.postprocess.candidates import Selection
+from lineside.testing.graphs import CATALOGUE
+
+FAMILIES = plugins.names(PACKAGE)
+KNOWN = [name for name, entry in CATALOGUE.items() if entry.family]
+REFUSED = [name for name, entry in CATALOGUE.items() if entry.refusal]
+# What only a run shows: the values of a dead export.
+DEAD_BY_VALUES = ["nan_scores", "infinite_boxes", "two_scores", "constant_scores", "scores_above_one"]
+CONFIDENCE = 0.02
+
+
+def _decoded(reading, confidence=CONFIDENCE):
+    card = reading.card
+    found = family(card.family).decode(reading.answer, card.head, Selection(confidence))
+    rows = np.column_stack([found.xyxy, found.confidence, found.class_id])
+    return rows[np.lexsort(rows.T)]
+
+
+def _facts_of(card):
+    """What a card says of the head, without what the file's names give."""
+    own = dataclasses.asdict(card)
+    own["input"].pop("name")
+    return {
+        key: own[key] for key in ("family", "task", "input", "conventions", "head", "nms_inside", "nms_free")
+    }
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_of_the_folder_has_a_row_and_graphs(name):
+    assert ROWS[name].graphs(name), f"{name}: add its graphs to the catalogue, and a row to head_rows.py"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_has_what_the_protocol_asks(name):
+    module = family(name)
+    assert module.TITLE
+    assert isinstance(module.CONVENTIONS, Conventions)
+    assert isinstance(module.NMS_FREE, bool)
+    assert all(callable(getattr(module, part)) for part in ("match", "scores", "decode"))
+
+
+def test_every_name_and_alias_means_one_family():
+    aliases = [(alias, name) for name in FAMILIES for alias in family(name).ALIASES]
+    assert len({alias for alias, _ in aliases}) == len(aliases)
+    assert not {alias for alias, _ in aliases} & set(FAMILIES)
+    for alias, name in (*aliases, *zip(FAMILIES, FAMILIES, strict=True)):
+        assert family_named(alias) == family_named(f" {alias.upper()} ") == name
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+def test_a_known_graph_is_recognised(graph, catalogue_file):
+    entry = CATALOGUE[graph]
+    card = ModelCard.read(catalogue_file(graph), run=run_once)
+    assert (card.family, len(card.names), card.head.classes) == (entry.family, entry.classes, entry.classes)
+    assert card.task == "detect"
+    assert 0.6 <= card.sureness <= 1
+    assert len(card.evidence) >= 2
+    assert bool(card.head.strides) == ROWS[entry.family].grid
+    if card.head.strides:
+        cells = sum((card.input.size.height // s) * (card.input.size.width // s) for s in card.head.strides)
+        assert card.head.rows == cells * card.head.anchors
+        assert card.head.rows == max(card_shape(catalogue_file(graph)))
+
+
+def card_shape(path):
+    """The shape of the first output, by a run of the test picture."""
+    return read_model(path, run=run_once).answer[0].shape
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+def test_its_structure_alone_gives_the_same_card(graph, catalogue_file):
+    run, static = (ModelCard.read(catalogue_file(graph), run=run) for run in (run_once, None))
+    assert _facts_of(static) == _facts_of(run)
+    assert static.names == run.names
+    assert static.sureness <= run.sureness
+    assert any("no probe run" in reason for reason in static.evidence)
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+def test_no_name_in_the_file_matters(graph, catalogue_file, tmp_path):
+    named = read_model(catalogue_file(graph), run=run_once)
+    path = write(nameless(CATALOGUE[graph].build()), tmp_path / "other.onnx")
+    # Metadata gave the size of a file that leaves it open.
+    facts = ModelFacts(size=named.card.input.size) if named.card.input.dynamic_size else None
+    bare = read_model(path, facts=facts, run=run_once)
+    assert _facts_of(bare.card) == _facts_of(named.card)
+    assert bare.card.names_from == "numbered"
+    assert np.array_equal(_decoded(bare), _decoded(named))
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+@pytest.mark.parametrize("edit", [identity_at_output, cast_at_output])
+def test_what_changes_nothing_at_the_output_changes_nothing(graph, edit, tmp_path, catalogue_file):
+    path = write(edit(CATALOGUE[graph].build()), tmp_path / "model.onnx")
+    assert _facts_of(ModelCard.read(path, run=run_once)) == _facts_of(
+        ModelCard.read(catalogue_file(graph), run=run_once)
+    )
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+@pytest.mark.parametrize("confidence", [CONFIDENCE, 0.25])
+def test_decoding_agrees_with_the_reference(graph, confidence, catalogue_file):
+    entry = CATALOGUE[graph]
+    reading = read_model(catalogue_file(graph), run=run_once)
+    card = reading.card
+    expected = np.array(
+        ROWS[entry.family].decode(
+            list(reading.answer), entry.classes, card.input.size, card.head.strides, confidence
+        )
+    ).reshape(-1, 6)
+    expected = expected[np.lexsort(expected.astype(np.float32).T)]
+    found = _decoded(reading, confidence)
+    assert len(found) == len(expected)
+    if graph != "nms_inside_empty" and confidence == CONFIDENCE:
+        assert len(found)
+    assert np.abs(found[:, :4] - expected[:, :4]).max(initial=0) < 0.05
+    assert np.abs(found[:, 4] - expected[:, 4]).max(initial=0) < 1e-4
+    assert np.array_equal(found[:, 5], expected[:, 5])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_only_wanted_classes_are_decoded(name, catalogue_file):
+    reading = read_model(catalogue_file(ROWS[name].graphs(name)[0]), run=run_once)
+    card = reading.card
+    every = _decoded(reading)
+    wanted = np.zeros(len(card.names), bool)
+    wanted[1] = True
+    found = family(name).decode(reading.answer, card.head, Selection(CONFIDENCE, wanted))
+    assert len(found.class_id) == np.count_nonzero(every[:, 5] == 1) > 0
+    assert set(found.class_id.tolist()) == {1}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_candidates_come_best_first_and_a_cap_is_told(name, catalogue_file):
+    reading = read_model(catalogue_file(ROWS[name].graphs(name)[0]), run=run_once)
+    found = family(name).decode(reading.answer, reading.card.head, Selection(0.0, limit=5))
+    assert len(found.xyxy) == 5
+    assert found.truncated
+    assert (np.diff(found.confidence) <= 0).all()
+    assert found.xyxy.dtype == np.float32
+    assert found.xyxy.flags.owndata or found.xyxy.base is not None
+    assert found.class_id.dtype == np.int32
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("channel", [0, 4])
+def test_an_answer_that_is_not_finite_is_refused(name, value, channel, catalogue_file):
+    reading = read_model(catalogue_file(ROWS[name].graphs(name)[0]), run=run_once)
+    spoilt = [output.copy() for output in reading.answer]
+    rows = spoilt[0][0].T if reading.card.head.channels_first else spoilt[0][0]
+    rows[3, channel] = value
+    with pytest.raises(ModelError, match="not used"):
+        family(name).decode(spoilt, reading.card.head, Selection(CONFIDENCE))
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_that_the_graph_contradicts_cannot_be_forced(graph, name, catalogue_file):
+    own = CATALOGUE[graph].family
+    if name == own:
+        card = ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
+        assert (card.family, card.sureness) == (own, 1.0)
+        assert f"family set by hand: {name}" in card.evidence
+        return
+    with pytest.raises(ConventionError) as refusal:
+        ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
+    assert f"set by hand as {name}" in str(refusal.value)
+    assert "Seen: 1 output" in str(refusal.value)
+
+
+@pytest.mark.parametrize("graph", REFUSED)
+def test_a_graph_that_is_no_known_head_is_refused_by_its_kind(graph, catalogue_file):
+    with pytest.raises(ModelError) as refusal:
+        ModelCard.read(catalogue_file(graph), run=run_once)
+    assert type(refusal.value) is CATALOGUE[graph].refusal
+    assert str(refusal.value).startswith(f"{graph}.onnx: ")
+
+
+@pytest.mark.parametrize("graph", [g for g in REFUSED if g not in DEAD_BY_VALUES])
+def test_it_is_refused_by_its_structure_alone_as_well(graph, catalogue_file):
+    with pytest.raises(ModelError) as refusal:
+        ModelCard.read(catalogue_file(graph))
+    if CATALOGUE[graph].runs:
+        assert type(refusal.value) is CATALOGUE[graph].refusal
+
+
+@pytest.mark.parametrize("graph", [g for g in REFUSED if g not in DEAD_BY_VALUES and not g.endswith("_bare")])
+def test_it_is_refused_without_its_names_as_well(graph, tmp_path):
+    path = write(nameless(CATALOGUE[graph].build()), tmp_path / "other.onnx")
+    with pytest.raises(CATALOGUE[graph].refusal):
+        ModelCard.read(path, run=run_once)
+
+
+@pytest.mark.parametrize(
+    "graph", [g for g in REFUSED if not issubclass(CATALOGUE[g].refusal, DeadModelError)]
+)
+def test_a_refused_head_cannot_be_forced_into_a_family(graph, catalogue_file):
+    for name in FAMILIES:
+        with pytest.raises(ModelError):
+            ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
+
+
+@pytest.mark.parametrize(
+    ("graph", "seen", "advice"),
+    [
+        ("picodet", '"scores_0" (1, 384, 3) = 3 Sigmoid', "--family"),
+        ("yolov5_raw", '3 outputs: "output0" (1, 3, 16, 20, 8)', "--family"),
+        ("detr", '"output0" (1, 300, 7) = 4 Sigmoid + 3 Sigmoid', "--family"),
+        ("super_resolution", '"output" (1, 3, 256, 320)', "--family"),
+        ("yolov6", "4 Mul + 1 constant + 3 Sigmoid", "export it without decode_in_inference"),
+        ("yolox_decoded", "2 Mul + 2 Mul + 1 Sigmoid + 3 Sigmoid", "export it without decode_in_inference"),
+        ("segmentation", "4 Mul + 3 Sigmoid + 32 Conv", "segmentation"),
+        ("pose", "4 Mul + 3 Sigmoid + 51 Concat", "pose (keypoints)"),
+        ("oriented_boxes", "4 Mul + 3 Sigmoid + 1 Mul", "oriented boxes"),
+        ("classification", '"output0" (1, 3)', "classification"),
+        ("two_pictures", '"before" float32 (1, 3, 128, 160)', "one picture input, got 2"),
+        ("rank_three", '"images" is float32 (3, 128, 160)', "(batch, 3, height, width)"),
+        ("unknown_operator", "DeformableSample", "Export it again"),
+        ("dead_static_int8", 'output "output0" comes straight from one DequantizeLinear', "left in float"),
+        ("nan_scores", "NaN or infinite", "float32"),
+        ("two_scores", "0.1 and 0.6", "Export it again"),
+        ("constant_scores", "scores of a test picture are 0.1", "Export it again"),
+        ("scores_above_one", "scores from", "Export it again"),
+    ],
+)
+def test_a_refusal_says_what_was_seen_and_what_to_do(graph, seen, advice, catalogue_file):
+    with pytest.raises(ModelError) as refusal:
+        ModelCard.read(catalogue_file(graph), run=run_once)
+    assert seen in str(refusal.value)
+    assert advice in str(refusal.value)
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+def test_a_card_survives_json(graph, catalogue_file):
+    card = ModelCard.read(catalogue_file(graph), run=run_once)
+    assert ModelCard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
+
+
+@pytest.mark.parametrize("graph", ["nms_inside", "nms_inside_empty"])
+def test_an_empty_answer_of_a_head_with_nms_inside_is_legal(graph, catalogue_file):
+    reading = read_model(catalogue_file(graph), run=run_once)
+    assert reading.card.nms_inside
+    assert reading.card.nms_free
+    assert bool(len(_decoded(reading))) == (graph == "nms_inside")
