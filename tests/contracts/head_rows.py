@@ -6,13 +6,17 @@ A new family adds one row here. The graphs are those of `lineside.testing.graphs
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lineside.core.geometry import Size
 from lineside.testing.graphs import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineside.core.geometry import Size
 
 Found = list[tuple[float, float, float, float, float, int]]
 """Left, top, right, bottom, score, class of each box above the confidence."""

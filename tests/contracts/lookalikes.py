@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -22,6 +22,9 @@ from lineside.testing.graphs.head import (
     flatten,
     grid,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BARE = GraphSpec(metadata=False)
 TINY = GraphSpec(metadata=False, size=Size(64, 64), classes=80)

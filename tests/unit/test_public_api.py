@@ -26,7 +26,15 @@ def run(code):
 
 
 def test_the_public_names():
-    assert lineside.__all__ == ["Detections", "Detector", "LinesideError", "ModelCard", "ModelFacts", "Size", "__version__"]
+    assert lineside.__all__ == [
+        "Detections",
+        "Detector",
+        "LinesideError",
+        "ModelCard",
+        "ModelFacts",
+        "Size",
+        "__version__",
+    ]
     assert lineside.__all__ == sorted(lineside.__all__)
     assert dir(lineside) == lineside.__all__
 
@@ -81,7 +89,10 @@ def test_importing_lineside_imports_nothing_heavy():
 
 def test_the_words_of_the_core_need_no_picture_library_and_no_runtime():
     code = "import sys\nfrom lineside import Detections, LinesideError, Size\nprint(*{'cv2', 'onnx', 'onnxruntime'} & set(sys.modules))"
-    assert run(code.replace("print(*{", "print(*({").replace("set(sys.modules))", "set(sys.modules)))")).split() == []
+    assert (
+        run(code.replace("print(*{", "print(*({").replace("set(sys.modules))", "set(sys.modules)))")).split()
+        == []
+    )
 
 
 def test_the_version_is_that_of_the_distribution():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from lineside.core.errors import AmbiguousHeadError, TaskNotBuiltError, UnknownHeadError
-from lineside.models.evidence import are_corners, between_0_and_1, box_form, grid_correlation, in_pixels
+from lineside.models.evidence import are_corners, between_0_and_1, box_form, grid_slope, in_pixels
 from lineside.models.graph import CONVOLUTIONS
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def _grid_name(head: Head) -> str | None:
             continue
         if are_corners(rows) and in_pixels(rows):
             return _CORNERS
-        if not in_pixels(rows) and grid_correlation(rows, layout, head.size) > 0.8:
+        in_shares = rows[:, :2] * (head.size.width, head.size.height)
+        if not in_pixels(rows) and grid_slope(in_shares, layout, head.size) > 0.5:
             return "a grid of boxes as shares of the picture (TensorFlow exports)"
     return None
 

@@ -125,12 +125,11 @@ def from_centres(
         want: The selection, for its limit.
     """
     order, cut = best_first(scores, want.limit)
-    xyxy = np.empty((len(order), 4), np.float32)
-    half = boxes[2:, order] * np.float32(0.5)
-    centre = boxes[:2, order]
-    np.subtract(centre, half, out=xyxy.T[:2])
-    np.add(centre, half, out=xyxy.T[2:])
-    return Candidates(xyxy, scores[order], classes[order].astype(np.int32), cut)
+    half = boxes[2:] * np.float32(0.5)
+    corners = np.empty((4, len(scores)), np.float32)
+    np.subtract(boxes[:2], half, out=corners[:2])
+    np.add(boxes[:2], half, out=corners[2:])
+    return Candidates(corners.T[order], scores[order], classes[order].astype(np.int32), cut)
 
 
 def best_first(scores: NDArray[np.float32], limit: int) -> tuple[NDArray[np.intp], bool]:

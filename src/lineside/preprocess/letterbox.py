@@ -54,8 +54,7 @@ class Slot:
         assert self._letterbox is not None
         source = image
         if self._letterbox.scaled != frame:
-            scaled = self._letterbox.scaled
-            cv2.resize(image, (scaled.width, scaled.height), dst=self._scaled, interpolation=cv2.INTER_LINEAR)
+            _resize(image, self._scaled)
             source = self._scaled
         cv2.split(source, self._targets)
         return self._letterbox
@@ -70,6 +69,21 @@ class Slot:
         order = (2, 1, 0) if self._conventions.colour == "rgb" else (0, 1, 2)
         self._targets = [self.planes[0, c, rows, columns] for c in order]
         self._letterbox = box
+
+
+def _resize(image: NDArray[np.uint8], scaled: NDArray[np.uint8]) -> None:
+    """Bilinear resize into a buffer, pixel for pixel what `cv2.resize` with `INTER_LINEAR` gives.
+
+    At a whole odd ratio, as 1920x1080 in 640 has, every sample falls on the centre of a pixel: picking those
+    pixels is the same, and takes less than half the time.
+    """
+    (height, width), (rows, columns) = image.shape[:2], scaled.shape[:2]
+    ratio = width // columns
+    if ratio % 2 and ratio > 1 and (width, height) == (ratio * columns, ratio * rows):
+        centres = image[ratio // 2 :, ratio // 2 :]
+        cv2.resize(centres, None, dst=scaled, fx=1 / ratio, fy=1 / ratio, interpolation=cv2.INTER_NEAREST)
+    else:
+        cv2.resize(image, (columns, rows), dst=scaled, interpolation=cv2.INTER_LINEAR)
 
 
 @lru_cache(maxsize=64)

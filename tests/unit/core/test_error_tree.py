@@ -12,7 +12,9 @@ from lineside.core import errors
 from lineside.core.errors import LinesideError, Recovery, near
 
 DOCS = Path(__file__).parents[3] / "docs" / "errors.md"
-LINE = re.compile(r"^(?P<indent>[│├└─ ]*)(?P<name>\w+)(?: \((?P<also>\w+)\))? {2,}(?P<code>\S+) {2,}(?P<does>.+)$")
+LINE = re.compile(
+    r"^(?P<indent>[│├└─ ]*)(?P<name>\w+)(?: \((?P<also>\w+)\))? {2,}(?P<code>\S+) {2,}(?P<does>.+)$"
+)
 
 
 def tree(root=LinesideError):

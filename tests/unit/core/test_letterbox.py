@@ -89,7 +89,9 @@ def test_rounding_is_half_to_even_as_pythons_is():
 
 
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
-@pytest.mark.parametrize("frame", [Size(1, 1), Size(1, 5000), Size(5000, 1), Size(2, 30000), Size(20000, 20000)])
+@pytest.mark.parametrize(
+    "frame", [Size(1, 1), Size(1, 5000), Size(5000, 1), Size(2, 30000), Size(20000, 20000)]
+)
 def test_extreme_frames_keep_at_least_a_pixel_and_stay_inside(fit, frame):
     model = Size(416, 640)
     box = Letterbox.fit(frame, model, fit)
@@ -109,7 +111,9 @@ def test_a_frame_of_the_models_size_is_left_as_it_is():
 @given(
     frames,
     # Sizes that models have; in a model far from square padding eats up the digits of a float32.
-    st.sampled_from([Size(320, 320), Size(416, 416), Size(480, 640), Size(640, 640), Size(608, 800), Size(1280, 1280)]),
+    st.sampled_from(
+        [Size(320, 320), Size(416, 416), Size(480, 640), Size(640, 640), Size(608, 800), Size(1280, 1280)]
+    ),
     st.sampled_from(list(FITS.values())),
     st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=20),
 )

@@ -54,7 +54,9 @@ def test_loading_imports_one_file(room):
 def test_an_unknown_name_is_told_with_the_near_ones(room):
     package, folder = room
     write(folder, "serial", "")
-    with pytest.raises(PluginError, match='no plug-in "serail" among the kinds; did you mean "serial"') as refusal:
+    with pytest.raises(
+        PluginError, match='no plug-in "serail" among the kinds; did you mean "serial"'
+    ) as refusal:
         plugins.load(package, "serail")
     assert not isinstance(refusal.value, NotInstalledError)
     assert refusal.value.code == "plugin.unknown"

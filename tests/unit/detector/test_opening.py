@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from lineside.core.errors import ConventionError, SettingsError
+from lineside.core.errors import ConventionError, LinesideError, SettingsError
 from lineside.core.geometry import Size
 from lineside.detector.detector import Detector
 from lineside.models.facts import ModelFacts
@@ -138,6 +138,22 @@ def test_without_a_place_for_the_preparation_the_model_opens_all_the_same(model,
     assert not opened.from_cache
     assert "cannot be kept" in caplog.text
     assert len(opened(NOISE, confidence=0.05))
+
+
+@pytest.mark.xfail(raises=(TypeError, AttributeError), reason="arguments of another type are not looked at")
+@pytest.mark.parametrize(
+    "arguments", [{"path": None}, {"path": 7}, {"facts": {"family": "yolov8"}}, {"cache": 7}]
+)
+def test_arguments_of_another_type_are_refused(model, kept, arguments):
+    given = {"path": model, "cache": kept} | arguments
+    with pytest.raises(LinesideError):
+        Detector(given.pop("path"), threads=1, **given)
+
+
+@pytest.mark.xfail(raises=TypeError, reason="only a Path is taken")
+def test_the_folder_of_preparations_may_be_a_string(model, kept):
+    Detector(model, threads=1, cache=str(kept))
+    assert Detector(model, threads=1, cache=str(kept)).from_cache
 
 
 def test_changed_external_data_is_another_model(tmp_path, kept):

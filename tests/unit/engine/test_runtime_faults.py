@@ -79,7 +79,7 @@ def test_the_error_of_an_unknown_operator_names_it(graphs):
 
 
 def test_a_missing_path_is_the_files_fault(tmp_path):
-    with pytest.raises(ModelFileError, match="gone.onnx"):
+    with pytest.raises(ModelFileError, match=r"gone\.onnx"):
         Session(tmp_path / "gone.onnx")
 
 

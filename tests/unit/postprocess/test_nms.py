@@ -166,7 +166,9 @@ def test_boxes_of_two_classes_at_one_place_both_stay_only_if_class_aware():
 no_area = pytest.mark.xfail(
     reason="OpenCV's Jaccard index of two areas with a sum of zero or less is 1, wherever they lie"
 )
-absurd = pytest.mark.xfail(reason="the offset between classes grows with the largest box and eats up the digits")
+absurd = pytest.mark.xfail(
+    reason="the offset between classes grows with the largest box and eats up the digits"
+)
 FLAT = [[0, 0, 0, 0], [50, 50, 50, 50], [90, 90, 90, 95], [10, 10, 20, 20], [12, 12, 12, 18]]
 
 

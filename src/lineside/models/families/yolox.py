@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.geometry import Fit, Size
-from lineside.models.evidence import between_0_and_1, cell_centres, grid_correlation
+from lineside.models.evidence import between_0_and_1, cell_centres, grid_slope
 from lineside.models.head import GridLayout, Head, Match
 from lineside.models.spec import Conventions, HeadSpec, as_float32
 from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
@@ -33,7 +33,7 @@ CONVENTIONS = Conventions(colour="bgr", scale=1.0, fit=Fit(anchor="corner", roun
 NMS_FREE = False
 
 _RAW = {"Conv", "ConvInteger", "QLinearConv", "Add"}  # a quantised convolution ends with the bias's Add
-_MOST_CORRELATION = 0.8  # of raw offsets with their cells; decoded centres have 0.99
+_DECODED_SLOPE = 0.5  # decoded centres grow by a pixel a pixel, offsets in cells hardly at all
 _LARGEST_LOG = 20.0  # exp(20) cells: far beyond any picture, and finite
 
 
@@ -57,12 +57,12 @@ def _claim(head: Head, layout: GridLayout, *, by_hand: bool) -> Match | None:
     reasons += [structure] if structure else []
     rows = head.rows(0, layout)
     if rows is not None:
-        follows = grid_correlation(rows, layout, head.size)
+        slope = grid_slope(rows, layout, head.size)
         # Where boxes follow the grid they are decoded: adding the grid again would be silently wrong.
-        if follows > _MOST_CORRELATION or not between_0_and_1(rows[:, 4:]):
+        if slope > _DECODED_SLOPE or not between_0_and_1(rows[:, 4:]):
             return None
         sureness += 0.3
-        reasons.append(f"in a probe run the box values do not follow the grid (correlation {follows:.2f})")
+        reasons.append("in a probe run the box values do not follow the grid, so they are not decoded yet")
     if head.names_count == classes:
         sureness += 0.1
         reasons.append(f"5 + {classes} channels fit the {classes} class names")
