@@ -17,7 +17,7 @@ from lineside.models.probe import as_exported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TensorProto
 
     from lineside.models.reading import Reading
     from lineside.models.spec import InputSpec, Runner
@@ -84,19 +84,13 @@ def take_bytes(model: ModelProto, spec: InputSpec, scale: float, *, fold: bool) 
     batch = dims[0].dim_param or dims[0].dim_value or "batch"
     nodes: list[NodeProto] = []
     current = spec.name
+    how = "as it is: it takes bytes"
     if spec.dtype != "uint8":
-        kind = TensorProto.FLOAT16 if spec.dtype == "float16" else TensorProto.FLOAT
-        nodes.append(helper.make_node("Cast", [current], [_PREFIX + "cast"], to=kind))
-        current = _PREFIX + "cast"
-    how = "cast only" if nodes else "as it is: it takes bytes"
-    if scale != 1 and spec.dtype != "uint8":
-        how = _fold(changed, spec, scale) if fold and spec.dtype == "float32" else ""
-        if not how:
-            how = f"cast and division by {scale:g}"
-            divisor = np.array(scale, spec.dtype)
-            graph.initializer.append(onnx.numpy_helper.from_array(divisor, _PREFIX + "scale"))
-            nodes.append(helper.make_node("Div", [current, _PREFIX + "scale"], [_PREFIX + "scaled"]))
-            current = _PREFIX + "scaled"
+        how = _fold(changed, spec, scale) if fold and scale != 1 and spec.dtype == "float32" else ""
+        steps, constants, how = _conversion(spec, 1.0 if how else scale, how)
+        nodes += steps
+        graph.initializer.extend(constants)
+        current = steps[-1].output[0]
     if spec.layout == "nhwc":
         nodes.append(helper.make_node("Transpose", [current], [_PREFIX + "nhwc"], perm=[0, 2, 3, 1]))
         current = _PREFIX + "nhwc"
@@ -106,6 +100,33 @@ def take_bytes(model: ModelProto, spec: InputSpec, scale: float, *, fold: bool) 
     sides = ["height", "width"] if spec.dynamic_size else list(spec.size)
     value.CopyFrom(helper.make_tensor_value_info(spec.name, TensorProto.UINT8, [batch, 3, *sides]))
     return changed, how
+
+
+def _conversion(
+    spec: InputSpec, scale: float, how: str
+) -> tuple[list[NodeProto], list[TensorProto], str]:
+    """The nodes that make scaled values of bytes, their constants, and how they do it."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    values = _PREFIX + "values"
+    half = spec.dtype == "float16"
+    if scale == 1:
+        kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+        return [helper.make_node("Cast", [spec.name], [values], to=kind)], [], how or "cast only"
+    cast, constant = _PREFIX + "cast", _PREFIX + "scale"
+    if half:
+        # Where there is no arithmetic for halves a quotient is not rounded to one; a table of quotients is.
+        table = np.arange(256, dtype=np.float16) / np.float16(scale)
+        nodes = [
+            helper.make_node("Cast", [spec.name], [cast], to=TensorProto.INT32),
+            helper.make_node("Gather", [constant, cast], [values]),
+        ]
+        return nodes, [numpy_helper.from_array(table, constant)], f"table of the quotients by {scale:g}"
+    nodes = [
+        helper.make_node("Cast", [spec.name], [cast], to=TensorProto.FLOAT),
+        helper.make_node("Div", [cast, constant], [values]),
+    ]
+    return nodes, [numpy_helper.from_array(np.array(scale, np.float32), constant)], f"cast and division by {scale:g}"
 
 
 def _rewire(model: ModelProto, old: str, new: str) -> None:
