@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
@@ -21,8 +23,6 @@ from lineside.postprocess.nms import KINDS, suppress
 from lineside.preprocess.letterbox import Slot, as_bgr
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from lineside.engine.session import Binding
@@ -92,10 +92,10 @@ class Detector:
         *,
         threads: int | None = None,
         facts: ModelFacts | None = None,
-        cache: Path | None = None,
+        cache: str | Path | None = None,
     ) -> None:
-        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-            raise SettingsError(f"threads: expected a whole number of at least 1, or None; got {threads!r}")
+        _check_arguments(path, threads, facts, cache)
+        cache = None if cache is None else Path(cache)
         opened = open_model(path, facts=facts, threads=threads, cache=cache)
         self.card: ModelCard = opened.card
         self.names: tuple[str, ...] = opened.card.names
@@ -211,19 +211,22 @@ class Detector:
                 or not 0 <= value <= 1
             ):
                 raise SettingsError(f"{name}: expected a number from 0 to 1; got {value!r}")
-        if isinstance(max_detections, bool) or not isinstance(max_detections, int) or max_detections < 1:
+        if not _is_count(max_detections):
             raise SettingsError(
                 f"max_detections: expected a whole number of at least 1; got {max_detections!r}"
             )
+        for name, flag in (("class_aware", class_aware), ("multi_label", multi_label)):
+            if not isinstance(flag, bool | np.bool_) and not (flag is None and name == "class_aware"):
+                raise SettingsError(f"{name}: expected True or False; got {flag!r}")
         if nms not in KINDS:
             raise UnknownNameError(f'nms: unknown kind "{nms}"{near(str(nms), KINDS)}')
         habit = self.card.conventions.class_aware
         return Thresholds(
-            selection=Selection(float(confidence), self._class_mask(classes), multi_label),
+            selection=Selection(float(confidence), self._class_mask(classes), bool(multi_label)),
             iou=float(iou),
             nms="none" if self.card.nms_free else nms,
             class_aware=habit if class_aware is None else bool(class_aware),
-            max_detections=max_detections,
+            max_detections=int(max_detections),
         )
 
     def timed(
@@ -279,30 +282,58 @@ class Detector:
     def _class_mask(self, classes: Sequence[int | str] | None) -> NDArray[np.bool_] | None:
         if classes is None:
             return None
-        if isinstance(classes, str | int):
+        if isinstance(classes, str | int | np.integer):
             classes = (classes,)
+        if not isinstance(classes, Iterable):
+            raise SettingsError(f"classes: expected class ids or names, or None for all; got {classes!r}")
         mask = np.zeros(len(self.names), bool)
         for wanted in classes:
-            mask[self._class_id(wanted)] = True
+            mask[self._class_ids(wanted)] = True
         if not mask.any():
             raise SettingsError("classes: expected at least one class, or None for all")
         return mask
 
-    def _class_id(self, wanted: int | str) -> int:
+    def _class_ids(self, wanted: object) -> list[int]:
+        """The classes that an id or a name means; a name that several classes share means them all."""
         if isinstance(wanted, str):
-            if wanted in self.names:
-                return self.names.index(wanted)
-            folded = [name.casefold() for name in self.names]
-            if folded.count(wanted.casefold()) == 1:
-                return folded.index(wanted.casefold())
-            if not wanted.isdigit():
+            for fold in (str, str.casefold):
+                named = [i for i, name in enumerate(self.names) if fold(name) == fold(wanted)]
+                if named:
+                    return named
+            if not (wanted.isascii() and wanted.isdigit()):
                 raise UnknownNameError(
                     f'classes: the model has no class "{wanted}"{near(wanted, self.names)}'
                 )
-        if isinstance(wanted, bool) or not 0 <= int(wanted) < len(self.names):
+            wanted = int(wanted)
+        if isinstance(wanted, bool | np.bool_) or not isinstance(wanted, int | np.integer):
+            raise SettingsError(f"classes: expected an id or a name; got {wanted!r}")
+        if not 0 <= int(wanted) < len(self.names):
             raise UnknownNameError(f"classes: expected an id from 0 to {len(self.names) - 1}; got {wanted!r}")
-        return int(wanted)
+        return [int(wanted)]
 
     def __repr__(self) -> str:
         card = self.card
         return f"Detector({card.file}: {card.family}, {len(card.names)} classes, {card.input.size})"
+
+
+def _is_count(value: object) -> bool:
+    """Whether a value is a whole number of at least 1."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def _check_arguments(path: object, threads: object, facts: object, cache: object) -> None:
+    """Refuse what cannot be opened before anything is read.
+
+    Raises:
+        SettingsError: An argument is of another type, or out of range.
+    """
+    from lineside.models.facts import ModelFacts
+
+    if not isinstance(path, str | os.PathLike):
+        raise SettingsError(f"path: expected the path of an .onnx file; got {path!r}")
+    if threads is not None and not _is_count(threads):
+        raise SettingsError(f"threads: expected a whole number of at least 1, or None; got {threads!r}")
+    if facts is not None and not isinstance(facts, ModelFacts):
+        raise SettingsError(f"facts: expected ModelFacts or None; got {facts!r}")
+    if cache is not None and not isinstance(cache, str | os.PathLike):
+        raise SettingsError(f"cache: expected the path of a folder, or None; got {cache!r}")

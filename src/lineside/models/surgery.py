@@ -102,9 +102,7 @@ def take_bytes(model: ModelProto, spec: InputSpec, scale: float, *, fold: bool) 
     return changed, how
 
 
-def _conversion(
-    spec: InputSpec, scale: float, how: str
-) -> tuple[list[NodeProto], list[TensorProto], str]:
+def _conversion(spec: InputSpec, scale: float, how: str) -> tuple[list[NodeProto], list[TensorProto], str]:
     """The nodes that make scaled values of bytes, their constants, and how they do it."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -126,7 +124,11 @@ def _conversion(
         helper.make_node("Cast", [spec.name], [cast], to=TensorProto.FLOAT),
         helper.make_node("Div", [cast, constant], [values]),
     ]
-    return nodes, [numpy_helper.from_array(np.array(scale, np.float32), constant)], f"cast and division by {scale:g}"
+    return (
+        nodes,
+        [numpy_helper.from_array(np.array(scale, np.float32), constant)],
+        f"cast and division by {scale:g}",
+    )
 
 
 def _rewire(model: ModelProto, old: str, new: str) -> None:

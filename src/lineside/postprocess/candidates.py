@@ -80,15 +80,18 @@ def pick(
 
 
 def check_scores(scores: NDArray[Any]) -> None:
-    """Refuse scores that are no probabilities; the maximum of scores with a NaN is NaN.
+    """Refuse scores that are no probabilities; the extremes of scores with a NaN are NaN.
 
     Raises:
-        ModelOutputError: A score is NaN, infinite or above 1.
+        ModelOutputError: A score is NaN, infinite, above 1 or below 0.
     """
-    top = np.maximum.reduce(scores, axis=None, initial=0)
-    if not top <= 1.001:  # true for NaN too
+    if scores.size == 0:
+        return
+    top, bottom = np.maximum.reduce(scores, axis=None), np.minimum.reduce(scores, axis=None)
+    if not (top <= 1.001 and bottom >= -0.001):  # true for NaN too
+        wrong = bottom if bottom < 0 else top
         raise ModelOutputError(
-            f"the model answered a score of {top}; expected 0 to 1. The result of this run is not used"
+            f"the model answered a score of {wrong}; expected 0 to 1. The result of this run is not used"
         )
 
 
@@ -98,7 +101,9 @@ def check_boxes(boxes: NDArray[Any]) -> None:
     Raises:
         ModelOutputError: A value is not finite.
     """
-    if not np.isfinite(np.add.reduce(boxes, axis=None, dtype=np.float32)):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = np.add.reduce(boxes, axis=None, dtype=np.float32)
+    if not np.isfinite(total):
         raise ModelOutputError(
             "the model answered NaN or infinite box values. The result of this run is not used"
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KINDS = ("iou", "none")
 
 _FIRST = 128  # candidates of the first block; most frames have fewer, and one compiled call serves them
+_EXACT = 1 << 20  # float32 keeps a sixteenth of a pixel up to here
 _TILE = 1 << 15  # elements of one overlap matrix: it stays in the cache and below the allocator's mmap size
 
 
@@ -46,20 +47,37 @@ def suppress(
     if kind == "none" or count < 2:
         return np.arange(min(count, limit)), count > limit
     boxes = found.xyxy
-    if class_aware:
-        boxes = _apart_by_class(boxes, found.class_id)
-    keep = _greedy(boxes, iou, limit + 1)
+    solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    if not solid.all():
+        # A box without an area overlaps nothing: it neither goes nor makes another go.
+        inside = solid.nonzero()[0]
+        kept = inside[_within_classes(boxes[inside], found.class_id[inside], iou, limit + 1, class_aware)]
+        keep = np.sort(np.concatenate([kept, (~solid).nonzero()[0]]))
+    else:
+        keep = _within_classes(boxes, found.class_id, iou, limit + 1, class_aware)
     return keep[:limit], len(keep) > limit
 
 
-def _apart_by_class(boxes: NDArray[np.float32], class_id: NDArray[np.int32]) -> NDArray[np.float32]:
-    """The boxes with each class moved to a place of its own, where no other class overlaps it."""
-    if (class_id == class_id[0]).all():
-        return boxes
-    low, high = boxes.min(), boxes.max()
-    offset = class_id.astype(np.float32) * (high - low + 1)
-    apart: NDArray[np.float32] = boxes + offset[:, None]
-    return apart
+def _within_classes(
+    boxes: NDArray[np.float32],
+    class_id: NDArray[np.int32],
+    iou: float,
+    enough: int,
+    class_aware: bool,  # noqa: FBT001 # the last of one caller's own
+) -> NDArray[np.intp]:
+    """Indices that stay, in order; with `class_aware` each class for itself.
+
+    Each class is moved to a place of its own, where no other overlaps it, and all go through NMS at once. Where
+    float32 would lose the fraction of a pixel on the way there, the classes go one by one.
+    """
+    if not class_aware or len(boxes) == 0 or (class_id == class_id[0]).all():
+        return _greedy(boxes, iou, enough)
+    span = float(boxes.max()) - float(boxes.min()) + 1
+    if span * (int(class_id.max()) + 1) < _EXACT:
+        apart = boxes + (class_id * np.float32(span))[:, None]
+        return _greedy(apart.astype(np.float32, copy=False), iou, enough)
+    members = [(class_id == c).nonzero()[0] for c in np.unique(class_id)]
+    return np.sort(np.concatenate([m[_greedy(boxes[m], iou, enough)] for m in members]))
 
 
 def _greedy(boxes: NDArray[np.float32], iou: float, enough: int) -> NDArray[np.intp]:
@@ -97,14 +115,15 @@ def _clear_of(kept: NDArray[np.float32], others: NDArray[np.float32], iou: float
     share = np.float32(iou / (1 + iou))  # inter / union > iou is inter > share * (area + area)
     a = np.ascontiguousarray(kept.T)[:, :, None]
     b = np.ascontiguousarray(others.T)
-    width = np.minimum(a[2], b[2])
-    width -= np.maximum(a[0], b[0])
-    np.maximum(width, 0, out=width)
-    height = np.minimum(a[3], b[3])
-    height -= np.maximum(a[1], b[1])
-    width *= height  # a negative height leaves a product that is no overlap either
-    area_a = (a[2] - a[0]) * (a[3] - a[1]) * share
-    area_b = (b[2] - b[0]) * (b[3] - b[1]) * share
-    np.add(area_a, area_b, out=height)
+    with np.errstate(over="ignore", invalid="ignore"):  # boxes far beyond any picture have infinite areas
+        width = np.minimum(a[2], b[2])
+        width -= np.maximum(a[0], b[0])
+        np.maximum(width, 0, out=width)
+        height = np.minimum(a[3], b[3])
+        height -= np.maximum(a[1], b[1])
+        width *= height  # a negative height leaves a product that is no overlap either
+        area_a = (a[2] - a[0]) * (a[3] - a[1]) * share
+        area_b = (b[2] - b[0]) * (b[3] - b[1]) * share
+        np.add(area_a, area_b, out=height)
     covered: NDArray[np.bool_] = (width > height).any(axis=0)
     return ~covered

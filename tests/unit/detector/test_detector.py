@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lineside.core.detections import Detections
-from lineside.core.errors import ImageFormatError, ModelError, ModelFileError, ModelOutputError, SettingsError
+from lineside.core.errors import ImageFormatError, ModelFileError, ModelOutputError, SettingsError
 from lineside.core.geometry import Fit, Letterbox, Size
 from lineside.detector.detector import Detector
 from lineside.testing.graphs import (
@@ -201,18 +201,7 @@ def test_in_half_precision_nan_is_seen_too(nan_for_black, write, cache):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(
-                raises=ModelError, reason="rounding swaps rows of equal score in the proof"
-            ),
-        )
-        if name == "end_to_end_26_fp16"
-        else name
-        for name, entry in CATALOGUE.items()
-        if entry.refusal is None
-    ],
+    [name for name, entry in CATALOGUE.items() if entry.refusal is None],
 )
 def test_every_graph_that_is_recognised_answers(name, write, cache):
     entry = CATALOGUE[name]

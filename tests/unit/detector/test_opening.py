@@ -140,7 +140,6 @@ def test_without_a_place_for_the_preparation_the_model_opens_all_the_same(model,
     assert len(opened(NOISE, confidence=0.05))
 
 
-@pytest.mark.xfail(raises=(TypeError, AttributeError), reason="arguments of another type are not looked at")
 @pytest.mark.parametrize(
     "arguments", [{"path": None}, {"path": 7}, {"facts": {"family": "yolov8"}}, {"cache": 7}]
 )
@@ -150,7 +149,6 @@ def test_arguments_of_another_type_are_refused(model, kept, arguments):
         Detector(given.pop("path"), threads=1, **given)
 
 
-@pytest.mark.xfail(raises=TypeError, reason="only a Path is taken")
 def test_the_folder_of_preparations_may_be_a_string(model, kept):
     Detector(model, threads=1, cache=str(kept))
     assert Detector(model, threads=1, cache=str(kept)).from_cache

@@ -99,7 +99,7 @@ def test_random_bytes_are_refused(data):
 @settings(max_examples=60, deadline=None)
 @given(cut=st.integers(1, len(BARE) - 1))
 def test_any_prefix_of_a_model_is_refused(cut):
-    with pytest.raises(ModelFileError, match="cut short|truncated"):
+    with pytest.raises(ModelFileError, match=r"cut short|truncated"):
         _read(BARE[:cut])
 
 
@@ -110,11 +110,10 @@ def test_a_cut_in_the_metadata_is_refused_or_costs_no_more_than_metadata(cut):
     whole = _read(NAMED)
     try:
         card = _read(NAMED[:-cut])
-    except ModelFileError as refusal:
-        assert "cut short" in str(refusal)
-    else:
-        assert (card.family, card.head, card.conventions) == (whole.family, whole.head, whole.conventions)
-        assert card.names_from == "numbered" or card.names == whole.names
+    except ModelFileError:
+        return
+    assert (card.family, card.head, card.conventions) == (whole.family, whole.head, whole.conventions)
+    assert card.names_from == "numbered" or card.names == whole.names
 
 
 @settings(max_examples=60, deadline=None)

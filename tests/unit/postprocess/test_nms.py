@@ -163,16 +163,9 @@ def test_boxes_of_two_classes_at_one_place_both_stay_only_if_class_aware():
     assert suppress(found, kind="iou", iou=0.5, class_aware=False, limit=9)[0].tolist() == [0]
 
 
-no_area = pytest.mark.xfail(
-    reason="OpenCV's Jaccard index of two areas with a sum of zero or less is 1, wherever they lie"
-)
-absurd = pytest.mark.xfail(
-    reason="the offset between classes grows with the largest box and eats up the digits"
-)
 FLAT = [[0, 0, 0, 0], [50, 50, 50, 50], [90, 90, 90, 95], [10, 10, 20, 20], [12, 12, 12, 18]]
 
 
-@no_area
 @pytest.mark.parametrize("ahead", [0, 200])
 def test_boxes_without_area_suppress_nothing(ahead):
     # `ahead`: as many boxes far away before them, so that they come in a later block.
@@ -182,7 +175,6 @@ def test_boxes_without_area_suppress_nothing(ahead):
     assert kept.tolist() == list(range(ahead + len(FLAT)))
 
 
-@no_area
 @pytest.mark.parametrize("ahead", [0, 200])
 def test_a_box_turned_inside_out_suppresses_nothing(ahead):
     far = [[1000 + 20 * i, 0, 1010 + 20 * i, 10] for i in range(ahead)]
@@ -191,7 +183,7 @@ def test_a_box_turned_inside_out_suppresses_nothing(ahead):
     assert kept.tolist() == list(range(ahead + 3))
 
 
-@pytest.mark.parametrize("wild", [1e5, *(pytest.param(side, marks=absurd) for side in (1e9, 1e12, 3e38))])
+@pytest.mark.parametrize("wild", [1e5, 1e9, 1e12, 3e38])
 def test_one_box_of_absurd_size_costs_no_other_class_its_boxes(wild):
     found = candidates(
         [[0, 0, wild, wild], [10, 10, 30, 30], [40, 10, 60, 30], [200, 200, 220, 215], [11, 10, 31, 30]],
