@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lineside.capture.sources import FrameSource
     from lineside.core.detections import Detections
     from lineside.core.frame import Frame
-    from lineside.detector.detector import Detector, Thresholds, Timings
+    from lineside.detector.detector import Detector, Timings
+    from lineside.detector.thresholds import Thresholds
     from lineside.outputs.folder import OutputFolder
     from lineside.outputs.records import Record
     from lineside.outputs.tables import Csv, JsonDocument, JsonLines

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from lineside.core.detections import Detections
-from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.core.errors import SettingsError
 from lineside.detector.opening import open_model
+from lineside.detector.thresholds import Thresholds, is_count
 from lineside.models.checks import refuse_dead_answer
 from lineside.models.probe import probe_picture
 from lineside.models.recognise import family
-from lineside.postprocess.candidates import Selection
-from lineside.postprocess.nms import KINDS, suppress
+from lineside.postprocess.nms import suppress
 from lineside.preprocess.letterbox import Slot, as_bgr
 
 if TYPE_CHECKING:
@@ -37,17 +37,6 @@ class Timings:
     preprocess_s: float
     run_s: float
     postprocess_s: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Thresholds:
-    """Checked settings of a call; see `Detector.__call__` for their meaning."""
-
-    selection: Selection
-    iou: float
-    nms: str
-    class_aware: bool
-    max_detections: int
 
 
 @dataclass(slots=True, eq=False)
@@ -204,29 +193,15 @@ class Detector:
         Raises:
             SettingsError: A value is out of range, a class or NMS kind unknown.
         """
-        for name, value in (("confidence", confidence), ("iou", iou)):
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float | np.number)
-                or not 0 <= value <= 1
-            ):
-                raise SettingsError(f"{name}: expected a number from 0 to 1; got {value!r}")
-        if not _is_count(max_detections):
-            raise SettingsError(
-                f"max_detections: expected a whole number of at least 1; got {max_detections!r}"
-            )
-        for name, flag in (("class_aware", class_aware), ("multi_label", multi_label)):
-            if not isinstance(flag, bool | np.bool_) and not (flag is None and name == "class_aware"):
-                raise SettingsError(f"{name}: expected True or False; got {flag!r}")
-        if nms not in KINDS:
-            raise UnknownNameError(f'nms: unknown kind "{nms}"{near(str(nms), KINDS)}')
-        habit = self.card.conventions.class_aware
-        return Thresholds(
-            selection=Selection(float(confidence), self._class_mask(classes), bool(multi_label)),
-            iou=float(iou),
-            nms="none" if self.card.nms_free else nms,
-            class_aware=habit if class_aware is None else bool(class_aware),
-            max_detections=int(max_detections),
+        return Thresholds.checked(
+            self.card,
+            confidence=confidence,
+            iou=iou,
+            classes=classes,
+            max_detections=max_detections,
+            nms=nms,
+            class_aware=class_aware,
+            multi_label=multi_label,
         )
 
     def timed(
@@ -279,46 +254,9 @@ class Detector:
         fixed = not self.card.nms_inside
         return _Workspace(slot, self._session.bind({spec.name: slot.planes}, fixed_shapes=fixed))
 
-    def _class_mask(self, classes: Sequence[int | str] | None) -> NDArray[np.bool_] | None:
-        if classes is None:
-            return None
-        if isinstance(classes, str | int | np.integer):
-            classes = (classes,)
-        if not isinstance(classes, Iterable):
-            raise SettingsError(f"classes: expected class ids or names, or None for all; got {classes!r}")
-        mask = np.zeros(len(self.names), bool)
-        for wanted in classes:
-            mask[self._class_ids(wanted)] = True
-        if not mask.any():
-            raise SettingsError("classes: expected at least one class, or None for all")
-        return mask
-
-    def _class_ids(self, wanted: object) -> list[int]:
-        """The classes that an id or a name means; a name that several classes share means them all."""
-        if isinstance(wanted, str):
-            for fold in (str, str.casefold):
-                named = [i for i, name in enumerate(self.names) if fold(name) == fold(wanted)]
-                if named:
-                    return named
-            if not (wanted.isascii() and wanted.isdigit()):
-                raise UnknownNameError(
-                    f'classes: the model has no class "{wanted}"{near(wanted, self.names)}'
-                )
-            wanted = int(wanted)
-        if isinstance(wanted, bool | np.bool_) or not isinstance(wanted, int | np.integer):
-            raise SettingsError(f"classes: expected an id or a name; got {wanted!r}")
-        if not 0 <= int(wanted) < len(self.names):
-            raise UnknownNameError(f"classes: expected an id from 0 to {len(self.names) - 1}; got {wanted!r}")
-        return [int(wanted)]
-
     def __repr__(self) -> str:
         card = self.card
         return f"Detector({card.file}: {card.family}, {len(card.names)} classes, {card.input.size})"
-
-
-def _is_count(value: object) -> bool:
-    """Whether a value is a whole number of at least 1."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
 
 
 def _check_arguments(path: object, threads: object, facts: object, cache: object) -> None:
@@ -331,7 +269,7 @@ def _check_arguments(path: object, threads: object, facts: object, cache: object
 
     if not isinstance(path, str | os.PathLike):
         raise SettingsError(f"path: expected the path of an .onnx file; got {path!r}")
-    if threads is not None and not _is_count(threads):
+    if threads is not None and not is_count(threads):
         raise SettingsError(f"threads: expected a whole number of at least 1, or None; got {threads!r}")
     if facts is not None and not isinstance(facts, ModelFacts):
         raise SettingsError(f"facts: expected ModelFacts or None; got {facts!r}")

@@ -84,6 +84,8 @@ def _prepare(
     model, how = prepare(reading, run_once)
     optimised = optimise(model)
     card = _with_evidence(reading.card, f"byte input: {how}, proven on the test picture")
+    if optimised is None:
+        return OpenModel(card, Session(model, threads=threads), from_cache=False)
     store.put(name, card.to_dict(), optimised)
     return OpenModel(card, Session(optimised, threads=threads, optimised=True), from_cache=False)
 

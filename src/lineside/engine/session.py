@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.models.spec import Feeds
+
+_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -144,24 +146,34 @@ def run_once(model: bytes, feeds: Feeds) -> list[NDArray[Any]]:
         raise translate_run(fault) from fault
 
 
-def optimise(model: bytes) -> bytes:
+def optimise(model: bytes) -> bytes | None:
     """The model after onnxruntime's graph optimisation for this very machine and version.
 
     Loading it again takes half the time and memory. It is of no use on another CPU.
 
+    Returns:
+        The optimised model, or `None` where the system has no place for a temporary file: a start without it is
+        slower, not wrong.
+
     Raises:
         UnsupportedModelError, ModelFileError, DeviceError: As for `Session`.
     """
+    try:
+        with tempfile.TemporaryDirectory(prefix="lineside-") as folder:
+            path = Path(folder) / "optimised.onnx"
+            _write_optimised(model, path)
+            return path.read_bytes()
+    except OSError as fault:
+        _log.warning("the optimised model cannot be written (%s); the next start is slower", fault)
+        return None
+
+
+def _write_optimised(model: bytes, path: Path) -> None:
     ort = onnxruntime()
     options = quiet_options()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    handle, name = tempfile.mkstemp(suffix=".onnx", prefix="lineside-")
-    os.close(handle)
-    options.optimized_model_filepath = name
+    options.optimized_model_filepath = str(path)
     try:
         ort.InferenceSession(model, options, providers=[cpu.NAME], enable_fallback=0)
-        return Path(name).read_bytes()
     except Exception as fault:  # onnxruntime's exceptions have no common base
         raise translate_load(fault) from fault
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -1,0 +1,113 @@
+"""The settings of a call, checked once: what is out of range or unknown is refused, never bent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.postprocess.candidates import Selection
+from lineside.postprocess.nms import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lineside.models.card import ModelCard
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thresholds:
+    """Checked settings of a call; `Detector.__call__` says what each means."""
+
+    selection: Selection
+    iou: float
+    nms: str
+    class_aware: bool
+    max_detections: int
+
+    @classmethod
+    def checked(  # noqa: PLR0913 # the thresholds of a call, all by keyword
+        cls,
+        card: ModelCard,
+        *,
+        confidence: float,
+        iou: float,
+        classes: Sequence[int | str] | None,
+        max_detections: int,
+        nms: str,
+        class_aware: bool | None,
+        multi_label: bool,
+    ) -> Thresholds:
+        """The settings of a call to a model.
+
+        Raises:
+            SettingsError: A value is out of range, a class or NMS kind unknown.
+        """
+        for name, value in (("confidence", confidence), ("iou", iou)):
+            if not _is_share(value):
+                raise SettingsError(f"{name}: expected a number from 0 to 1; got {value!r}")
+        if not is_count(max_detections):
+            raise SettingsError(
+                f"max_detections: expected a whole number of at least 1; got {max_detections!r}"
+            )
+        for name, flag in (("class_aware", class_aware), ("multi_label", multi_label)):
+            if not isinstance(flag, bool | np.bool_) and not (flag is None and name == "class_aware"):
+                raise SettingsError(f"{name}: expected True or False; got {flag!r}")
+        if nms not in KINDS:
+            raise UnknownNameError(f'nms: unknown kind "{nms}"{near(str(nms), KINDS)}')
+        habit = card.conventions.class_aware
+        return cls(
+            selection=Selection(float(confidence), _class_mask(classes, card.names), bool(multi_label)),
+            iou=float(iou),
+            nms="none" if card.nms_free else nms,
+            class_aware=habit if class_aware is None else bool(class_aware),
+            max_detections=int(max_detections),
+        )
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number of at least 1."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def _is_share(value: object) -> bool:
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return is_number and 0 <= value <= 1  # type: ignore[operator] # a number by the line above
+
+
+def _class_mask(classes: Sequence[int | str] | None, names: tuple[str, ...]) -> NDArray[np.bool_] | None:
+    """The wanted classes as a mask, or `None` for all."""
+    if classes is None:
+        return None
+    if isinstance(classes, str | int | np.integer):
+        classes = (classes,)
+    if not isinstance(classes, Iterable):
+        raise SettingsError(f"classes: expected class ids or names, or None for all; got {classes!r}")
+    mask = np.zeros(len(names), bool)
+    for wanted in classes:
+        mask[_class_ids(wanted, names)] = True
+    if not mask.any():
+        raise SettingsError("classes: expected at least one class, or None for all")
+    return mask
+
+
+def _class_ids(wanted: object, names: tuple[str, ...]) -> list[int]:
+    """The classes that an id or a name means; a name that several classes share means them all."""
+    if isinstance(wanted, str):
+        for fold in (str, str.casefold):
+            named = [i for i, name in enumerate(names) if fold(name) == fold(wanted)]
+            if named:
+                return named
+        if not (wanted.isascii() and wanted.isdigit()):
+            raise UnknownNameError(f'classes: the model has no class "{wanted}"{near(wanted, names)}')
+        wanted = int(wanted)
+    if isinstance(wanted, bool | np.bool_) or not isinstance(wanted, int | np.integer):
+        raise SettingsError(f"classes: expected an id or a name; got {wanted!r}")
+    if not 0 <= int(wanted) < len(names):
+        raise UnknownNameError(f"classes: expected an id from 0 to {len(names) - 1}; got {wanted!r}")
+    return [int(wanted)]
