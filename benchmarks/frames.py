@@ -53,7 +53,7 @@ def end_to_end(folder: Path, size: int, goal: float, rounds: int, threads: int) 
         contenders.usual_script(path, size, threads),
         *contenders.rivals(path),
     ]
-    boxes = _interleave(field, pictures(720, 1280), rounds)
+    boxes = _interleave(field, rounds)
     if len({n for n in boxes.values() if n >= 0}) != 1:
         raise SystemExit(f"the contenders disagree about the number of boxes: {boxes}")
     base = float(np.median(field[0].total_s))
@@ -73,14 +73,16 @@ def end_to_end(folder: Path, size: int, goal: float, rounds: int, threads: int) 
     return rows
 
 
-def _interleave(field: list[Contender], frames: list[Image], rounds: int) -> dict[str, int]:
-    for one in field:
+def _interleave(field: list[Contender], rounds: int) -> dict[str, int]:
+    # Each has pictures of its own: nobody finds one in the cache that another has just read.
+    frames = [pictures(720, 1280) for _ in field]
+    for one, own in zip(field, frames, strict=True):
         for _ in range(5):
-            one.once(frames[0], count=False)
+            one.once(own[0], count=False)
     boxes = {}
     for i in range(rounds):
-        for one in field:
-            boxes[one.name] = one.once(frames[i % len(frames)])
+        for one, own in zip(field, frames, strict=True):
+            boxes[one.name] = one.once(own[i % len(own)])
     return boxes
 
 

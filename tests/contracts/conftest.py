@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from contracts.graph_edits import write
+from lineside.engine import run_once
+from lineside.models.reading import read_model
 from lineside.testing.graphs import CATALOGUE
 
 
@@ -16,3 +18,16 @@ def catalogue_file(tmp_path_factory):
         return file if file.exists() else write(CATALOGUE[name].build(), file)
 
     return path
+
+
+@pytest.fixture(scope="session")
+def read(catalogue_file):
+    """The reading, with a run, of a graph of the catalogue, made once."""
+    known = {}
+
+    def of(name):
+        if name not in known:
+            known[name] = read_model(catalogue_file(name), run=run_once)
+        return known[name]
+
+    return of

@@ -77,6 +77,13 @@ def shares(spec: GraphSpec = BARE) -> onnx.ModelProto:
     return p.join(boxes, p.sigmoid(p.logits(spec.classes)), channels=4 + spec.classes)
 
 
+def lines_before_columns(spec: GraphSpec = BARE) -> onnx.ModelProto:
+    """Boxes as y, x, height, width."""
+    p = _Parts(spec)
+    boxes = p.b.add("Gather", p.boxes(), p.b.ints(1, 0, 3, 2), axis=1)
+    return p.join(boxes, p.sigmoid(p.logits(spec.classes)), channels=4 + spec.classes)
+
+
 def objectness_in_one_sigmoid(spec: GraphSpec = BARE) -> onnx.ModelProto:
     """A decoded head whose objectness and classes are joined before one sigmoid."""
     p = _Parts(spec)
@@ -197,6 +204,9 @@ LOOKALIKES: dict[str, Callable[[], onnx.ModelProto]] = {
     "hidden_corners_named": lambda: named(hidden_corners(), 3),
     "shares": shares,
     "shares_named": lambda: named(shares(), 3),
+    "lines_before_columns": lines_before_columns,
+    "lines_before_columns_named": lambda: named(lines_before_columns(), 3),
+    "lines_before_columns_at_64": lambda: lines_before_columns(TINY),
     "objectness_in_one_sigmoid": objectness_in_one_sigmoid,
     "objectness_in_one_sigmoid_named": lambda: named(objectness_in_one_sigmoid(), 3),
     "objectness_in_one_sigmoid_misnamed": lambda: named(objectness_in_one_sigmoid(), 4),

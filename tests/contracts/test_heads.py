@@ -68,9 +68,8 @@ def test_every_name_and_alias_means_one_family():
 
 
 @pytest.mark.parametrize("graph", KNOWN)
-def test_a_known_graph_is_recognised(graph, catalogue_file):
-    entry = CATALOGUE[graph]
-    card = ModelCard.read(catalogue_file(graph), run=run_once)
+def test_a_known_graph_is_recognised(graph, read):
+    entry, card = CATALOGUE[graph], read(graph).card
     assert (card.family, len(card.names), card.head.classes) == (entry.family, entry.classes, entry.classes)
     assert card.task == "detect"
     assert 0.6 <= card.sureness <= 1
@@ -79,17 +78,12 @@ def test_a_known_graph_is_recognised(graph, catalogue_file):
     if card.head.strides:
         cells = sum((card.input.size.height // s) * (card.input.size.width // s) for s in card.head.strides)
         assert card.head.rows == cells * card.head.anchors
-        assert card.head.rows == max(card_shape(catalogue_file(graph)))
-
-
-def card_shape(path):
-    """The shape of the first output, by a run of the test picture."""
-    return read_model(path, run=run_once).answer[0].shape
+        assert card.head.rows == max(read(graph).answer[0].shape)
 
 
 @pytest.mark.parametrize("graph", KNOWN)
-def test_its_structure_alone_gives_the_same_card(graph, catalogue_file):
-    run, static = (ModelCard.read(catalogue_file(graph), run=run) for run in (run_once, None))
+def test_its_structure_alone_gives_the_same_card(graph, catalogue_file, read):
+    run, static = read(graph).card, ModelCard.read(catalogue_file(graph))
     assert _facts_of(static) == _facts_of(run)
     assert static.names == run.names
     assert static.sureness <= run.sureness
@@ -97,8 +91,8 @@ def test_its_structure_alone_gives_the_same_card(graph, catalogue_file):
 
 
 @pytest.mark.parametrize("graph", KNOWN)
-def test_no_name_in_the_file_matters(graph, catalogue_file, tmp_path):
-    named = read_model(catalogue_file(graph), run=run_once)
+def test_no_name_in_the_file_matters(graph, read, tmp_path):
+    named = read(graph)
     path = write(nameless(CATALOGUE[graph].build()), tmp_path / "other.onnx")
     # Metadata gave the size of a file that leaves it open.
     facts = ModelFacts(size=named.card.input.size) if named.card.input.dynamic_size else None
@@ -110,18 +104,16 @@ def test_no_name_in_the_file_matters(graph, catalogue_file, tmp_path):
 
 @pytest.mark.parametrize("graph", KNOWN)
 @pytest.mark.parametrize("edit", [identity_at_output, cast_at_output])
-def test_what_changes_nothing_at_the_output_changes_nothing(graph, edit, tmp_path, catalogue_file):
+def test_what_changes_nothing_at_the_output_changes_nothing(graph, edit, tmp_path, read):
     path = write(edit(CATALOGUE[graph].build()), tmp_path / "model.onnx")
-    assert _facts_of(ModelCard.read(path, run=run_once)) == _facts_of(
-        ModelCard.read(catalogue_file(graph), run=run_once)
-    )
+    assert _facts_of(ModelCard.read(path, run=run_once)) == _facts_of(read(graph).card)
 
 
 @pytest.mark.parametrize("graph", KNOWN)
 @pytest.mark.parametrize("confidence", [CONFIDENCE, 0.25])
-def test_decoding_agrees_with_the_reference(graph, confidence, catalogue_file):
+def test_decoding_agrees_with_the_reference(graph, confidence, read):
     entry = CATALOGUE[graph]
-    reading = read_model(catalogue_file(graph), run=run_once)
+    reading = read(graph)
     card = reading.card
     expected = np.array(
         ROWS[entry.family].decode(
@@ -139,8 +131,8 @@ def test_decoding_agrees_with_the_reference(graph, confidence, catalogue_file):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_only_wanted_classes_are_decoded(name, catalogue_file):
-    reading = read_model(catalogue_file(ROWS[name].graphs(name)[0]), run=run_once)
+def test_only_wanted_classes_are_decoded(name, read):
+    reading = read(ROWS[name].graphs(name)[0])
     card = reading.card
     every = _decoded(reading)
     wanted = np.zeros(len(card.names), bool)
@@ -151,8 +143,8 @@ def test_only_wanted_classes_are_decoded(name, catalogue_file):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_candidates_come_best_first_and_a_cap_is_told(name, catalogue_file):
-    reading = read_model(catalogue_file(ROWS[name].graphs(name)[0]), run=run_once)
+def test_candidates_come_best_first_and_a_cap_is_told(name, read):
+    reading = read(ROWS[name].graphs(name)[0])
     found = family(name).decode(reading.answer, reading.card.head, Selection(0.0, limit=5))
     assert len(found.xyxy) == 5
     assert found.truncated
@@ -165,8 +157,8 @@ def test_candidates_come_best_first_and_a_cap_is_told(name, catalogue_file):
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("channel", [0, 4])
-def test_an_answer_that_is_not_finite_is_refused(name, value, channel, catalogue_file):
-    reading = read_model(catalogue_file(ROWS[name].graphs(name)[0]), run=run_once)
+def test_an_answer_that_is_not_finite_is_refused(name, value, channel, read):
+    reading = read(ROWS[name].graphs(name)[0])
     spoilt = [output.copy() for output in reading.answer]
     rows = spoilt[0][0].T if reading.card.head.channels_first else spoilt[0][0]
     rows[3, channel] = value
@@ -252,14 +244,14 @@ def test_a_refusal_says_what_was_seen_and_what_to_do(graph, seen, advice, catalo
 
 
 @pytest.mark.parametrize("graph", KNOWN)
-def test_a_card_survives_json(graph, catalogue_file):
-    card = ModelCard.read(catalogue_file(graph), run=run_once)
+def test_a_card_survives_json(graph, read):
+    card = read(graph).card
     assert ModelCard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
 
 
 @pytest.mark.parametrize("graph", ["nms_inside", "nms_inside_empty"])
-def test_an_empty_answer_of_a_head_with_nms_inside_is_legal(graph, catalogue_file):
-    reading = read_model(catalogue_file(graph), run=run_once)
+def test_an_empty_answer_of_a_head_with_nms_inside_is_legal(graph, read):
+    reading = read(graph)
     assert reading.card.nms_inside
     assert reading.card.nms_free
     assert bool(len(_decoded(reading))) == (graph == "nms_inside")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import pytest
 from onnx import helper
@@ -222,6 +223,20 @@ def test_an_empty_answer_of_an_nms_that_cannot_be_followed_is_no_proof(tmp_path)
         ModelCard.read(path, run=run_once)
     card = ModelCard.read(path, facts=ModelFacts(family="yolov10"), run=run_once)
     assert (card.nms_inside, card.head.classes) == (True, 3)
+
+
+@RUNS
+@pytest.mark.parametrize("confidence", [0.25, 0.999], ids=["found", "empty"])
+def test_an_nms_that_writes_its_rows_into_an_array_is_followed(confidence, run, tmp_path):
+    """As exporters write the assignment of one picture's rows to the batch."""
+    model = edit.at_output(
+        nms_inside(BARE, confidence=confidence),
+        helper.make_node("ScatterND", ["empty", "first", "inner"], ["outer"]),
+        empty=np.zeros((1, 300, 6), np.float32),
+        first=np.array([[0]]),
+    )
+    card = ModelCard.read(write(model, tmp_path / "model.onnx"), run=run)
+    assert (card.family, card.nms_inside, card.head.classes) == ("yolov10", True, 3)
 
 
 def test_decoded_boxes_are_not_decoded_again_by_hand(tmp_path):

@@ -74,7 +74,7 @@ def recognise(head: Head, file: str, *, by_hand: str | None, task_hint: str | No
         reverse=True,
     )
     if not sure:
-        refuse(head, file, task_hint)
+        refuse(head, file, task_hint=task_hint, families=plugins.names(PACKAGE))
     if len(sure) > 1 and sure[0][1].sureness - sure[1][1].sureness < _MARGIN:
         texts = "; ".join(f"{n} ({m.sureness:.0%}: {', '.join(m.reasons)})" for n, m in sure)
         raise AmbiguousHeadError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from lineside.core.errors import AmbiguousHeadError, TaskNotBuiltError, UnknownHeadError
-from lineside.models.evidence import are_corners, between_0_and_1, box_form, grid_slope, in_pixels
+from lineside.models.evidence import are_corners, between_0_and_1, box_form, follow_grid, in_pixels
 from lineside.models.graph import CONVOLUTIONS
 
 if TYPE_CHECKING:
@@ -26,13 +26,14 @@ _TASKS = {
 _CORNERS = "a grid of boxes given as corners (RTMDet, PP-YOLOE, YOLO-NAS)"
 
 
-def refuse(head: Head, file: str, task_hint: str | None) -> NoReturn:
+def refuse(head: Head, file: str, *, task_hint: str | None, families: Sequence[str]) -> NoReturn:
     """Refuse a head that no family claims, by its name where it is known by sight.
 
     Args:
         head: The evidence.
         file: The model's name, for the message.
         task_hint: The task that the metadata names.
+        families: The families that there are, for the message.
 
     Raises:
         TaskNotBuiltError: It is another task's head.
@@ -50,8 +51,8 @@ def refuse(head: Head, file: str, task_hint: str | None) -> NoReturn:
     what = f"this looks like {name}, which is not built yet" if name else "no family recognises the head"
     how = "" if head.probe is not None else " (by its structure; no test run was made)"
     raise UnknownHeadError(
-        f"{file}: {what}. Seen{how}: {head.seen()}. If you know that it is one of the families yolov8, yolov5, "
-        "yolov10, yolox, say so with --family (family = in the .toml beside the model)"
+        f"{file}: {what}. Seen{how}: {head.seen()}. If you know that it is one of the families "
+        f"{', '.join(families)}, say so with --family (family = in the .toml beside the model)"
     )
 
 
@@ -154,7 +155,7 @@ def _grid_name(head: Head) -> str | None:
         if are_corners(rows) and in_pixels(rows):
             return _CORNERS
         in_shares = rows[:, :2] * (head.size.width, head.size.height)
-        if not in_pixels(rows) and grid_slope(in_shares, layout, head.size) > 0.5:
+        if not in_pixels(rows) and follow_grid(in_shares, layout, head.size):
             return "a grid of boxes as shares of the picture (TensorFlow exports)"
     return None
 

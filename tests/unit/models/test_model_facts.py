@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
 from contracts.graph_edits import opaque, write
+from lineside.core import plugins
 from lineside.core.errors import ConventionError, LinesideError, SettingsError, UnknownNameError
 from lineside.core.geometry import Fit, Size
 from lineside.engine import run_once
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts, parse_names, parse_size
+from lineside.models.recognise import PACKAGE, family
 from lineside.models.spec import Conventions
 from lineside.testing.graphs import GraphSpec, anchor_free, yolox
 
@@ -202,3 +206,23 @@ def test_conventions_lie_over_the_familys_habit(tmp_path):
     card = ModelCard.read(path, facts=ModelFacts(colour="rgb", scale=255), run=run_once)
     habit = Fit(anchor="corner", rounding="floor", gain="single", pad_value=114)
     assert card.conventions == Conventions(colour="rgb", scale=255.0, fit=habit)
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "models.md"
+
+
+def test_the_page_shows_every_key(tmp_path):
+    example = re.search(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL).group(1)
+    (tmp_path / "best.toml").write_text(example, encoding="utf-8")
+    facts = ModelFacts.beside(tmp_path / "best.onnx")
+    assert facts.size == Size(height=480, width=640)
+    assert all(getattr(facts, field.name) is not None for field in fields(facts))
+
+
+@pytest.mark.parametrize("name", plugins.names(PACKAGE))
+def test_the_page_names_every_family_with_its_aliases(name):
+    rows = [
+        line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{name}` | ")
+    ]
+    assert len(rows) == 2
+    assert set(re.findall("`([^`]+)`", rows[1])) == {name, *family(name).ALIASES}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.models.evidence import are_corners, between_0_and_1, grid_agreement, in_pixels
+from lineside.models.evidence import are_corners, between_0_and_1, follow_grid, grid_agreement, in_pixels
 from lineside.models.head import GridLayout, Head, Match
 from lineside.models.spec import Conventions, HeadSpec, as_float32
 from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
@@ -62,7 +62,9 @@ def _claim(head: Head, layout: GridLayout) -> Match | None:
     rows = head.rows(0, layout)
     if rows is not None:
         agreement = grid_agreement(rows, layout, head.size, _REACH_CELLS)
-        if agreement < 0.9 or not between_0_and_1(rows[:, 4:]) or not in_pixels(rows) or are_corners(rows):
+        if agreement < 0.9 or not between_0_and_1(rows[:, 4:]) or not in_pixels(rows):
+            return None
+        if are_corners(rows) or not follow_grid(rows, layout, head.size):
             return None
         sureness += 0.4
         reasons.append(

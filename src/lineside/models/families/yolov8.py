@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineside.models.evidence import are_corners, between_0_and_1, box_form, grid_agreement, in_pixels
+from lineside.models.evidence import (
+    are_corners,
+    between_0_and_1,
+    box_form,
+    follow_grid,
+    grid_agreement,
+    in_pixels,
+)
 from lineside.models.head import GridLayout, Head, Match
 from lineside.models.spec import Conventions, HeadSpec, as_float32
 from lineside.postprocess.candidates import Candidates, Selection, check_boxes, from_centres, pick
@@ -102,7 +109,12 @@ def _values(head: Head, layout: GridLayout, *, any_scores: bool) -> tuple[float,
     if rows is None:
         return 0.0, ""
     agreement = grid_agreement(rows, layout, head.size, _REACH_CELLS)
-    if agreement < 0.6 or not in_pixels(rows) or are_corners(rows):
+    if (
+        agreement < 0.6
+        or not in_pixels(rows)
+        or are_corners(rows)
+        or not follow_grid(rows, layout, head.size)
+    ):
         return None
     if not any_scores and not between_0_and_1(rows[:, 4:]):
         return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.geometry import Fit, Size
-from lineside.models.evidence import between_0_and_1, cell_centres, grid_slope
+from lineside.models.evidence import between_0_and_1, cell_centres, grid_slopes
 from lineside.models.head import GridLayout, Head, Match
 from lineside.models.spec import Conventions, HeadSpec, as_float32
 from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
@@ -57,9 +57,10 @@ def _claim(head: Head, layout: GridLayout, *, by_hand: bool) -> Match | None:
     reasons += [structure] if structure else []
     rows = head.rows(0, layout)
     if rows is not None:
-        slope = grid_slope(rows, layout, head.size)
         # Where boxes follow the grid they are decoded: adding the grid again would be silently wrong.
-        if slope > _DECODED_SLOPE or not between_0_and_1(rows[:, 4:]):
+        if any(s > _DECODED_SLOPE for s in grid_slopes(rows, layout, head.size)) or not between_0_and_1(
+            rows[:, 4:]
+        ):
             return None
         sureness += 0.3
         reasons.append("in a probe run the box values do not follow the grid, so they are not decoded yet")

@@ -1,0 +1,86 @@
+"""Models that others trained and exported: recognised, or refused for what they are, with and without their names."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+
+from contracts.graph_edits import nameless, write
+from lineside.core.errors import DeadModelError, ModelError, TaskNotBuiltError, UnknownHeadError
+from lineside.engine import run_once
+from lineside.models.card import ModelCard
+from lineside.models.reading import read_model
+from lineside.models.surgery import prepare
+
+KNOWN = {
+    "yolox_nano_coco": ("yolox", 80, (8, 16, 32), "fp32"),
+    "yolov8n_neu_steel_dynint8": ("yolov8", 6, (8, 16, 32), "int8 (dynamic)"),
+    "yolov8n_coco_qdq_640": ("yolov8", 80, (8, 16, 32), "int8 (static)"),
+    "yolo26n_coco_dynint8_640": ("yolov10", 80, (), "int8 (dynamic)"),
+}
+REFUSED = {
+    "yolov8n_coco_qdq_320": (DeadModelError, "straight from one DequantizeLinear"),
+    "yolov8n_ppe14_qdq_320": (DeadModelError, "straight from one DequantizeLinear"),
+    "yolov8n-seg_coco_dynint8_320": (TaskNotBuiltError, "segmentation"),
+    "yolo11n-pose_coco_fp32_640": (TaskNotBuiltError, "pose"),
+    "yolo26n-cls_food101_fp32_224": (TaskNotBuiltError, "classification"),
+    "yolov8n-obb_taufibrils_fp32_640": (TaskNotBuiltError, "oriented boxes"),
+    "picodet_cdla_800x608": (UnknownHeadError, "PicoDet"),
+}
+PREPARED = {
+    "yolox_nano_coco": "cast only",
+    "yolov8n_neu_steel_dynint8": "cast and division by 255",
+    "yolov8n_coco_qdq_640": "scale folded into the first quantiser",
+    "yolo26n_coco_dynint8_640": "cast and division by 255",
+}
+FORMS = pytest.mark.parametrize("form", ["as it came", "without names"])
+RUNS = pytest.mark.parametrize("run", [run_once, None], ids=["run", "static"])
+
+
+@pytest.fixture
+def path(request, zoo, tmp_path):
+    def of(name, form):
+        own = zoo / "models" / f"{name}.onnx"
+        if form == "as it came":
+            return own
+        return write(nameless(onnx.load(own)), tmp_path / "model.onnx")
+
+    return of
+
+
+@FORMS
+@RUNS
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_known_head_is_recognised(name, run, form, path):
+    card = ModelCard.read(path(name, form), run=run)
+    assert (card.family, len(card.names), card.head.strides, card.precision) == KNOWN[name]
+    assert card.sureness >= (0.9 if run else 0.6)
+    bare = form != "as it came" or name.startswith("yolox")
+    assert card.names_from == ("numbered" if bare else "metadata")
+    if name.startswith("yolox"):
+        assert (card.conventions.colour, card.conventions.scale, card.conventions.fit.anchor) == (
+            "bgr",
+            1,
+            "corner",
+        )
+
+
+@FORMS
+@RUNS
+@pytest.mark.parametrize("name", REFUSED)
+def test_another_is_refused_for_what_it_is(name, run, form, path):
+    error, text = REFUSED[name]
+    with pytest.raises(ModelError) as refusal:
+        ModelCard.read(path(name, form), run=run)
+    assert type(refusal.value) is error
+    assert text in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_a_byte_input_is_proven_on_it(name, path):
+    reading = read_model(path(name, "as it came"), run=run_once)
+    assert prepare(reading, run_once)[1] == PREPARED[name]
+
+
+def test_every_model_of_the_zoo_is_told_of_here(zoo):
+    assert {p.stem for p in (zoo / "models").glob("*.onnx")} <= {*KNOWN, *REFUSED}
