@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from carded import read_carded
 from contracts.graph_edits import write
 from lineside.engine import run_once
-from lineside.models.reading import read_model
 from lineside.testing.graphs import CATALOGUE
 
 
@@ -27,7 +27,7 @@ def read(catalogue_file):
 
     def of(name):
         if name not in known:
-            known[name] = read_model(catalogue_file(name), run=run_once)
+            known[name] = read_carded(catalogue_file(name), run=run_once)
         return known[name]
 
     return of

@@ -27,16 +27,18 @@ import numpy as np
 from lineside.core.errors import LinesideError
 from lineside.engine import run_once
 from lineside.models.facts import ModelFacts
+from lineside.models.card import ModelCard
+from lineside.models.file import ModelFile
 from lineside.models.reading import read_model
 from lineside.models.recognise import family
 from lineside.postprocess.candidates import Selection
 try:
     facts = ModelFacts(family=sys.argv[2]) if len(sys.argv) > 2 else None
-    reading = read_model(sys.argv[1], facts=facts, run=run_once)
+    reading = read_model(ModelFile.read(sys.argv[1]), facts=facts, run=run_once)
 except LinesideError as refusal:
     print(json.dumps({"refusal": type(refusal).__name__, "text": str(refusal)}))
 else:
-    card = reading.card
+    card = ModelCard.of(reading)
     found = family(card.family).decode(reading.answer, card.head, Selection(0.02))
     rows = np.column_stack([found.xyxy, found.confidence, found.class_id]).tolist()
     print(json.dumps({"family": card.family, "sureness": card.sureness, "rows": rows}))

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from carded import read_carded
 from contracts.graph_edits import cast_at_output, identity_at_output, nameless, write
 from contracts.head_rows import ROWS
 from lineside.core import plugins
@@ -15,7 +16,6 @@ from lineside.core.errors import ConventionError, DeadModelError, ModelError
 from lineside.engine import run_once
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts
-from lineside.models.reading import read_model
 from lineside.models.recognise import PACKAGE, family, family_named
 from lineside.models.spec import Conventions
 from lineside.postprocess.candidates import Selection
@@ -96,7 +96,7 @@ def test_no_name_in_the_file_matters(graph, read, tmp_path):
     path = write(nameless(CATALOGUE[graph].build()), tmp_path / "other.onnx")
     # Metadata gave the size of a file that leaves it open.
     facts = ModelFacts(size=named.card.input.size) if named.card.input.dynamic_size else None
-    bare = read_model(path, facts=facts, run=run_once)
+    bare = read_carded(path, facts=facts, run=run_once)
     assert _facts_of(bare.card) == _facts_of(named.card)
     assert bare.card.names_from == "numbered"
     assert np.array_equal(_decoded(bare), _decoded(named))

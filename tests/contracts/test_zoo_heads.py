@@ -5,11 +5,11 @@ from __future__ import annotations
 import onnx
 import pytest
 
+from carded import read_carded
 from contracts.graph_edits import nameless, write
 from lineside.core.errors import DeadModelError, ModelError, TaskNotBuiltError, UnknownHeadError
 from lineside.engine import run_once
 from lineside.models.card import ModelCard
-from lineside.models.reading import read_model
 from lineside.models.surgery import prepare
 
 KNOWN = {
@@ -78,8 +78,8 @@ def test_another_is_refused_for_what_it_is(name, run, form, path):
 
 @pytest.mark.parametrize("name", PREPARED)
 def test_a_byte_input_is_proven_on_it(name, path):
-    reading = read_model(path(name, "as it came"), run=run_once)
-    assert prepare(reading, run_once)[1] == PREPARED[name]
+    reading = read_carded(path(name, "as it came"), run=run_once)
+    assert prepare(reading.reading, run_once)[1] == PREPARED[name]
 
 
 def test_every_model_of_the_zoo_is_told_of_here(zoo):

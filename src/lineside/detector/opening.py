@@ -69,21 +69,21 @@ def open_model(
     )
     if (found := _from_cache(store, name, threads)) is not None:
         return found
-    return _prepare(file.path, facts, threads, store, name)
+    return _prepare(file, facts, threads, store, name)
 
 
 def _prepare(
-    path: Path, facts: ModelFacts, threads: int | None, store: PreparedModels, name: str
+    file: ModelFile, facts: ModelFacts, threads: int | None, store: PreparedModels, name: str
 ) -> OpenModel:
     """The model read, changed, proven and optimised, and kept for the next start."""
     # Imported here, because a start with a prepared model needs neither, nor onnx.
     from lineside.models.reading import read_model
     from lineside.models.surgery import prepare
 
-    reading = read_model(path, facts=facts, run=run_once)
+    reading = read_model(file, facts=facts, run=run_once)
     model, how = prepare(reading, run_once)
     optimised = optimise(model)
-    card = _with_evidence(reading.card, f"byte input: {how}, proven on the test picture")
+    card = _with_evidence(ModelCard.of(reading), f"byte input: {how}, proven on the test picture")
     if optimised is None:
         return OpenModel(card, Session(model, threads=threads), from_cache=False)
     store.put(name, card.to_dict(), optimised)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineside.models.facts import ModelFacts
+    from lineside.models.graph import Graph
+    from lineside.models.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,44 @@ class ModelCard:
                 export is dead; the subclass and the message say which.
             SettingsError: The facts set by hand are malformed.
         """
+        from lineside.models.file import ModelFile
         from lineside.models.reading import read_model
 
-        return read_model(path, facts=facts, run=run).card
+        return cls.of(read_model(ModelFile.read(path), facts=facts, run=run))
+
+    @classmethod
+    def of(cls, reading: Reading) -> ModelCard:
+        """The card of a model that was read."""
+        from lineside.models import cost
+        from lineside.models.recognise import family
+
+        subject, match, module = reading.subject, reading.match, family(reading.family)
+        opsets = (o.version for o in subject.model.opset_import if o.domain in {"", "ai.onnx"})
+        by_hand = subject.facts.family is not None
+        return cls(
+            file=subject.name,
+            sha256=subject.file.sha256,
+            family=reading.family,
+            family_title=module.TITLE,
+            task="detect",
+            sureness=1.0 if by_hand else round(match.sureness, 2),
+            evidence=_evidence(reading),
+            names=reading.names,
+            names_from=reading.names_from,
+            input=subject.picture,
+            conventions=reading.conventions,
+            head=match.spec,
+            nms_inside=match.nms_inside,
+            nms_free=module.NMS_FREE,
+            precision=_precision(subject.graph),
+            opset=max(opsets, default=0),
+            producer=f"{subject.model.producer_name} {subject.model.producer_version}".strip(),
+            description=subject.hints.description,
+            parameters=cost.parameters(subject.graph),
+            flops=cost.flops(subject.graph),
+            size_bytes=len(subject.file.data),
+            warnings=_warnings(reading),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """A value that `json.dumps` takes; `from_dict` reads it back."""
@@ -113,3 +150,38 @@ class ModelCard:
         for name in ("evidence", "names", "warnings"):
             fields[name] = tuple(fields[name])
         return cls(**fields)
+
+
+def _evidence(reading: Reading) -> tuple[str, ...]:
+    family, run = reading.subject.facts.family, reading.subject.run
+    by_hand = () if family is None else (f"family set by hand: {family}",)
+    unprobed = () if run is not None else ("no probe run was made; judged by structure alone",)
+    return (*by_hand, *reading.match.reasons, *unprobed)
+
+
+def _precision(graph: Graph) -> str:
+    if graph.operators & {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"}:
+        return "int8 (dynamic)"
+    if graph.operators & {"QuantizeLinear", "QLinearConv"}:
+        return "int8 (static)"
+    kinds = {t.data_type for t in graph.model.graph.initializer if len(t.dims) == 4}
+    return "fp16" if 10 in kinds or (not kinds and graph.inputs[0].dtype == "float16") else "fp32"
+
+
+def _warnings(reading: Reading) -> tuple[str, ...]:
+    hints, picture = reading.subject.hints, reading.subject.picture
+    found = list(hints.warnings)
+    if reading.names_from == "numbered":
+        found.append("the file names no classes; they are numbered. Set them with --names")
+    if hints.size and not picture.dynamic_size and Size(*hints.size) != picture.size:
+        found.append(
+            f"the metadata says {Size(*hints.size)}, the graph takes {picture.size}; the graph rules"
+        )
+    if hints.task not in {None, "detect"}:
+        found.append(f'the metadata says task "{hints.task}", the head detects boxes; the head rules')
+    if reading.match.nms_inside:
+        found.append(
+            "the file carries its own NMS: its thresholds are fixed, and an answer that is NaN inside comes out "
+            "empty. Export it without NMS"
+        )
+    return tuple(found)

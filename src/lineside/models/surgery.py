@@ -40,14 +40,15 @@ def prepare(reading: Reading, run: Runner) -> tuple[bytes, str]:
     Raises:
         ModelError: Even the plain form answers differently from the model as exported.
     """
-    spec, scale = reading.card.input, reading.card.conventions.scale
+    subject = reading.subject
+    spec, scale = subject.picture, reading.conventions.scale
     answer = reading.answer
     if answer is None:
-        feeds = {spec.name: as_exported(reading.planes, spec, reading.card.conventions)}
-        answer = tuple(run(reading.model.SerializeToString(), feeds))
+        feeds = {spec.name: as_exported(reading.planes, spec, reading.conventions)}
+        answer = tuple(run(subject.model.SerializeToString(), feeds))
     differences = []
     for fold in (True, False):
-        model, how = take_bytes(reading.model, spec, scale, fold=fold)
+        model, how = take_bytes(subject.model, spec, scale, fold=fold)
         data = model.SerializeToString()
         difference = _difference(answer, tuple(run(data, {spec.name: reading.planes})))
         if difference is None:
@@ -56,7 +57,7 @@ def prepare(reading: Reading, run: Runner) -> tuple[bytes, str]:
         if "folded" not in how:
             break
     raise ModelError(
-        f"{reading.card.file}: with a byte input the model answers differently ({'; '.join(differences)}). "
+        f"{subject.name}: with a byte input the model answers differently ({'; '.join(differences)}). "
         "It may be random inside; such a model cannot be judged by"
     )
 

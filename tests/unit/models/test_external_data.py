@@ -43,7 +43,7 @@ def _set(path, key, value):
 def test_weights_beside_the_model_are_read(path, weights, tmp_path):
     whole = tmp_path / "whole.onnx"
     whole.write_bytes(anchor_free().SerializeToString())
-    one, other = (read_model(p, run=run_once) for p in (whole, path))
+    one, other = (read_model(ModelFile.read(p), run=run_once) for p in (whole, path))
     assert np.array_equal(one.answer[0], other.answer[0])
     assert one.card.head == other.card.head
 

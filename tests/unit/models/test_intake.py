@@ -10,6 +10,7 @@ from lineside.core.errors import ConventionError
 from lineside.engine import run_once
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts
+from lineside.models.file import ModelFile
 from lineside.models.reading import read_model
 from lineside.testing.graphs import anchor_free, dynamic_int8, static_int8, yolov5, yolox
 
@@ -123,11 +124,12 @@ PARTS = {
 @pytest.mark.parametrize(("build", "colour"), [(anchor_free, "bgr"), (yolov5, "bgr"), (yolox, "rgb")])
 def test_a_graph_that_swaps_the_colours_itself_is_fed_the_other_order(name, build, colour, tmp_path):
     swapped = read_model(
-        write(_before(build(), *SWAPS[name], **PARTS[name]), tmp_path / "swapped.onnx"), run=run_once
+        ModelFile.read(write(_before(build(), *SWAPS[name], **PARTS[name]), tmp_path / "swapped.onnx")),
+        run=run_once,
     )
-    assert swapped.card.conventions.colour == colour
-    assert "the graph swaps red and blue itself" in swapped.card.evidence
-    plain = read_model(write(build(), tmp_path / "plain.onnx"), run=run_once)
+    assert swapped.conventions.colour == colour
+    assert "the graph swaps red and blue itself" in swapped.match.reasons
+    plain = read_model(ModelFile.read(write(build(), tmp_path / "plain.onnx")), run=run_once)
     assert np.allclose(swapped.answer[0], plain.answer[0], atol=1e-4)
 
 
@@ -145,10 +147,12 @@ def test_bytes_are_never_scaled(tmp_path):
 
 
 def test_a_camera_picture_is_fed_as_it_comes(tmp_path):
-    reading = read_model(write(edit.camera_picture(anchor_free()), tmp_path / "model.onnx"), run=run_once)
-    spec, how = reading.card.input, reading.card.conventions
+    reading = read_model(
+        ModelFile.read(write(edit.camera_picture(anchor_free()), tmp_path / "model.onnx")), run=run_once
+    )
+    spec, how = reading.subject.picture, reading.conventions
     assert (spec.dtype, spec.layout, how.colour, how.scale) == ("uint8", "nhwc", "bgr", 1)
-    plain = read_model(write(anchor_free(), tmp_path / "plain.onnx"), run=run_once)
+    plain = read_model(ModelFile.read(write(anchor_free(), tmp_path / "plain.onnx")), run=run_once)
     assert np.allclose(reading.answer[0], plain.answer[0], atol=1e-4)
 
 

@@ -11,6 +11,7 @@ from contracts import graph_edits as edit
 from contracts.graph_edits import write
 from lineside.core.errors import ModelError
 from lineside.engine import run_once
+from lineside.models.file import ModelFile
 from lineside.models.probe import as_exported
 from lineside.models.reading import read_model
 from lineside.models.surgery import prepare, take_bytes
@@ -26,16 +27,18 @@ PLAIN = "cast only"
 
 
 def _prepared(model, tmp_path):
-    reading = read_model(write(model, tmp_path / "model.onnx"), run=run_once)
+    reading = read_model(ModelFile.read(write(model, tmp_path / "model.onnx")), run=run_once)
     data, how = prepare(reading, run_once)
     return reading, onnx.load_from_string(data), how
 
 
 def _agrees(reading, prepared, seed):
     """Both graphs answer the same for random pixels."""
-    spec, how = reading.card.input, reading.card.conventions
+    spec, how = reading.subject.picture, reading.conventions
     planes = np.random.default_rng(seed).integers(0, 256, (1, 3, *spec.size), np.uint8)
-    exported = run_once(reading.model.SerializeToString(), {spec.name: as_exported(planes, spec, how)})
+    exported = run_once(
+        reading.subject.model.SerializeToString(), {spec.name: as_exported(planes, spec, how)}
+    )
     changed = run_once(prepared.SerializeToString(), {spec.name: planes})
     half = exported[0].dtype == np.float16
     for one, other in zip(exported, changed, strict=True):
@@ -61,23 +64,23 @@ def test_a_prepared_graph_answers_as_the_exported_one(name, tmp_path):
         assert how in ({DIVISION, FIRST_QUANTISER} if "static" in name else {DIVISION})
     elif "yolox" in name:
         assert how == PLAIN
-    elif reading.card.input.dtype == "float16":
+    elif reading.subject.picture.dtype == "float16":
         assert how == HALF_TABLE
     else:
-        first = next(n for n in reading.model.graph.node if reading.card.input.name in n.input)
+        first = next(n for n in reading.subject.model.graph.node if reading.subject.picture.name in n.input)
         assert how == (FIRST_CONVOLUTION if first.op_type == "Conv" else DIVISION)
 
 
 def test_the_exported_model_is_left_as_it_was(tmp_path):
-    reading = read_model(write(anchor_free(), tmp_path / "model.onnx"), run=run_once)
-    before = reading.model.SerializeToString(deterministic=True)
+    reading = read_model(ModelFile.read(write(anchor_free(), tmp_path / "model.onnx")), run=run_once)
+    before = reading.subject.model.SerializeToString(deterministic=True)
     prepare(reading, run_once)
-    assert reading.model.SerializeToString(deterministic=True) == before
+    assert reading.subject.model.SerializeToString(deterministic=True) == before
 
 
 def test_weights_that_nobody_reads_any_more_are_gone(tmp_path):
     reading, prepared, _ = _prepared(anchor_free(), tmp_path)
-    first = reading.model.graph.node[0].input[1]
+    first = reading.subject.model.graph.node[0].input[1]
     assert first not in {t.name for t in prepared.graph.initializer}
 
 
@@ -134,10 +137,10 @@ def test_a_step_with_which_a_byte_comes_out_otherwise_does_not(step, tmp_path):
     exact = np.rint(pixels / np.float32(255) / np.float32(step))
     folded = np.rint(pixels / (np.float32(step) * np.float32(255)))
     assert how == (FIRST_QUANTISER if (exact == folded).all() else DIVISION)
-    spec, conventions = reading.card.input, reading.card.conventions
+    spec, conventions = reading.subject.picture, reading.conventions
     planes = np.random.default_rng(5).integers(0, 256, (1, 3, *spec.size), np.uint8)
     exported = run_once(
-        reading.model.SerializeToString(), {spec.name: as_exported(planes, spec, conventions)}
+        reading.subject.model.SerializeToString(), {spec.name: as_exported(planes, spec, conventions)}
     )
     assert np.array_equal(exported[0], run_once(prepared.SerializeToString(), {spec.name: planes})[0])
 
@@ -159,7 +162,7 @@ def test_some_step_is_refused_by_the_test_of_all_bytes():
 )
 def test_other_inputs_are_prepared(change, how, scale, tmp_path):
     reading, prepared, got = _prepared(change(anchor_free()), tmp_path)
-    assert (got, reading.card.conventions.scale) == (how, scale)
+    assert (got, reading.conventions.scale) == (how, scale)
     shape = [d.dim_value for d in prepared.graph.input[0].type.tensor_type.shape.dim]
     assert shape == [1, 3, 128, 160]
     _agrees(reading, prepared, 6)
@@ -240,8 +243,10 @@ def test_padding_with_another_value_than_zero_is_not_folded_over(tmp_path):
 def test_a_scale_set_by_hand_is_built_in(tmp_path):
     path = write(anchor_free(), tmp_path / "model.onnx")
     path.with_suffix(".toml").write_text("scale = 100\n")
-    reading = read_model(path, run=run_once)
-    prepared, how = take_bytes(reading.model, reading.card.input, reading.card.conventions.scale, fold=False)
+    reading = read_model(ModelFile.read(path), run=run_once)
+    prepared, how = take_bytes(
+        reading.subject.model, reading.subject.picture, reading.conventions.scale, fold=False
+    )
     assert how == "cast and division by 100"
     _agrees(reading, prepared, 11)
 
@@ -251,7 +256,9 @@ def test_a_graph_that_answers_at_random_is_refused(tmp_path):
     picture = b.picture()
     noise = b.add("RandomNormalLike", picture.name)
     stem = _conv(b, b.add("Add", picture.name, noise), _weight(b))
-    reading = read_model(write(_detector(b, Feature(stem, 3, 1)), tmp_path / "model.onnx"), run=run_once)
+    reading = read_model(
+        ModelFile.read(write(_detector(b, Feature(stem, 3, 1)), tmp_path / "model.onnx")), run=run_once
+    )
     with pytest.raises(
         ModelError, match=r"model.onnx: with a byte input the model answers differently .*random"
     ):
@@ -260,7 +267,7 @@ def test_a_graph_that_answers_at_random_is_refused(tmp_path):
 
 def test_a_fold_that_the_test_picture_disproves_falls_back_to_the_division(tmp_path):
     """The runner stands for a device that computes folded weights less exactly."""
-    reading = read_model(write(anchor_free(), tmp_path / "model.onnx"), run=run_once)
+    reading = read_model(ModelFile.read(write(anchor_free(), tmp_path / "model.onnx")), run=run_once)
 
     def run(model, feeds):
         outputs = run_once(model, feeds)
@@ -270,7 +277,7 @@ def test_a_fold_that_the_test_picture_disproves_falls_back_to_the_division(tmp_p
 
 
 def test_a_model_that_was_not_run_is_run_for_the_proof(tmp_path):
-    reading = read_model(write(yolox(), tmp_path / "model.onnx"))
+    reading = read_model(ModelFile.read(write(yolox(), tmp_path / "model.onnx")))
     assert reading.answer is None
     assert prepare(reading, run_once)[1] == PLAIN
     spoilt = dataclasses.replace(reading, answer=(np.zeros((1, 420, 8), np.float32),))
