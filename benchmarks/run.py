@@ -71,8 +71,10 @@ def _table(rows: list[Row], threads: int) -> str:
     import onnxruntime
 
     lines = [
-        (f"Measured {datetime.now(UTC):%Y-%m-%d}: {_cpu()}, {os.cpu_count()} cores, {threads} threads, "
-        f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}."),
+        (
+            f"Measured {datetime.now(UTC):%Y-%m-%d}: {_cpu()}, {os.cpu_count()} cores, {threads} threads, "
+            f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}."
+        ),
         "",
         "| figure | measured | goal | met |",
         "|---|---|---|---|",

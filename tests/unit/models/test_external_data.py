@@ -45,7 +45,7 @@ def test_weights_beside_the_model_are_read(path, weights, tmp_path):
     whole.write_bytes(anchor_free().SerializeToString())
     one, other = (read_model(ModelFile.read(p), run=run_once) for p in (whole, path))
     assert np.array_equal(one.answer[0], other.answer[0])
-    assert one.card.head == other.card.head
+    assert one.match.spec == other.match.spec
 
 
 def test_missing_weights_are_named(path, weights):
