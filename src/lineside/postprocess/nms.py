@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 KINDS = ("iou", "none")
 
 _FIRST = 128  # candidates of the first block; most frames have fewer, and one compiled call serves them
-_EXACT = 1 << 20  # float32 keeps a sixteenth of a pixel up to here
-_TILE = 1 << 15  # elements of one overlap matrix: it stays in the cache and below the allocator's mmap size
+_TILE = 1 << 15  # overlaps of one block: they stay in the cache, and below the allocator's mmap size
+_GATHER = 4  # what it costs to gather a class's own boxes for each candidate, against comparing with all
+_FARTHEST = 1e7  # pixels: beyond any picture; what lies farther is moved here, where doubles keep its digits
 
 
 def suppress(
@@ -47,74 +48,74 @@ def suppress(
     if kind == "none" or count < 2:
         return np.arange(min(count, limit)), count > limit
     boxes = found.xyxy
+    one_class = not class_aware or bool((found.class_id == found.class_id[0]).all())
+    labels = None if one_class else found.class_id
     solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    if not solid.all():
+    if solid.all():
+        keep = _greedy(boxes, labels, iou, limit + 1)
+    else:
         # A box without an area overlaps nothing: it neither goes nor makes another go.
         inside = solid.nonzero()[0]
-        kept = inside[_within_classes(boxes[inside], found.class_id[inside], iou, limit + 1, class_aware)]
+        labels = None if labels is None else labels[inside]
+        kept = inside[_greedy(boxes[inside], labels, iou, limit + 1)]
         keep = np.sort(np.concatenate([kept, (~solid).nonzero()[0]]))
-    else:
-        keep = _within_classes(boxes, found.class_id, iou, limit + 1, class_aware)
     return keep[:limit], len(keep) > limit
 
 
-def _within_classes(
-    boxes: NDArray[np.float32],
-    class_id: NDArray[np.int32],
-    iou: float,
-    enough: int,
-    class_aware: bool,  # noqa: FBT001 # the last of one caller's own
+def _greedy(
+    boxes: NDArray[np.float32], labels: NDArray[np.int32] | None, iou: float, enough: int
 ) -> NDArray[np.intp]:
-    """Indices that stay, in order; with `class_aware` each class for itself.
-
-    Each class is moved to a place of its own, where no other overlaps it, and all go through NMS at once. Where
-    float32 would lose the fraction of a pixel on the way there, the classes go one by one.
-    """
-    if not class_aware or len(boxes) == 0 or (class_id == class_id[0]).all():
-        return _greedy(boxes, iou, enough)
-    span = float(boxes.max()) - float(boxes.min()) + 1
-    if span * (int(class_id.max()) + 1) < _EXACT:
-        apart = boxes + (class_id * np.float32(span))[:, None]
-        return _greedy(apart.astype(np.float32, copy=False), iou, enough)
-    members = [(class_id == c).nonzero()[0] for c in np.unique(class_id)]
-    return np.sort(np.concatenate([m[_greedy(boxes[m], iou, enough)] for m in members]))
-
-
-def _greedy(boxes: NDArray[np.float32], iou: float, enough: int) -> NDArray[np.intp]:
     """Indices that stay, until `enough` are known.
 
-    Block by block in the order of confidence: numpy clears a block of what the kept boxes suppress, OpenCV
-    settles the rest among themselves. What comes after the last box that is needed is never looked at.
+    Block by block in the order of confidence, longer and longer as long as the overlaps fit the cache: numpy
+    clears a block of what the kept boxes suppress, OpenCV settles the rest among themselves. What comes after
+    the last box that is needed is never looked at.
     """
-    kept = _block(boxes[:_FIRST], iou)
+    kept = _block(boxes, labels, np.arange(min(_FIRST, len(boxes))), iou)
     start = _FIRST
     while start < len(boxes) and len(kept) < enough:
-        stop = start + max(_TILE // len(kept), _FIRST)
-        left = start + _clear_of(boxes[kept], boxes[start:stop], iou).nonzero()[0]
-        kept = np.concatenate([kept, left[_block(boxes[left], iou)]])
+        most = len(kept) if labels is None else min(len(kept), _GATHER * _most_of_one(labels[kept]))
+        stop = start + max(min(start, _TILE // most), _FIRST)
+        left = start + _clear_of(boxes, labels, kept, slice(start, stop), iou).nonzero()[0]
+        kept = np.concatenate([kept, _block(boxes, labels, left, iou)])
         start = stop
     return kept
 
 
-def _block(boxes: NDArray[np.float32], iou: float) -> NDArray[np.intp]:
-    """Plain greedy NMS of boxes that are sorted already."""
+def _block(
+    boxes: NDArray[np.float32], labels: NDArray[np.int32] | None, chosen: NDArray[np.intp], iou: float
+) -> NDArray[np.intp]:
+    """Which of the chosen boxes stay among themselves, by OpenCV's greedy NMS."""
     import cv2
 
-    if len(boxes) == 0:
-        return np.empty(0, np.intp)
-    xywh = boxes.copy()
-    xywh[:, 2:] -= boxes[:, :2]
+    if len(chosen) < 2:
+        return chosen
+    xywh = boxes[chosen].clip(-_FARTHEST, _FARTHEST)
+    xywh[:, 2:] -= xywh[:, :2]
     # Descending stand-ins for the scores: the order is settled, and ties must not change it.
-    ranks = list(range(len(boxes), 0, -1))
-    keep = cv2.dnn.NMSBoxes(xywh.tolist(), ranks, 0.0, iou)
-    return np.asarray(keep, np.intp)
+    ranks = list(range(len(chosen), 0, -1))
+    if labels is None:
+        keep = cv2.dnn.NMSBoxes(xywh.tolist(), ranks, 0.0, iou)
+    else:
+        keep = cv2.dnn.NMSBoxesBatched(xywh.tolist(), ranks, labels[chosen].tolist(), 0.0, iou)
+    return chosen[np.asarray(keep, np.intp)]
 
 
-def _clear_of(kept: NDArray[np.float32], others: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
-    """Which of `others` overlap none of `kept` by more than `iou`; bool (others,)."""
+def _clear_of(
+    boxes: NDArray[np.float32],
+    labels: NDArray[np.int32] | None,
+    kept: NDArray[np.intp],
+    block: slice,
+    iou: float,
+) -> NDArray[np.bool_]:
+    """Which boxes of a block overlap no kept one by more than `iou`; bool (block,)."""
     share = np.float32(iou / (1 + iou))  # inter / union > iou is inter > share * (area + area)
-    a = np.ascontiguousarray(kept.T)[:, :, None]
-    b = np.ascontiguousarray(others.T)
+    b = np.ascontiguousarray(boxes[block].T)
+    own = labels is not None and _GATHER * _most_of_one(labels[kept]) < len(kept)
+    if labels is not None and own:
+        a = _by_class(boxes[kept], labels[kept], int(labels.max()) + 1)[:, :, labels[block]]
+    else:
+        a = np.ascontiguousarray(boxes[kept].T)[:, :, None]
     with np.errstate(over="ignore", invalid="ignore"):  # boxes far beyond any picture have infinite areas
         width = np.minimum(a[2], b[2])
         width -= np.maximum(a[0], b[0])
@@ -125,5 +126,23 @@ def _clear_of(kept: NDArray[np.float32], others: NDArray[np.float32], iou: float
         area_a = (a[2] - a[0]) * (a[3] - a[1]) * share
         area_b = (b[2] - b[0]) * (b[3] - b[1]) * share
         np.add(area_a, area_b, out=height)
-    covered: NDArray[np.bool_] = (width > height).any(axis=0)
+    over = width > height
+    if labels is not None and not own:
+        over &= labels[kept][:, None] == labels[block]
+    covered: NDArray[np.bool_] = over.any(axis=0)
     return ~covered
+
+
+def _most_of_one(labels: NDArray[np.int32]) -> int:
+    """How many boxes the most frequent class has."""
+    return int(np.bincount(labels).max())
+
+
+def _by_class(boxes: NDArray[np.float32], labels: NDArray[np.int32], classes: int) -> NDArray[np.float32]:
+    """A table of boxes, (4, most of one class, classes); free places hold boxes without an area."""
+    order = labels.argsort(kind="stable")
+    label = labels[order]
+    place = np.arange(len(label)) - label.searchsorted(label)
+    table = np.zeros((4, int(place.max()) + 1, classes), np.float32)
+    table[:, place, label] = boxes[order].T
+    return table
