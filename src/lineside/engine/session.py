@@ -39,15 +39,9 @@ class Session:
     """
 
     def __init__(self, model: Path | bytes, *, threads: int | None = None, optimised: bool = False) -> None:
-        ort = onnxruntime()
         options = cpu.session_options(threads, optimised=optimised)
-        source = model if isinstance(model, bytes) else str(model)
         self.threads = int(options.intra_op_num_threads)
-        try:
-            # enable_fallback would rebuild the session on another provider inside a frame's run.
-            self._session = ort.InferenceSession(source, options, providers=[cpu.NAME], enable_fallback=0)
-        except Exception as fault:  # onnxruntime's exceptions have no common base
-            raise translate_load(fault) from fault
+        self._session = _open(model if isinstance(model, bytes) else str(model), options)
         self.outputs = tuple(o.name for o in self._session.get_outputs())
 
     def bind(self, feeds: Mapping[str, NDArray[Any]], *, fixed_shapes: bool) -> Binding:
@@ -134,16 +128,21 @@ def run_once(model: bytes, feeds: Feeds) -> list[NDArray[Any]]:
     Raises:
         UnsupportedModelError, ModelFileError, DeviceError: As for `Session`.
     """
-    ort = onnxruntime()
-    options = cpu.session_options(None)
-    try:
-        session = ort.InferenceSession(model, options, providers=[cpu.NAME], enable_fallback=0)
-    except Exception as fault:  # onnxruntime's exceptions have no common base
-        raise translate_load(fault) from fault
+    session = _open(model, cpu.session_options(None))
     try:
         return list(session.run(None, dict(feeds)))
     except Exception as fault:  # onnxruntime's exceptions have no common base
         raise translate_run(fault) from fault
+
+
+def _open(model: bytes | str, options: Any) -> Any:
+    """An onnxruntime session on the CPU provider, its faults translated."""
+    ort = onnxruntime()
+    try:
+        # enable_fallback would rebuild the session on another provider inside a frame's run.
+        return ort.InferenceSession(model, options, providers=[cpu.NAME], enable_fallback=0)
+    except Exception as fault:  # onnxruntime's exceptions have no common base
+        raise translate_load(fault) from fault
 
 
 def optimise(model: bytes) -> bytes | None:
@@ -169,11 +168,7 @@ def optimise(model: bytes) -> bytes | None:
 
 
 def _write_optimised(model: bytes, path: Path) -> None:
-    ort = onnxruntime()
     options = quiet_options()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.graph_optimization_level = onnxruntime().GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = str(path)
-    try:
-        ort.InferenceSession(model, options, providers=[cpu.NAME], enable_fallback=0)
-    except Exception as fault:  # onnxruntime's exceptions have no common base
-        raise translate_load(fault) from fault
+    _open(model, options)

@@ -12,13 +12,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lineside.models.evidence import are_corners, between_0_and_1, follow_grid, grid_agreement, in_pixels
+from lineside.models.families import _objectness
 from lineside.models.head import GridLayout, Head, Match
-from lineside.models.spec import Conventions, HeadSpec, as_float32
-from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
-from lineside.postprocess.objectness import pick_with_objectness
+from lineside.models.spec import Conventions, HeadSpec
+from lineside.postprocess.candidates import Candidates, Selection, from_centres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,10 +75,7 @@ def _claim(head: Head, layout: GridLayout) -> Match | None:
     return Match(min(sureness, 1.0), tuple(reasons), spec)
 
 
-def scores(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
-    """Objectness times class scores, (rows, classes)."""
-    rows = _rows(outputs, spec)
-    return np.asarray(rows[:, 4:5] * rows[:, 5:])
+scores = _objectness.scores
 
 
 def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
@@ -89,13 +84,5 @@ def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> 
     Raises:
         ModelOutputError: A value is not finite, or a score no probability.
     """
-    rows = _rows(outputs, spec)
-    check_boxes(rows[:, :4])
-    check_scores(rows[:, 4])
-    index, classes, confidence = pick_with_objectness(rows[:, 4], rows[:, 5:], want)
-    return from_centres(as_float32(rows[index, :4]).T, classes, confidence, want)
-
-
-def _rows(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
-    value: NDArray[Any] = outputs[spec.output][0]
-    return value.T if spec.channels_first else value
+    _, boxes, classes, confidence = _objectness.chosen(outputs, spec, want)
+    return from_centres(boxes, classes, confidence, want)

@@ -17,10 +17,10 @@ import numpy as np
 
 from lineside.core.geometry import Fit, Size
 from lineside.models.evidence import between_0_and_1, cell_centres, grid_slopes
+from lineside.models.families import _objectness
 from lineside.models.head import GridLayout, Head, Match
-from lineside.models.spec import Conventions, HeadSpec, as_float32
-from lineside.postprocess.candidates import Candidates, Selection, check_boxes, check_scores, from_centres
-from lineside.postprocess.objectness import pick_with_objectness
+from lineside.models.spec import Conventions, HeadSpec
+from lineside.postprocess.candidates import Candidates, Selection, from_centres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,10 +91,7 @@ def _structure(head: Head, layout: GridLayout, classes: int, *, by_hand: bool) -
     return f"its channels are 4 straight from a convolution and 1 + {classes} from sigmoids"
 
 
-def scores(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
-    """Objectness times class scores, (rows, classes)."""
-    rows = _rows(outputs, spec)
-    return np.asarray(rows[:, 4:5] * rows[:, 5:])
+scores = _objectness.scores
 
 
 def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
@@ -103,11 +100,7 @@ def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> 
     Raises:
         ModelOutputError: A value is not finite, or a score no probability.
     """
-    rows = _rows(outputs, spec)
-    check_boxes(rows[:, :4])
-    check_scores(rows[:, 4])
-    index, classes, confidence = pick_with_objectness(rows[:, 4], rows[:, 5:], want)
-    raw = as_float32(rows[index, :4]).T
+    index, raw, classes, confidence = _objectness.chosen(outputs, spec, want)
     corner, stride = _grid(spec.size, spec.strides)
     boxes = np.empty_like(raw)
     np.multiply(raw[:2] + corner[:, index], stride[index], out=boxes[:2])
@@ -120,8 +113,3 @@ def _grid(size: Size, strides: tuple[int, ...]) -> tuple[NDArray[np.float32], ND
     """Each row's cell, float32 (2, rows) in cells, and its stride, float32 (rows,)."""
     x, y, stride = cell_centres(size, strides, 1)
     return np.stack([x, y]) / stride - np.float32(0.5), stride
-
-
-def _rows(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
-    value: NDArray[Any] = outputs[spec.output][0]
-    return value.T if spec.channels_first else value
