@@ -24,6 +24,7 @@ from lineside.core.errors import SettingsError
 _log = logging.getLogger(__name__)
 
 _LIMIT_BYTES = 2 << 30
+_FORM = "2"  # raise it with any change to what an entry holds
 _CARD = "card.json"
 _MODEL = "model.onnx"
 
@@ -51,9 +52,14 @@ def default_folder() -> Path:
 
 
 def key(*parts: str) -> str:
-    """A key for all that an entry depends on; the CPU is added, as an optimised graph fits only its own."""
+    """A key for all that an entry depends on.
+
+    The CPU is added, as an optimised graph fits only its own, and the form of an entry, so that another version's
+    entries are not taken for damaged ones.
+    """
     # A file's name may hold bytes that are no text.
-    return hashlib.sha256("\0".join((*parts, _cpu())).encode(errors="surrogateescape")).hexdigest()[:40]
+    every = "\0".join((*parts, _cpu(), _FORM))
+    return hashlib.sha256(every.encode(errors="surrogateescape")).hexdigest()[:40]
 
 
 @cache
