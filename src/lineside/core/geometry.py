@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 Anchor = Literal["centre", "corner", "stretch"]
@@ -96,15 +98,11 @@ class Letterbox:
         Args:
             xyxy: Boxes, float32 (N, 4) in model pixels; overwritten.
         """
-        columns_x, columns_y = xyxy[:, 0::2], xyxy[:, 1::2]
-        if self.left_px:
-            columns_x -= self.left_px
-        if self.top_px:
-            columns_y -= self.top_px
-        columns_x /= self.gain_x
-        columns_y /= self.gain_y
-        columns_x.clip(0, self.frame.width, out=columns_x)
-        columns_y.clip(0, self.frame.height, out=columns_y)
+        shift, gain, corner = _way_back(self)
+        np.subtract(xyxy, shift, out=xyxy)
+        np.divide(xyxy, gain, out=xyxy)
+        np.maximum(xyxy, 0, out=xyxy)
+        np.minimum(xyxy, corner, out=xyxy)
 
     def to_model(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes in frame pixels as new float32 (N, 4) boxes in model pixels."""
@@ -114,3 +112,11 @@ class Letterbox:
         boxes[:, 0::2] += self.left_px
         boxes[:, 1::2] += self.top_px
         return boxes
+
+
+@lru_cache(maxsize=256)
+def _way_back(box: Letterbox) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """What boxes are shifted by, divided by and clipped to on their way to the frame, float32 (4,) each."""
+    shift = np.array((box.left_px, box.top_px) * 2, np.float32)
+    gain = np.array((box.gain_x, box.gain_y) * 2, np.float32)
+    return shift, gain, np.array((box.frame.width, box.frame.height) * 2, np.float32)

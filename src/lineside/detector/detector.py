@@ -237,13 +237,14 @@ class Detector:
         )
         xyxy = found.xyxy[keep]
         letterbox.to_frame(xyxy)
-        detections = Detections(
-            xyxy,
-            found.confidence[keep],
-            found.class_id[keep],
-            self.names,
-            letterbox.frame,
-            found.truncated or more,
+        # The decoder has refused what is not finite or names no class.
+        detections = Detections.proven(
+            xyxy=xyxy,
+            confidence=found.confidence[keep],
+            class_id=found.class_id[keep],
+            names=self.names,
+            size=letterbox.frame,
+            truncated=found.truncated or more,
         )
         return detections, Timings(filled - start, ran - filled, clock() - ran)
 

@@ -47,18 +47,16 @@ def suppress(
     count = len(found.confidence)
     if kind == "none" or count < 2:
         return np.arange(min(count, limit)), count > limit
-    boxes = found.xyxy
-    one_class = not class_aware or bool((found.class_id == found.class_id[0]).all())
-    labels = None if one_class else found.class_id
-    solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    boxes, labels = found.xyxy, found.class_id if class_aware else None
+    solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     if solid.all():
         keep = _greedy(boxes, labels, iou, limit + 1)
     else:
         # A box without an area overlaps nothing: it neither goes nor makes another go.
-        inside = solid.nonzero()[0]
+        inside = np.flatnonzero(solid)
         labels = None if labels is None else labels[inside]
         kept = inside[_greedy(boxes[inside], labels, iou, limit + 1)]
-        keep = np.sort(np.concatenate([kept, (~solid).nonzero()[0]]))
+        keep = np.sort(np.concatenate([kept, np.flatnonzero(~solid)]))
     return keep[:limit], len(keep) > limit
 
 
@@ -71,34 +69,37 @@ def _greedy(
     clears a block of what the kept boxes suppress, OpenCV settles the rest among themselves. What comes after
     the last box that is needed is never looked at.
     """
-    kept = _block(boxes, labels, np.arange(min(_FIRST, len(boxes))), iou)
+    kept = _block(boxes[:_FIRST], None if labels is None else labels[:_FIRST], iou)
+    if len(boxes) <= _FIRST:
+        return kept
+    if labels is not None and (labels == labels[0]).all():
+        labels = None
     start = _FIRST
     while start < len(boxes) and len(kept) < enough:
         most = len(kept) if labels is None else min(len(kept), _GATHER * _most_of_one(labels[kept]))
         stop = start + max(min(start, _TILE // most), _FIRST)
         left = start + _clear_of(boxes, labels, kept, slice(start, stop), iou).nonzero()[0]
-        kept = np.concatenate([kept, _block(boxes, labels, left, iou)])
+        fresh = left[_block(boxes[left], None if labels is None else labels[left], iou)]
+        kept = np.concatenate([kept, fresh])
         start = stop
     return kept
 
 
-def _block(
-    boxes: NDArray[np.float32], labels: NDArray[np.int32] | None, chosen: NDArray[np.intp], iou: float
-) -> NDArray[np.intp]:
-    """Which of the chosen boxes stay among themselves, by OpenCV's greedy NMS."""
+def _block(boxes: NDArray[np.float32], labels: NDArray[np.int32] | None, iou: float) -> NDArray[np.intp]:
+    """Which boxes stay among themselves, by OpenCV's greedy NMS."""
     import cv2
 
-    if len(chosen) < 2:
-        return chosen
-    xywh = boxes[chosen].clip(-_FARTHEST, _FARTHEST)
+    if len(boxes) < 2:
+        return np.arange(len(boxes))
+    xywh = boxes.clip(-_FARTHEST, _FARTHEST)
     xywh[:, 2:] -= xywh[:, :2]
     # Descending stand-ins for the scores: the order is settled, and ties must not change it.
-    ranks = list(range(len(chosen), 0, -1))
+    ranks = range(len(boxes), 0, -1)
     if labels is None:
         keep = cv2.dnn.NMSBoxes(xywh.tolist(), ranks, 0.0, iou)
     else:
-        keep = cv2.dnn.NMSBoxesBatched(xywh.tolist(), ranks, labels[chosen].tolist(), 0.0, iou)
-    return chosen[np.asarray(keep, np.intp)]
+        keep = cv2.dnn.NMSBoxesBatched(xywh.tolist(), ranks, labels.tolist(), 0.0, iou)
+    return np.asarray(keep, np.intp)
 
 
 def _clear_of(
