@@ -105,7 +105,8 @@ def check_boxes(boxes: NDArray[Any]) -> None:
     if boxes.size == 0:
         return
     # The extremes of values with a NaN are NaN, and infinity is one of them.
-    if not (isfinite(boxes.max()) and isfinite(boxes.min())):
+    top, bottom = np.maximum.reduce(boxes, axis=None), np.minimum.reduce(boxes, axis=None)
+    if not (isfinite(top) and isfinite(bottom)):
         raise ModelOutputError(
             "the model answered NaN or infinite box values. The result of this run is not used"
         )

@@ -107,6 +107,8 @@ def as_bgr(image: Any) -> NDArray[np.uint8]:
         raise ImageFormatError(
             f"expected a picture as a numpy array, uint8 (H, W, 3) BGR; got {type(image).__name__}"
         )
+    if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.size:
+        return image if image.flags.c_contiguous else np.ascontiguousarray(image)
     seen = f"got {image.dtype} {image.shape}"
     if image.dtype != np.uint8:
         raise ImageFormatError(
@@ -116,8 +118,6 @@ def as_bgr(image: Any) -> NDArray[np.uint8]:
         raise ImageFormatError(f"expected uint8 (H, W, 3) BGR, one picture; {seen}")
     if image.size == 0:
         raise ImageFormatError(f"the picture has no pixels; {seen}")
-    if image.ndim == 3 and image.shape[2] == 3:
-        return image if image.flags.c_contiguous else np.ascontiguousarray(image)
     if image.ndim == 3 and image.shape[2] == 4:
         return np.ascontiguousarray(image[..., :3])
     grey = image if image.ndim == 2 else image[..., 0]
