@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import lineside
@@ -18,7 +18,6 @@ from lineside.models.file import ModelFile, external_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +82,8 @@ def _prepare(
     reading = read_model(file, facts=facts, run=run_once)
     model, how = prepare(reading, run_once)
     optimised = optimise(model)
-    card = _with_evidence(ModelCard.of(reading), f"byte input: {how}, proven on the test picture")
+    read = ModelCard.of(reading)
+    card = replace(read, evidence=(*read.evidence, f"byte input: {how}, proven on the test picture"))
     if optimised is None:
         return OpenModel(card, Session(model, threads=threads), from_cache=False)
     store.put(name, card.to_dict(), optimised)
@@ -102,9 +102,3 @@ def _from_cache(store: PreparedModels, name: str, threads: int | None) -> OpenMo
         _log.warning("prepared model %s cannot be used (%s); it is made again", name, fault)
         store.drop(name)
         return None
-
-
-def _with_evidence(card: ModelCard, sentence: str) -> ModelCard:
-    value: dict[str, Any] = card.to_dict()
-    value["evidence"] = [*card.evidence, sentence]
-    return ModelCard.from_dict(value)
