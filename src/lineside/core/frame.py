@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lineside.core.truth import FrameTruth
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -19,9 +21,15 @@ class Frame:
         stream: Name of the source: a path, or a camera's id.
         sequence: Number within the stream, from 0, without gaps.
         time_s: Position in the stream in seconds, where the source has one (a video); else `None`.
+        captured_s: When the picture was taken, in monotonic seconds of the source's clock; `None` for a file.
+        part: Number of the part in the picture, where a trigger gave it one; else `None`.
+        truth: What is truly in the picture, where the source drew it itself; else `None`.
     """
 
     image: NDArray[np.uint8]
     stream: str
     sequence: int
     time_s: float | None = None
+    captured_s: float | None = None
+    part: int | None = None
+    truth: FrameTruth | None = None
