@@ -54,7 +54,8 @@ class Detector:
     exported graph, warms the session up and refuses dead exports. The preparation is kept on disk, by hash.
 
     Args:
-        path: An .onnx file. A `.toml` of the same name beside it may hold facts set by hand.
+        path: An .onnx file, or `shipped:NAME` for one that comes with lineside. A `.toml` of the same name
+            beside the file may hold facts set by hand.
         threads: Threads of one run. `None` takes every usable core: the lowest latency for one stream. With 1,
             as many callers as there are cores run side by side: the highest throughput for several streams.
         facts: Facts set by hand; they go before those of the file beside the model.

@@ -47,7 +47,7 @@ def open_model(
     """The model at `path`, recognised, prepared and loaded.
 
     Args:
-        path: An .onnx file.
+        path: An .onnx file, or `shipped:NAME`.
         facts: Facts set by hand.
         threads: Threads of one run, or `None` for one a usable core.
         cache: Folder of prepared models, or `None` for the user's.

@@ -76,7 +76,8 @@ class ModelCard:
         """The card of the model at `path`.
 
         Args:
-            path: An .onnx file. A `.toml` of the same name beside it is read for facts set by hand.
+            path: An .onnx file, or `shipped:NAME` for one that comes with lineside. A `.toml` of the same
+                name beside the file is read for facts set by hand.
             facts: Facts set by hand; they go before those of the file beside the model.
             run: How to run a graph for the probe: `lineside.engine.run_once`. Without it the head is judged by
                 the graph's structure alone, and `evidence` says so.

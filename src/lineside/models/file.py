@@ -6,15 +6,16 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import ModelFileError, near
+from lineside.models import shipped
 from lineside.models.external import ExternalData, refuse_wrong_length
 from lineside.models.graph import inner_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from onnx import GraphProto, ModelProto, TensorProto
 
@@ -40,10 +41,14 @@ class ModelFile:
     def read(cls, path: str | Path) -> ModelFile:
         """The file's bytes.
 
+        Args:
+            path: A file, or `shipped:NAME` for a model that comes with lineside.
+
         Raises:
-            ModelFileError: It is missing, a folder, unreadable, empty or larger than `LIMIT_BYTES`.
+            ModelFileError: It is missing, a folder, unreadable, empty or larger than `LIMIT_BYTES`; or no
+                model of that name is shipped.
         """
-        path = Path(path)
+        path = shipped.resolve(path)
         try:
             return cls._read(path)
         except OSError as fault:
