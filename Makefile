@@ -19,12 +19,12 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 fmt: $(STAMP) ## Format the code
-	$(BIN)/ruff format src tests benchmarks docs
-	$(BIN)/ruff check --fix src tests benchmarks docs
+	$(BIN)/ruff format src tests benchmarks tools docs
+	$(BIN)/ruff check --fix src tests benchmarks tools docs
 
 lint: $(STAMP) ## Check the style
-	$(BIN)/ruff format --check src tests benchmarks docs
-	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks tools docs
+	$(BIN)/ruff check src tests benchmarks tools docs
 
 types: $(STAMP) ## Check the types
 	$(BIN)/mypy

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 _BY_HAND = "The model, set by hand"
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx file, or shipped:plant.", show_default=False)]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="An .onnx file, or shipped:plant.", show_default=False)
+]
 Threads = Annotated[
     int | None,
     typer.Option(min=1, help="Threads of one run. Default: one a usable core.", show_default=False),

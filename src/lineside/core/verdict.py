@@ -14,3 +14,26 @@ class Verdict(StrEnum):
     """A rule found what it forbids."""
     UNKNOWN = "UNKNOWN"
     """Anything else, with its `Reason`."""
+
+
+class Reason(StrEnum):
+    """Why a part, or one camera's view of it, is not known. The list is closed."""
+
+    LATE = "late"
+    """The deadline came first."""
+    NO_FRAME = "no_frame"
+    """A camera gave no picture, or one of another part."""
+    IMAGE_UNHEALTHY = "image_unhealthy"
+    """A picture came that cannot be judged."""
+    DEVICE_LOST = "device_lost"
+    """The device that runs the model failed, and is not back yet."""
+    MODEL_UNHEALTHY = "model_unhealthy"
+    """The model answered what no model may answer, as NaN, or is another one than the rules were made for."""
+    RULE_ERROR = "rule_error"
+    """A rule failed while it was evaluated."""
+    TRUNCATED = "truncated"
+    """A cap cut detections off, and what was left breaks no rule."""
+    OVERLOAD = "overload"
+    """More pictures came than the device has room for."""
+    INTERNAL_FAULT = "internal_fault"
+    """lineside itself failed in a way that nobody foresaw; the line's events tell how."""

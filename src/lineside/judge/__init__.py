@@ -1,0 +1,1 @@
+"""Rules: from what was detected in every view of a part to its verdict."""
