@@ -14,6 +14,7 @@ import pytest
 
 from lineside import Size
 from lineside.cli.app import COMMANDS
+from lineside.core import plugins
 from lineside.testing.graphs import (
     CATALOGUE,
     GraphSpec,
@@ -33,6 +34,11 @@ def test_help_names_every_command(cli):
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_explains_itself(cli, command):
     assert "Usage" in cli(command, "--help").stdout
+
+
+def test_help_names_every_family(cli):
+    text = cli("detect", "--help").stdout
+    assert all(name in text for name in plugins.own("lineside.models.families"))
 
 
 def test_version(cli):
@@ -227,6 +233,18 @@ def test_no_runtime_is_exit_3_and_says_what_to_install(plant, tmp_path):
     )
     assert done.returncode == 3
     assert "pip install 'lineside[cpu]'" in done.stderr
+
+
+def test_eval_without_its_extra_is_exit_2_and_says_what_to_install(cli, plant, tmp_path):
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    (tmp_path / "set" / "labels").mkdir()
+    shutil.copy(plant.pictures[0], tmp_path / "set" / "images" / "0.png")
+    (tmp_path / "set" / "labels" / "0.txt").write_text("0 0.5 0.5 0.1 0.1")
+    # A process looks into its own folder first.
+    missing = 'raise ModuleNotFoundError("not installed", name="faster_coco_eval")'
+    (tmp_path / "faster_coco_eval.py").write_text(missing)
+    done = cli("eval", plant.model, "set", code=2)
+    assert "pip install 'lineside[eval]'" in done.stderr
 
 
 def test_a_16_bit_picture_needs_its_scale(cli, plant, tmp_path):

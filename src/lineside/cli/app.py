@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import lineside
-from lineside.core.errors import DeviceError, LinesideError, NotInstalledError, OutputError
+from lineside.core.errors import DeviceError, LinesideError, MissingRuntimeError, OutputError
 
 COMMANDS = {
     "inspect": "inspect_model",
@@ -61,8 +61,8 @@ def _root(
 
 
 def exit_code(error: LinesideError) -> int:
-    """The exit code of an error: 2 bad input or settings, 3 device, 4 output."""
-    if isinstance(error, DeviceError | NotInstalledError):
+    """The exit code of an error: 2 bad input or settings, 3 device or no runtime for any, 4 output."""
+    if isinstance(error, DeviceError | MissingRuntimeError):
         return BAD_DEVICE
     return BAD_OUTPUT if isinstance(error, OutputError) else BAD_INPUT
 

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineside.core import plugins
+
 if TYPE_CHECKING:
     from lineside.models.facts import ModelFacts
 
 _BY_HAND = "The model, set by hand"
+
+
+def _families() -> str:
+    """Lineside's own families; those of other packages would have every start look through what is installed."""
+    return ", ".join(plugins.own("lineside.models.families"))
+
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="An .onnx file, or shipped:plant.", show_default=False)
@@ -22,7 +30,9 @@ Threads = Annotated[
 Family = Annotated[
     str | None,
     typer.Option(
-        help="yolov8, yolov5, yolov10, yolox, or a version.", rich_help_panel=_BY_HAND, show_default=False
+        help=f"{_families()}, a version of one, or a family that an installed package brings.",
+        rich_help_panel=_BY_HAND,
+        show_default=False,
     ),
 ]
 Size = Annotated[

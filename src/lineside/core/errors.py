@@ -6,6 +6,7 @@ LinesideError                         code                    what the line does
 │   └── UnknownNameError              settings.unknown_name   stop
 ├── PluginError                       plugin.unknown          stop
 │   └── NotInstalledError             plugin.not_installed    stop
+│       └── MissingRuntimeError       plugin.no_runtime       stop
 ├── ModelError                        model.invalid           keep the old model
 │   ├── ModelFileError                model.file              keep the old model
 │   ├── UnsupportedModelError         model.unsupported       keep the old model
@@ -79,6 +80,12 @@ class NotInstalledError(PluginError):
     """The plug-in exists, the package that it needs is not installed."""
 
     code = "plugin.not_installed"
+
+
+class MissingRuntimeError(NotInstalledError):
+    """No onnxruntime wheel is installed, or what is left of several that were: no device can be used."""
+
+    code = "plugin.no_runtime"
 
 
 class ModelError(LinesideError):

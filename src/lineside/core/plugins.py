@@ -16,6 +16,7 @@ from lineside.core.errors import NotInstalledError, PluginError, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from importlib.metadata import EntryPoint
     from types import ModuleType
 
 
@@ -32,8 +33,23 @@ def names(package: str) -> tuple[str, ...]:
 
 def each(package: str) -> Iterator[str]:
     """The same names one after the other; entry points are not looked up before the own files are through."""
-    yield from _files(package)
+    yield from own(package)
     yield from sorted(_entry_points(package))
+
+
+@cache
+def own(package: str) -> tuple[str, ...]:
+    """Names of the room's own plug-ins alone, sorted; nothing that is installed is looked at."""
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")))
+
+
+def distribution(package: str, name: str) -> str | None:
+    """Name and version of the installed distribution that brings a plug-in; `None` for an own or unknown one."""
+    if name in own(package) or (point := _entry_points(package).get(name)) is None or point.dist is None:
+        return None
+    return f"{point.dist.name} {point.dist.version}"
 
 
 def load(package: str, name: str, *, extra: str | None = None) -> ModuleType:
@@ -48,8 +64,11 @@ def load(package: str, name: str, *, extra: str | None = None) -> ModuleType:
         PluginError: No such plug-in; the message names the near ones.
         NotInstalledError: It needs a package that is not installed.
     """
-    target = f"{package}.{name}" if name in _files(package) else _entry_points(package).get(name)
-    if target is None:
+    target = f"{package}.{name}"
+    if name not in own(package):
+        point = _entry_points(package).get(name)
+        target = point.value if point else ""
+    if not target:
         kind = package.rpartition(".")[2]
         raise PluginError(f'no plug-in "{name}" among the {kind}{near(name, names(package))}')
     try:
@@ -70,15 +89,8 @@ def _installed(package: str) -> bool:
 
 
 @cache
-def _files(package: str) -> tuple[str, ...]:
-    spec = importlib.util.find_spec(package)
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")))
-
-
-@cache
-def _entry_points(package: str) -> dict[str, str]:
+def _entry_points(package: str) -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points  # slow to import, and own files come first
 
-    own = set(_files(package))
-    return {point.name: point.value for point in entry_points(group=package) if point.name not in own}
+    taken = set(own(package))
+    return {point.name: point for point in entry_points(group=package) if point.name not in taken}

@@ -68,7 +68,7 @@ class Detector:
     Raises:
         ModelError: The file is bad, unknown, ambiguous or dead; the subclass says which.
         SettingsError: An argument is out of range.
-        NotInstalledError: No onnxruntime wheel is installed.
+        MissingRuntimeError: No onnxruntime wheel is installed.
         DeviceError: The session cannot be made.
 
     Example:
@@ -236,13 +236,13 @@ class Detector:
             class_aware=settings.class_aware,
             limit=settings.max_detections,
         )
-        xyxy = found.xyxy[keep]
+        xyxy = found.xyxy.take(keep, axis=0)
         letterbox.to_frame(xyxy)
         # The decoder has refused what is not finite or names no class.
         detections = Detections.proven(
             xyxy=xyxy,
-            confidence=found.confidence[keep],
-            class_id=found.class_id[keep],
+            confidence=found.confidence.take(keep),
+            class_id=found.class_id.take(keep),
             names=self.names,
             size=letterbox.frame,
             truncated=found.truncated or more,

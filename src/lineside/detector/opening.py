@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import lineside
+from lineside.core import plugins
 from lineside.core.errors import LinesideError
 from lineside.engine.cache import PreparedModels, default_folder, key
 from lineside.engine.runtime import version
@@ -15,11 +16,14 @@ from lineside.engine.session import Session, optimise, run_once
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts
 from lineside.models.file import ModelFile, external_digest
+from lineside.models.recognise import PACKAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
+
+_BROUGHT_BY = "family_brought_by"  # beside the card: another version of a family may read the head otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def open_model(
         cache: Folder of prepared models, or `None` for the user's.
 
     Raises:
-        ModelError, SettingsError, DeviceError, NotInstalledError: As `ModelCard.read` and `Session`.
+        ModelError, SettingsError, DeviceError, MissingRuntimeError: As `ModelCard.read` and `Session`.
     """
     file = ModelFile.read(path)
     facts = (facts or ModelFacts()).over(ModelFacts.beside(file.path))
@@ -86,7 +90,8 @@ def _prepare(
     card = replace(read, evidence=(*read.evidence, f"byte input: {how}, proven on the test picture"))
     if optimised is None:
         return OpenModel(card, Session(model, threads=threads), from_cache=False)
-    store.put(name, card.to_dict(), optimised)
+    origin = plugins.distribution(PACKAGE, card.family)
+    store.put(name, card.to_dict() | {_BROUGHT_BY: origin}, optimised)
     return OpenModel(card, Session(optimised, threads=threads, optimised=True), from_cache=False)
 
 
@@ -96,7 +101,14 @@ def _from_cache(store: PreparedModels, name: str, threads: int | None) -> OpenMo
     if entry is None:
         return None
     try:
-        card = ModelCard.from_dict(entry[0])
+        fields = dict(entry[0])
+        origin = fields.pop(_BROUGHT_BY)
+        card = ModelCard.from_dict(fields)
+        if origin != (now := plugins.distribution(PACKAGE, card.family)):
+            _log.info(
+                "family %s came from %s, now from %s; the model is read again", card.family, origin, now
+            )
+            return None
         return OpenModel(card, Session(entry[1], threads=threads, optimised=True), from_cache=True)
     except (KeyError, TypeError, LinesideError) as fault:
         _log.warning("prepared model %s cannot be used (%s); it is made again", name, fault)

@@ -10,9 +10,9 @@ from lineside.core.errors import (
     DeviceError,
     DeviceMemoryError,
     LinesideError,
+    MissingRuntimeError,
     ModelFileError,
     ModelOutputError,
-    NotInstalledError,
     UnsupportedModelError,
 )
 
@@ -28,14 +28,14 @@ def onnxruntime() -> ModuleType:
     """The runtime.
 
     Raises:
-        NotInstalledError: No wheel is installed, or what is left of two that were.
+        MissingRuntimeError: No wheel is installed, or what is left of two that were.
     """
     try:
         import onnxruntime as ort
     except ImportError as fault:
-        raise NotInstalledError(f"{_WHEELS}\n({fault})") from fault
+        raise MissingRuntimeError(f"{_WHEELS}\n({fault})") from fault
     if not hasattr(ort, "InferenceSession"):
-        raise NotInstalledError(
+        raise MissingRuntimeError(
             "onnxruntime is damaged: two of its wheels were installed and one was removed. "
             "Uninstall every onnxruntime wheel, then: pip install --force-reinstall 'lineside[cpu]'"
         )

@@ -32,7 +32,7 @@ class Session:
         optimised: Whether `model` was written by `optimise` on this machine.
 
     Raises:
-        NotInstalledError: No onnxruntime wheel is installed.
+        MissingRuntimeError: No onnxruntime wheel is installed.
         UnsupportedModelError: The runtime does not know an operator or the opset.
         ModelFileError: The bytes are no model.
         DeviceError: The session could not be made.

@@ -131,6 +131,16 @@ def test_an_own_file_goes_before_an_entry_point_of_its_name(room, tmp_path):
     assert plugins.load(package, "tcp").ANSWER == 1
 
 
+def test_the_own_plug_ins_are_told_from_those_of_others(room, tmp_path):
+    package, folder = room
+    write(folder, "tcp", "ANSWER = 1")
+    write_entry_point(tmp_path, package, "ethernet", "somewhere")
+    assert plugins.own(package) == ("tcp",)
+    assert plugins.distribution(package, "tcp") is None
+    assert plugins.distribution(package, "ethernet") == "acme-plugin 1.0"
+    assert plugins.distribution(package, "nobodys") is None
+
+
 def test_what_an_entry_point_needs_can_be_missing_too(room, tmp_path):
     package, _ = room
     module = f"acme_{uuid4().hex}"

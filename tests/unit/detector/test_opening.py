@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -201,6 +202,32 @@ def test_the_second_opening_reads_no_onnx(model, kept):
         [sys.executable, "-c", OPEN, model, kept], capture_output=True, text=True, check=True
     )
     assert result.stdout.split(maxsplit=1) == ["True", "[]\n"]
+
+
+OWN_FAMILY = """
+import sys
+from lineside import Detector, ModelFacts
+detector = Detector(sys.argv[1], threads=1, cache=sys.argv[2], facts=ModelFacts(family="own_grid"))
+print(detector.card.family, detector.from_cache)
+"""
+
+
+def test_another_version_of_a_package_that_brought_the_family_reads_the_model_again(model, tmp_path, kept):
+    facts = tmp_path / "acme_heads-1.0.dist-info"
+    facts.mkdir()
+    (facts / "entry_points.txt").write_text("[lineside.models.families]\nown_grid = own_grid\n")
+    (tmp_path / "own_grid.py").write_text("from lineside.models.families.yolov8 import *\nALIASES = ()\n")
+    paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+
+    def opened(version):
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-heads\nVersion: {version}\n")
+        command = [sys.executable, "-c", OWN_FAMILY, model, kept]
+        environment = os.environ | {"PYTHONPATH": paths}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+    answers = [opened(version).strip() for version in ("1.0", "1.0", "1.1", "1.1")]
+    assert answers == ["own_grid False", "own_grid True", "own_grid False", "own_grid True"]
+    assert len(entries(kept)) == 1
 
 
 ENVIRONMENT = """

@@ -146,11 +146,11 @@ def test_every_refusal_is_a_lineside_error_with_one_line(graphs):
 WITHOUT_RUNTIME = """
 import sys
 sys.modules["onnxruntime"] = None
-from lineside.core.errors import NotInstalledError
+from lineside.core.errors import MissingRuntimeError
 from lineside.engine import run_once
 try:
     run_once(b"", {})
-except NotInstalledError as refusal:
+except MissingRuntimeError as refusal:
     print(refusal)
 """
 
@@ -165,11 +165,11 @@ def test_without_a_runtime_the_error_says_which_wheel_to_take():
 DAMAGED_RUNTIME = """
 import sys, types
 sys.modules["onnxruntime"] = types.ModuleType("onnxruntime")
-from lineside.core.errors import NotInstalledError
+from lineside.core.errors import MissingRuntimeError
 from lineside.engine import run_once
 try:
     run_once(b"", {})
-except NotInstalledError as refusal:
+except MissingRuntimeError as refusal:
     print(refusal)
 """
 

@@ -196,6 +196,15 @@ def test_best_first_is_a_stable_descending_sort(scores, limit):
     assert cut is (len(scores) > limit)
 
 
+@pytest.mark.parametrize("count", [511, 512, 513, 3000])
+def test_many_scores_are_sorted_like_few(count):
+    rng = np.random.default_rng(count)
+    scores = rng.choice(np.float32([0.0, 1e-40, 0.25, 0.5, 1.0, *rng.random(200)]), count)
+    order, _ = best_first(scores, count)
+    assert order.dtype == np.intp
+    np.testing.assert_array_equal(order, (-scores).argsort(kind="stable"))
+
+
 @given(st.permutations(range(12)))
 def test_the_order_of_the_rows_does_not_matter_where_scores_differ(order):
     rng = np.random.default_rng(5)

@@ -83,6 +83,28 @@ def test_no_pixel_of_the_last_frame_is_left_when_the_size_changes(conventions, f
         np.testing.assert_array_equal(slot.planes, reference(image, MODEL, conventions))
 
 
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+@pytest.mark.parametrize(
+    ("height", "width"), [(720, 1280), (1280, 720), (1280, 1280), (2, 1280), (1280, 2), (1002, 1280)]
+)
+def test_a_frame_twice_as_large_is_halved_as_the_reference_does(height, width, colour):
+    model, conventions = Size(height=640, width=640), Conventions(colour=colour)
+    slot = Slot(model, conventions)
+    for seed in range(2):
+        image = noise(height, width, seed)
+        slot.fill(image)
+        np.testing.assert_array_equal(slot.planes, reference(image, model, conventions))
+
+
+@settings(deadline=None, max_examples=50)
+@given(height=st.integers(1, 96), width=st.integers(1, 128), fill=st.booleans())
+def test_a_small_frame_twice_as_large_is_halved_as_the_reference_does(height, width, fill):
+    image = noise(2 * (96 if fill else height), 2 * (width if fill else 128))
+    slot = Slot(MODEL, Conventions())
+    slot.fill(image)
+    np.testing.assert_array_equal(slot.planes, reference(image, MODEL, Conventions()))
+
+
 def test_a_picture_of_the_models_size_goes_in_pixel_by_pixel():
     image = noise(*MODEL)
     for conventions in CONVENTIONS.values():

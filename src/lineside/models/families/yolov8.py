@@ -135,7 +135,7 @@ def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> 
     channels = _channels(outputs, spec)
     check_boxes(channels[:4])
     rows, classes, confidence = pick(channels[4:], want)
-    return from_centres(as_float32(channels[:4, rows]), classes, confidence, want)
+    return from_centres(as_float32(channels[:4].take(rows, axis=1)), classes, confidence, want)
 
 
 def _channels(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
