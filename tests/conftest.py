@@ -3,11 +3,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from zoo import find_zoo
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# A property is right or wrong; how long it takes depends on what else the machine is doing.
+settings.register_profile("lineside", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lineside")
 
 
 @pytest.fixture(scope="session")

@@ -214,7 +214,9 @@ def test_a_folder_without_pictures_says_what_it_holds(save, picture, tmp_path):
 
 
 def test_an_unknown_scheme_names_the_kinds():
-    with pytest.raises(SourceError, match=r'no source kind "rtps"; known: folder, glob, picture, synthetic, video'):
+    with pytest.raises(
+        SourceError, match=r'no source kind "rtps"; known: folder, glob, picture, synthetic, video'
+    ):
         open_sources(["rtps://camera/1"])
 
 

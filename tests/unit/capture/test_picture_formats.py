@@ -60,7 +60,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_cut_file_is_refused_or_has_all_its_pixels(tmp_path, name, data):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -87,7 +87,7 @@ def test_a_cut_file_says_that_it_is_truncated(tmp_path, name, part):
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_is_refused_by_name_or_read_never_anything_else(tmp_path, name, data):
     content = bytearray(FILES[name])

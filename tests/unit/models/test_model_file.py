@@ -89,21 +89,21 @@ def test_a_file_of_another_kind_is_refused(data, tmp_path):
     assert "ONNX model" in _refusal(tmp_path / "model.onnx")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.binary(min_size=1, max_size=600))
 def test_random_bytes_are_refused(data):
     with pytest.raises(ModelError):
         _read(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cut=st.integers(1, len(BARE) - 1))
 def test_any_prefix_of_a_model_is_refused(cut):
     with pytest.raises(ModelFileError, match=r"cut short|truncated"):
         _read(BARE[:cut])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(cut=st.integers(1, 600))
 def test_a_cut_in_the_metadata_is_refused_or_costs_no_more_than_metadata(cut):
     """Between two entries nothing tells such a cut from a file that has fewer of them."""
@@ -116,7 +116,7 @@ def test_a_cut_in_the_metadata_is_refused_or_costs_no_more_than_metadata(cut):
     assert card.names_from == "numbered" or card.names == whole.names
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     places=st.lists(st.tuples(st.integers(0, len(NAMED) - 1), st.integers(0, 255)), min_size=1, max_size=4)
 )

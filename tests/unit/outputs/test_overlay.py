@@ -79,7 +79,7 @@ def test_the_better_detection_is_drawn_on_top(found):
 boxes = st.tuples(st.floats(-5, 205), st.floats(-5, 155), st.floats(-5, 205), st.floats(-5, 155))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(boxes, max_size=12),
     st.sampled_from([(150, 200), (12, 200), (150, 9), (1, 1), (33, 61)]),

@@ -86,7 +86,7 @@ def check_against_plain(seed, count, classes, wanted, class_aware):
     assert not cut
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
     count=st.integers(2, 300),
@@ -119,7 +119,7 @@ def test_the_limit_keeps_the_best_and_truncated_says_exactly_when(limit, class_a
     assert suppress(found, kind="iou", iou=0.5, class_aware=class_aware, limit=count - 1)[1] is True
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(2, 300), st.booleans())
 def test_what_stays_stays_when_asked_again(seed, count, class_aware):
     boxes, class_id = crowd(seed, count, 3)

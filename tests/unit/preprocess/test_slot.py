@@ -49,7 +49,7 @@ def reference(image, model, conventions):
 
 
 @pytest.mark.parametrize("conventions", CONVENTIONS.values(), ids=CONVENTIONS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(height=sides, width=sides, seed=st.integers(0, 1000))
 def test_planes_are_those_of_the_reference(conventions, height, width, seed):
     image = noise(height, width, seed)
@@ -73,7 +73,7 @@ def test_the_smallest_and_the_longest_pictures(conventions, height, width):
 
 
 @pytest.mark.parametrize("conventions", CONVENTIONS.values(), ids=CONVENTIONS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(frames=st.lists(st.tuples(sides, sides), min_size=2, max_size=6))
 def test_no_pixel_of_the_last_frame_is_left_when_the_size_changes(conventions, frames):
     slot = Slot(MODEL, conventions)
@@ -96,7 +96,7 @@ def test_a_frame_twice_as_large_is_halved_as_the_reference_does(height, width, c
         np.testing.assert_array_equal(slot.planes, reference(image, model, conventions))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(height=st.integers(1, 96), width=st.integers(1, 128), fill=st.booleans())
 def test_a_small_frame_twice_as_large_is_halved_as_the_reference_does(height, width, fill):
     image = noise(2 * (96 if fill else height), 2 * (width if fill else 128))

@@ -45,7 +45,7 @@ def detect():
     return run
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), spots=st.integers(0, 8))
 def test_it_finds_every_spot_and_nothing_else(seed, spots, detect):
     picture = draw_spots(np.random.default_rng(seed), SIZE, spots)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _COUNTS, _COUNT_SHARES = (1, 2, 3), (0.80, 0.15, 0.05)
 _TRIES = 24
-SMALLEST_MISPRINT_PX = 12.0
-"""What is smaller than this is no misprint that anyone would see: a letter's stroke is four pixels broad."""
+SMALLEST_MISPRINT_PX = 24.0
+"""About a letter. A smaller fault of print cannot be told from the shape of a letter that one does not know."""
 
 LARGEST_SHARE = 0.55
 """Longer side of the largest defect in radii of the part."""

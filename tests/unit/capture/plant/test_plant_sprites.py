@@ -19,7 +19,7 @@ def background(height=40, width=30):
 
 
 @given(x=st.integers(-40, 80), y=st.integers(-40, 80))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_block_touches_its_window_and_no_other_pixel(x, y):
     image = background()
     before = image.copy()
@@ -34,7 +34,7 @@ def test_a_block_touches_its_window_and_no_other_pixel(x, y):
 
 
 @given(x=st.integers(-5, 35), y=st.integers(-5, 45))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_block_and_a_warped_sprite_at_a_whole_pixel_are_the_same(x, y):
     one, other = background(), background()
 
@@ -57,7 +57,7 @@ def test_cover_hides_and_shadow_darkens_what_lies_below():
 
 
 @given(turn=st.floats(-7, 7), scale=st.floats(0.3, 3), x=st.floats(-20, 60), y=st.floats(-20, 60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_pose_places_the_points_that_its_warp_does(turn, scale, x, y):
     matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     pose = Pose(matrix, (x, y))
