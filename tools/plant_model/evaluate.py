@@ -1,0 +1,93 @@
+"""Judge the exported models on parts that were never trained on: `python -m plant_model.evaluate --out DIR`.
+
+Both the pictures and the figures come from the command line that users have: `lineside demo --export-dataset` draws
+seeds that training never sees, in a light that it never sees, and `lineside eval` judges. Only the joining of the
+seeds' data sets to one is done here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_LIGHTING = "evening"
+
+
+def lineside(*words: str) -> str:
+    """What a `lineside` command says on its standard output.
+
+    Raises:
+        subprocess.CalledProcessError: It failed; its message stands on the terminal.
+    """
+    command = [str(Path(sys.executable).with_name("lineside")), *words]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def held_out(folder: Path, seeds: range, pictures: int) -> Path:
+    """The data set of several seeds as one COCO file.
+
+    Args:
+        folder: Where the pictures are; seeds that are there already are kept.
+        seeds: Of the plants.
+        pictures: Of each.
+
+    Returns:
+        The COCO file.
+    """
+    joined: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
+    for seed in seeds:
+        part = folder / f"seed-{seed}"
+        if not part.exists():
+            options = {"--product": "mixed", "--seed": seed, "--lighting": _LIGHTING, "--pictures": pictures}
+            lineside(
+                "demo", "--export-dataset", str(part), *(str(w) for pair in options.items() for w in pair)
+            )
+        _join(joined, json.loads((part / "annotations.json").read_text(encoding="utf-8")), part.name)
+    target = folder / "annotations.json"
+    target.write_text(json.dumps(joined), encoding="utf-8")
+    return target
+
+
+def _join(joined: dict[str, Any], part: dict[str, Any], name: str) -> None:
+    """Add a data set to another; its pictures lie in a folder with its name."""
+    first_image, first_box = len(joined["images"]), len(joined["annotations"])
+    joined["categories"] = part["categories"]
+    joined["images"] += [
+        image | {"id": image["id"] + first_image, "file_name": f"{name}/images/{image['file_name']}"}
+        for image in part["images"]
+    ]
+    joined["annotations"] += [
+        box | {"id": box["id"] + first_box, "image_id": box["image_id"] + first_image}
+        for box in part["annotations"]
+    ]
+
+
+def judge(model: Path, truth: Path, report: Path) -> None:
+    """Run `lineside eval` and keep what it says as text and as JSON."""
+    words = ("eval", str(model), str(truth), "--images", str(truth.parent), "--report", str(report))
+    report.mkdir(parents=True, exist_ok=True)
+    (report / "figures.json").write_text(lineside(*words, "--json"), encoding="utf-8")
+    print(lineside(*words))
+
+
+def main() -> None:
+    """Read the command line, draw the pictures, judge both models."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder with plant.onnx and plant-int8.onnx")
+    parser.add_argument(
+        "--seeds", type=int, nargs=2, default=(1, 20), help="first and last seed of the plants"
+    )
+    parser.add_argument("--pictures", type=int, default=80, help="pictures of each seed")
+    options = parser.parse_args()
+    first, last = options.seeds
+    truth = held_out(options.out / "held-out", range(first, last + 1), options.pictures)
+    for name in ("plant", "plant-int8"):
+        judge(options.out / f"{name}.onnx", truth, options.out / f"eval-{name}")
+
+
+if __name__ == "__main__":
+    main()

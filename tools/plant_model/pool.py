@@ -1,0 +1,145 @@
+"""A pool of full frames in memory, drawn by the plant, and refreshed while it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lineside.capture.plant.defects import DEFECTS
+from lineside.capture.plant.plant import Plant
+from lineside.capture.plant.settings import PlantSettings
+from plant_model.samples import Photographer, Sample, cut, turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lineside.core.truth import FrameTruth
+
+FRAME_PX = 640
+FIRST_SEED = 1000  # all below belong to validation, to the held-out test and to the demo
+_PRODUCTS = ("disc", "cap")
+_LIGHTINGS = ("day", "night")
+_PART_NUMBERS = 20_000  # light and belt drift along them
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """How the pool is made.
+
+    Attributes:
+        seed: What everything is thrown from.
+        frames: How many are kept.
+        plants: How many plants draw at the same time.
+        frames_a_plant: After so many frames a plant makes room for one with another seed.
+        defect_rate: Share of bad parts; the samples' share is set apart from it.
+        crops_at_defects: Share of the crops that are put at a defect; the others lie anywhere in any frame.
+    """
+
+    seed: int
+    frames: int = 1400
+    plants: int = 8
+    frames_a_plant: int = 1600
+    defect_rate: float = 0.8
+    crops_at_defects: float = 0.55
+
+
+class FramePool:
+    """Frames of ever new plants, and random samples of them. The same settings give the same samples."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self.settings = settings
+        self._rng = np.random.default_rng([settings.seed, 17])
+        self._photographer = Photographer(self._rng)
+        self._images = np.empty((settings.frames, FRAME_PX, FRAME_PX, 3), np.uint8)
+        self._truths: list[FrameTruth | None] = [None] * settings.frames
+        self._by_class: list[set[tuple[int, int]]] = [set() for _ in DEFECTS]
+        self._plants: list[Plant] = []
+        self._made = 0
+        self._drawn = 0
+        self.refresh(settings.frames)
+
+    def refresh(self, frames: int) -> None:
+        """Replace the oldest frames by new ones."""
+        for _ in range(frames):
+            self._replace(self._drawn % self.settings.frames)
+            self._drawn += 1
+
+    def _replace(self, slot: int) -> None:
+        plant = self._next_plant()
+        number, camera = int(self._rng.integers(_PART_NUMBERS)), int(self._rng.integers(2))
+        image, truth = plant.render(number, camera)
+        old = self._truths[slot]
+        for i, class_id in enumerate(old.class_id if old else ()):
+            self._by_class[class_id].discard((slot, i))
+        self._images[slot], self._truths[slot] = image, truth
+        for i, class_id in enumerate(truth.class_id):
+            self._by_class[class_id].add((slot, i))
+
+    def _next_plant(self) -> Plant:
+        """The plants in turn; the oldest goes when it has drawn its share."""
+        wanted = min(self.settings.plants, 1 + self._drawn * 2 * self.settings.plants // self.settings.frames)
+        due = 1 + self._drawn // (self.settings.frames_a_plant // self.settings.plants)
+        if len(self._plants) < wanted or self._made < due:
+            self._plants = [*self._plants[-(self.settings.plants - 1) :], self._new_plant()]
+        return self._plants[self._drawn % len(self._plants)]
+
+    def _new_plant(self) -> Plant:
+        index = self._made
+        self._made += 1
+        return Plant(
+            PlantSettings(
+                product=_PRODUCTS[index % 2],
+                seed=FIRST_SEED + self.settings.seed * 10_000 + index,
+                lighting=_LIGHTINGS[index // 2 % 2],
+                defect_rate=self.settings.defect_rate,
+            )
+        )
+
+    def batch(self, count: int, side: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Random samples.
+
+        Args:
+            count: How many.
+            side: Pixels of a square sample, at most the frame's.
+
+        Returns:
+            Pictures uint8 RGB (count, side, side, 3) and rows float32 (count, ROWS, 6).
+        """
+        samples = [self._sample(side) for _ in range(count)]
+        return (
+            np.ascontiguousarray(np.stack([s.image for s in samples])[..., ::-1]),
+            np.stack([s.rows for s in samples]),
+        )
+
+    def _sample(self, side: int) -> Sample:
+        rng = self._rng
+        slot, corner = (
+            self._at_defect(side) if rng.random() < self.settings.crops_at_defects else (-1, (0, 0))
+        )
+        if slot < 0:
+            slot = int(rng.integers(len(self._truths)))
+            corner = tuple(int(v) for v in rng.integers(0, FRAME_PX - side + 1, 2))
+        truth = self._truths[slot]
+        assert truth is not None
+        sample = turn(
+            cut(self._images[slot], truth, corner, side),
+            int(rng.integers(4)),
+            mirrored=bool(rng.random() < 0.5),
+        )
+        return Sample(self._photographer.change(sample.image), sample.rows)
+
+    def _at_defect(self, side: int) -> tuple[int, tuple[int, int]]:
+        """A slot and a corner that show a defect of a random class; -1 where there is none yet."""
+        rng = self._rng
+        members = self._by_class[int(rng.integers(len(DEFECTS)))]
+        if not members:
+            return -1, (0, 0)
+        slot, index = sorted(members)[int(rng.integers(len(members)))]
+        truth = self._truths[slot]
+        assert truth is not None
+        left, top, right, bottom = truth.xyxy[index]
+        middle = np.array([left + right, top + bottom]) / 2
+        corner = np.clip(middle - rng.uniform(0.1, 0.9, 2) * side, 0, FRAME_PX - side)
+        return slot, (int(corner[0]), int(corner[1]))
