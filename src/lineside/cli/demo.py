@@ -1,123 +1,230 @@
-"""`lineside demo`: the main job on pictures and a model that are made on the spot."""
+"""`lineside demo`: a production line in a box, inspected live, with its truth known."""
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineside.cli.demo_faults import FaultKind
+from lineside.core.errors import SettingsError
+
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from rich.console import Console
 
-    from lineside.core.detections import Detections
+    from lineside.capture.plant.plant import Plant
+    from lineside.capture.plant.settings import PlantSettings
+    from lineside.cli.demo_plant import DemoLine
     from lineside.detector.detector import Detector
-    from lineside.outputs.folder import OutputFolder
-    from lineside.testing.graphs.spot_pictures import SpotPicture
+    from lineside.line.line import LineSettings
+    from lineside.line.pictures import FailurePictures
+    from lineside.line.report import RunReport
+    from lineside.line.statistics import Statistics
 
-_OVERLAP = 0.5
+CONFIDENCE = 0.35
+"""Confidence above which a detection of the shipped model counts as a defect; `docs/plant-model.md` has the rates."""
+
+SHIPPED = "shipped:plant"
+_EXPORTED = 500
+_LATE_SHARE = 0.1
+_PLANT, _DATASET = "The plant", "A data set"
 
 
 def demo(
     *,
-    folder: Annotated[Path, typer.Option(help="Where the model, the pictures and the results go.")] = Path(
-        "demo-report"
-    ),
-    pictures: Annotated[int, typer.Option(min=1, max=1000, help="How many pictures to draw.")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="Of the pictures.")] = 0,
+    seconds: Annotated[float, typer.Option(help="How long parts come.")] = 20.0,
+    rate: Annotated[float, typer.Option(help="Parts a minute.")] = 180.0,
+    deadline_ms: Annotated[float, typer.Option(help="From a part's trigger to its answer.")] = 200.0,
+    fault: Annotated[
+        FaultKind | None,
+        typer.Option(help="Break it in the middle third, and watch.", show_default=False),
+    ] = None,
+    model: Annotated[str, typer.Option(help="An .onnx file, or shipped:plant.")] = SHIPPED,
+    confidence: Annotated[float, typer.Option(help="Detections above it are defects, 0 to 1.")] = CONFIDENCE,
+    folder: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("demo-report"),
+    product: Annotated[str, typer.Option(help="disc, cap or mixed.", rich_help_panel=_PLANT)] = "mixed",
+    seed: Annotated[int, typer.Option(help="Of the parts.", rich_help_panel=_PLANT)] = 0,
+    lighting: Annotated[str, typer.Option(help="day, night or evening.", rich_help_panel=_PLANT)] = "day",
+    defects: Annotated[float, typer.Option(help="Share of bad parts.", rich_help_panel=_PLANT)] = 0.3,
+    size: Annotated[str, typer.Option(help="Of the pictures.", rich_help_panel=_PLANT)] = "640x640",
+    export_dataset: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write pictures and their truth (COCO) there, and end.",
+            rich_help_panel=_DATASET,
+            show_default=False,
+        ),
+    ] = None,
+    pictures: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help=f"How many. Default: {_EXPORTED}.", rich_help_panel=_DATASET, show_default=False
+        ),
+    ] = None,
 ) -> None:
-    """Draw parts with coloured spots, detect the spots, and compare with what was drawn.
+    """Watch a line of drawn parts being inspected by two cameras and the model that comes with lineside.
 
-    The model is no trained one: a small convolutional network whose weights were set by hand finds filled
-    squares of three colours. All else is the real thing: recognition, byte input, run, decoding, NMS.
+    Every part's truth is known, so escapes and overkills are counted. Exit code 0 says that the line kept its
+    promise: each part was answered once, and none passed without its proof, whatever was broken.
     """
     from rich.console import Console
 
-    console = Console()
-    console.print(
-        "A hand-weighted network looks for red, blue and dark spots on drawn parts.\n"
-        "Nothing is downloaded; the truth is known because every spot was drawn."
-    )
-    model, paths, truths = _make(folder, pictures, seed)
-    from lineside.detector.detector import Detector
-    from lineside.outputs.folder import OutputFolder
+    from lineside.capture.plant.plant import Plant
+    from lineside.capture.plant.settings import PlantSettings
+    from lineside.models.facts import parse_size
 
-    detector = Detector(model)
-    console.print(f"{detector!r}, recognised with {detector.card.sureness:.0%} sureness")
-    results = _judge(detector, paths, OutputFolder(folder / "annotated"))
-    found, missed, false = _compare(results, truths)
-    console.print(
-        f"{len(paths)} pictures, {found + missed} spots drawn: [green]{found} found[/], "
-        f"{missed} missed, {false} found where none was drawn"
+    console = Console()
+    scene = PlantSettings(
+        product=product, seed=seed, size=parse_size(size), lighting=lighting, defect_rate=defects
     )
-    console.print(f"look at {folder / 'annotated'}; do it yourself:")
-    console.print(
-        f"  lineside inspect {model}\n  lineside detect {model} {folder / 'pictures'}", soft_wrap=True
-    )
-    if missed or false:
+    if export_dataset is not None:
+        from lineside.cli.demo_export import export
+
+        export(Plant(scene), export_dataset, pictures or _EXPORTED, console)
+        return
+    if pictures is not None:
+        raise SettingsError("--pictures: expected together with --export-dataset DIR")
+    from lineside.line.line import LineSettings
+    from lineside.line.link import Backoff
+
+    # Short pauses: a newcomer watches for seconds.
+    how = LineSettings(parts_per_minute=rate, deadline_s=deadline_ms / 1e3, backoff=Backoff(0.1, 0.5))
+    run = _Run(console, scene, how, seconds, fault)
+    report = run.inspect(model, confidence, folder)
+    _summarise(console, report, folder)
+    if not report.is_kept:
         raise typer.Exit(1)
 
 
-def _make(folder: Path, count: int, seed: int) -> tuple[Path, list[Path], list[SpotPicture]]:
-    """Write the model and the pictures."""
-    import cv2
-    import numpy as np
+class _Run:
+    """One run of the demo's line."""
 
-    from lineside.core.geometry import Size
-    from lineside.outputs.files import make_folder, replacing
-    from lineside.testing.graphs.spot_pictures import draw_spots
-    from lineside.testing.graphs.spots import colour_spots
+    def __init__(
+        self,
+        console: Console,
+        scene: PlantSettings,
+        how: LineSettings,
+        seconds: float,
+        fault: FaultKind | None,
+    ) -> None:
+        from lineside.cli.demo_faults import FaultPlan
+        from lineside.line.schedule import Schedule
 
-    make_folder(folder / "pictures")
-    model = folder / "spots.onnx"
-    with replacing(model) as temporary:
-        temporary.write_bytes(colour_spots().SerializeToString())
-    rng = np.random.default_rng(seed)
-    size = Size(
-        height=480, width=640
-    )  # twice the model's input, so the spots are twice the size it looks for
-    drawn = [draw_spots(rng, size, int(rng.integers(0, 7)), side_px=(48, 80)) for _ in range(count)]
-    paths = [folder / "pictures" / f"part-{i:03d}.png" for i in range(count)]
-    for path, picture in zip(paths, drawn, strict=True):
-        with replacing(path) as temporary:
-            temporary.write_bytes(cv2.imencode(".png", picture.image)[1].tobytes())
-    return model, paths, drawn
+        Schedule(0.0, how.parts_per_minute, seconds)  # refuses a run without end before anything is opened
+        self._console = console
+        self._scene = scene
+        self._how = how
+        self._seconds = seconds
+        self._plan = FaultPlan(fault, seconds=seconds, clock=time.monotonic)
+
+    def inspect(self, model: str, confidence: float, folder: Path) -> RunReport:
+        """The report of the run; it is written."""
+        from lineside.cli.demo_plant import build_line
+        from lineside.line.pictures import FailurePictures
+        from lineside.testing.faults import FaultyDetector
+
+        pictures = FailurePictures(folder)
+        with self._console.status("opening the model and drawing the plant"):
+            detector = FaultyDetector(model)
+            plant = _plant(self._scene)
+        built = build_line(
+            plant,
+            detector,
+            self._how,
+            confidence=confidence,
+            plan=self._plan,
+            open_again=lambda: FaultyDetector(model),
+            sinks=[pictures],
+        )
+        self._console.print(
+            f"{plant.settings.product} parts, cameras {' and '.join(plant.camera_names)}, {detector!r}",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
+        statistics = self._watch(built)
+        report = self._report(built, statistics, detector, confidence, pictures)
+        report.write(folder)
+        return report
+
+    def _watch(self, built: DemoLine) -> Statistics:
+        """Run the line in a thread, and show it. The interrupt key ends it early, not abruptly."""
+        from lineside.cli.demo_screen import watch
+
+        with ThreadPoolExecutor(1, thread_name_prefix="line") as pool:
+            future = pool.submit(built.line.run, self._seconds)
+
+            def has_ended(seconds: float) -> bool:
+                return bool(wait([future], seconds).done)
+
+            try:
+                watch(self._console, built.line.statistics, has_ended)
+            except KeyboardInterrupt:
+                self._console.print("ending: the parts on the line are still answered")
+            finally:
+                built.line.stop()
+            return future.result()
+
+    def _report(
+        self,
+        built: DemoLine,
+        statistics: Statistics,
+        detector: Detector,
+        confidence: float,
+        pictures: FailurePictures,
+    ) -> RunReport:
+        from lineside.cli.demo_plant import promises
+        from lineside.line.report import RunReport
+
+        scene, how = self._scene, self._how
+        return RunReport(
+            title="lineside demo",
+            settings={
+                "model": f"{detector.card.file} (sha256 {detector.card.sha256[:12]})",
+                "confidence": f"{confidence:g}",
+                "product": scene.product,
+                "seed": str(scene.seed),
+                "lighting": scene.lighting,
+                "size": str(scene.size),
+                "share of bad parts": f"{scene.defect_rate:g}",
+                "cameras": ", ".join(scene.cameras),
+                "rate": f"{how.parts_per_minute:g} parts a minute",
+                "deadline": f"{how.deadline_s * 1e3:g} ms",
+                "fault": str(self._plan.kind or "none"),
+            },
+            seconds=min(self._seconds, statistics.elapsed_s) or self._seconds,
+            deadline_s=how.deadline_s,
+            statistics=statistics,
+            rows=built.gate.record.rows,
+            promises=promises(built.gate, statistics),
+            pictures=pictures.saved,
+            fault=self._plan.window,
+        )
 
 
-def _judge(detector: Detector, paths: list[Path], folder: OutputFolder) -> list[Detections]:
-    """Detect in every picture, with a progress bar, and save each with its boxes drawn."""
-    from rich.progress import track
+def _plant(scene: PlantSettings) -> Plant:
+    """The plant, with all drawn beforehand that its frames are put together from."""
+    from lineside.capture.plant.plant import Plant
 
-    from lineside.capture.pictures import read_picture
-    from lineside.outputs.overlay import draw
-
-    results = []
-    for path in track(paths, description="inspecting", transient=True):
-        image = read_picture(path)
-        results.append(detector(image, confidence=0.5))
-        folder.write_picture(str(path), draw(image, results[-1]))
-    return results
+    plant = Plant(scene)
+    plant.warm()
+    return plant
 
 
-def _compare(results: list[Detections], truths: list[SpotPicture]) -> tuple[int, int, int]:
-    """Spots found, spots missed, and detections without a spot, at an IoU of `_OVERLAP` and the right class."""
-    found = missed = false = 0
-    for result, truth in zip(results, truths, strict=True):
-        overlaps = _iou(result.xyxy, truth.xyxy) >= _OVERLAP
-        hits = overlaps & (result.class_id[:, None] == truth.class_id[None])
-        found += int(hits.any(axis=0).sum())
-        missed += int((~hits.any(axis=0)).sum())
-        false += int((~hits.any(axis=1)).sum())
-    return found, missed, false
+def _summarise(console: Console, report: RunReport, folder: Path) -> None:
+    from lineside.cli.demo_screen import table
+    from lineside.core.verdict import Reason
 
-
-def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    import numpy as np
-
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    inter = (high - low).clip(0).prod(axis=2)
-    areas = [(c[:, 2:] - c[:, :2]).prod(axis=1) for c in (a, b)]
-    overlap: NDArray[np.float32] = inter / (areas[0][:, None] + areas[1][None] - inter)
-    return overlap
+    console.print(table(report.statistics))
+    console.print()
+    for promise in report.promises:
+        mark = "[green]kept[/]  " if promise.is_kept else "[bold red]broken[/]"
+        console.print(mark, promise.sentence, soft_wrap=True, highlight=False)
+    if report.statistics.reasons.get(Reason.LATE, 0) > _LATE_SHARE * report.statistics.answered:
+        console.print(
+            "many parts were late: give this machine more time with --deadline-ms, or fewer parts with --rate"
+        )
+    console.print(f"report: {folder / 'report.html'}", soft_wrap=True, markup=False)

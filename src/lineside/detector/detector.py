@@ -40,7 +40,7 @@ class Timings:
 
 
 @dataclass(slots=True, eq=False)
-class _Workspace:
+class Workspace:
     """The buffers of one run."""
 
     slot: Slot
@@ -92,7 +92,7 @@ class Detector:
         self.from_cache: bool = opened.from_cache
         self._session = opened.session
         self._family = family(opened.card.family)
-        self._free: deque[_Workspace] = deque()
+        self._free: deque[Workspace] = deque()
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -224,7 +224,7 @@ class Detector:
         try:
             letterbox = space.slot.fill(picture)
             filled = clock()
-            outputs = space.binding.run()
+            outputs = self._answer(space)
             ran = clock()
             found = self._family.decode(outputs, self.card.head, settings.selection)
         finally:
@@ -249,12 +249,16 @@ class Detector:
         )
         return detections, Timings(filled - start, ran - filled, clock() - ran)
 
-    def _workspace(self) -> _Workspace:
+    def _answer(self, space: Workspace) -> Sequence[NDArray[Any]]:
+        """What the model answers to the picture in the workspace's slot. The arrays are the workspace's."""
+        return space.binding.run()
+
+    def _workspace(self) -> Workspace:
         """New buffers; there are as many as ever ran side by side, and they are used again."""
         spec = self.card.input
         slot = Slot(spec.size, self.card.conventions)
         fixed = not self.card.nms_inside
-        return _Workspace(slot, self._session.bind({spec.name: slot.planes}, fixed_shapes=fixed))
+        return Workspace(slot, self._session.bind({spec.name: slot.planes}, fixed_shapes=fixed))
 
     def __repr__(self) -> str:
         card = self.card

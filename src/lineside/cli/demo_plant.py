@@ -1,0 +1,176 @@
+"""The demo's line: the plant's cameras, a model whose every class is forbidden, and what it must have kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lineside.capture.plant.camera import PlantCamera
+from lineside.cli.demo_faults import (
+    BreakableModel,
+    FaultKind,
+    FaultPlan,
+    breakable_camera,
+    breakable_model,
+)
+from lineside.core.verdict import Reason, Verdict
+from lineside.judge.judge import Judge, open_rule
+from lineside.line.line import Detection, Line
+from lineside.line.record import RunRecord
+from lineside.line.report import Promise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lineside.capture.plant.plant import Plant
+    from lineside.core.inspection import Inspection
+    from lineside.line.cameras import Camera
+    from lineside.line.line import LineSettings
+    from lineside.line.outbox import Sink
+    from lineside.line.statistics import Statistics
+    from lineside.testing.faults import FaultyDetector
+
+
+_RECOVERY_S = 5.0
+"""A line that has not recovered by then, after its fault is over, has not kept its promise."""
+
+_CONSEQUENCES = {
+    FaultKind.CAMERA: Reason.NO_FRAME,
+    FaultKind.DEVICE: Reason.DEVICE_LOST,
+    FaultKind.MODEL: Reason.MODEL_UNHEALTHY,
+}
+
+
+@dataclass(slots=True)
+class Gate:
+    """Where the answers go: it keeps them, and looks at each PASS again before it lets the part through.
+
+    Attributes:
+        plan: What is broken on purpose.
+        record: The answers.
+        unproven: Parts that passed without their proof. There must be none.
+        touched: Parts that lost a view to it.
+    """
+
+    plan: FaultPlan
+    record: RunRecord = field(default_factory=RunRecord)
+    unproven: list[int] = field(default_factory=list)
+    touched: int = 0
+
+    def __call__(self, inspection: Inspection) -> None:
+        """Take an answer."""
+        self.record(inspection)
+        is_touched = self.plan.took(inspection)
+        self.touched += is_touched or self._has_suffered(inspection)
+        if inspection.verdict is Verdict.PASS and (is_touched or not is_proven(inspection)):
+            self.unproven.append(inspection.part)
+
+    def _has_suffered(self, inspection: Inspection) -> bool:
+        """Whether a view is missing for the reason that the fault gives."""
+        reason = None if self.plan.kind is None else _CONSEQUENCES[self.plan.kind]
+        return any(view.reason is not None and view.reason is reason for view in inspection.views)
+
+
+def is_proven(inspection: Inspection) -> bool:
+    """Whether every view holds detections in a picture of this very part, and the answer came in time."""
+    return inspection.answered_s <= inspection.deadline_s and all(
+        view.detections is not None and view.frame is not None and view.frame.part == inspection.part
+        for view in inspection.views
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoLine:
+    """A line that is ready to run, and who hears its answers."""
+
+    line: Line
+    gate: Gate
+
+
+def build_line(
+    plant: Plant,
+    detector: FaultyDetector,
+    settings: LineSettings,
+    *,
+    confidence: float,
+    plan: FaultPlan,
+    open_again: Callable[[], FaultyDetector],
+    sinks: Sequence[Sink],
+) -> DemoLine:
+    """The plant's cameras, the detector and one rule: no object of any class, in any view.
+
+    Args:
+        plant: What the cameras look at.
+        detector: The open model.
+        settings: Rate, deadline and limits.
+        confidence: Objects above it are forbidden.
+        plan: What is broken on purpose.
+        open_again: Opens the model after a fault.
+        sinks: Get every inspection.
+
+    Raises:
+        SettingsError: A setting is not accepted.
+    """
+    cameras = plant.camera_names
+    rule = {"kind": "forbid", "classes": list(detector.names), "min_confidence": confidence}
+    judge = Judge([open_rule(rule, detector.names)], names=detector.names, cameras=cameras)
+    gate = Gate(plan)
+    detection = Detection(
+        model=BreakableModel(detector, plan),
+        reopen=breakable_model(open_again, plan),
+        settings=detector.thresholds(confidence=judge.min_confidence),
+    )
+    openers = {name: _opener(plant, number, name, plan) for number, name in enumerate(cameras)}
+    return DemoLine(Line(openers, detection, judge, settings, gate=gate, sinks=sinks), gate)
+
+
+def _opener(plant: Plant, number: int, name: str, plan: FaultPlan) -> Callable[[], Camera]:
+    """What opens a camera. The fault pulls the cable of the first one."""
+
+    def opened() -> Camera:
+        return PlantCamera(plant, number)
+
+    return opened if number else breakable_camera(opened, name, plan)
+
+
+def promises(gate: Gate, statistics: Statistics) -> list[Promise]:
+    """What the line must have kept, and whether it did."""
+    times = Counter(row.part for row in gate.record.rows)
+    once = sorted(times) == list(range(statistics.triggered)) and set(times.values()) <= {1}
+    kept = [
+        Promise(
+            once,
+            f"every part was answered exactly once: {len(gate.record.rows)} answers for {statistics.triggered} parts",
+        ),
+        Promise(
+            not gate.unproven,
+            "no part passed without its proof"
+            + (f": {len(gate.unproven)} did, the first was part {gate.unproven[0]}" if gate.unproven else ""),
+        ),
+    ]
+    if gate.plan.kind is not None:
+        kept.append(
+            Promise(
+                not gate.unproven,
+                f"the broken {gate.plan.kind} cost {gate.touched} parts a view, and "
+                f"{'some' if gate.unproven else 'none'} of them passed",
+            )
+        )
+        kept.append(Promise(*_recovery(gate)))
+    return kept
+
+
+def _recovery(gate: Gate) -> tuple[bool, str]:
+    """Whether parts could be told apart again after the fault."""
+    after = [row for row in gate.record.rows if row.at_s >= gate.plan.end_s]
+    known = next((row for row in after if row.verdict is not Verdict.UNKNOWN), None)
+    if known is not None:
+        return (
+            True,
+            f"after the fault the line recovered by itself: part {known.part} was judged {known.verdict}",
+        )
+    had_time = any(row.at_s >= gate.plan.end_s + _RECOVERY_S for row in after)
+    if had_time:
+        return False, f"no part was judged within {_RECOVERY_S:g} s after the fault, nor later"
+    return True, "the run ended before a part could be judged after the fault"
