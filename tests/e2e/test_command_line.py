@@ -276,3 +276,19 @@ def test_eval_judges_a_folder_of_yolo_labels(cli, plant, tmp_path):
     assert report["dataset"]["pictures"] == 12
     assert report["map50"] > 0.99
     assert report["map50_95"] > 0.8
+
+
+def test_the_plant_is_a_source_and_each_of_its_parts_has_a_name(cli, plant, tmp_path):
+    source = "synthetic:disc?count=2&size=320x320"
+    lines = cli("detect", plant.model, source, "--jsonl", "--save", "drawn").stdout.splitlines()
+    assert [json.loads(line)["source"] for line in lines] == [
+        f"synthetic:disc/{camera}-00000{part}" for camera in ("top", "side") for part in (0, 1)
+    ]
+    assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == [
+        f"{camera}-00000{part}.png" for camera in ("side", "top") for part in (0, 1)
+    ]
+
+
+def test_a_plant_that_cannot_be_drawn_is_refused_with_the_near_names(cli, plant):
+    for source, near in (("synthetic:disk", "disc"), ("synthetic:cap?cuont=3", "count")):
+        assert f'did you mean "{near}"' in cli("detect", plant.model, source, code=2).stderr

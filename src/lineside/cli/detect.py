@@ -146,6 +146,11 @@ def _open_table(stack: ExitStack, form: str, output: Path | None) -> JsonLines |
     return table
 
 
+def _name(frame: Frame) -> str:
+    """A frame's name in the results: its stream, with the part's number where the stream shows many parts."""
+    return frame.stream if frame.part is None else f"{frame.stream}-{frame.part:06d}"
+
+
 def _open_folder(save: Path | None, sources: list[FrameSource]) -> OutputFolder | None:
     if save is None:
         return None
@@ -198,7 +203,7 @@ class _Run:
             found, timing = self.detector.timed(outcome.image, self.settings)
             self.timings.append(timing)
             self.objects += len(found)
-            yield Record(outcome.stream, outcome.sequence, found, outcome.time_s), outcome
+            yield Record(_name(outcome), outcome.sequence, found, outcome.time_s), outcome
 
     def _say(self, text: str) -> None:
         self.failed += 1
@@ -223,7 +228,7 @@ class _Drawing:
 
         picture = draw(frame.image, found)
         if not self._is_video:
-            self._folder.write_picture(frame.stream, picture)
+            self._folder.write_picture(_name(frame), picture)
             return
         if self._writer is None:
             writer = self._folder.open_video(frame.stream, fps=self._fps or 25.0, size=found.size)
