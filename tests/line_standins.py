@@ -81,6 +81,11 @@ class FakeModel:
 
     answers: list = field(default_factory=lambda: [make_detections()])
     calls: int = 0
+    confidence: float | None = None
+
+    def thresholds(self, *, confidence):
+        self.confidence = confidence
+        return confidence
 
     def timed(self, image, settings):
         answer = self.answers[min(self.calls, len(self.answers) - 1)]

@@ -21,20 +21,20 @@ SECONDS = 0.3
 PARTS = 30
 
 
-class Broken:
+class Broken(FakeModel):
     """A model that fails for some calls, and a way to open it again that fails for some attempts."""
 
     def __init__(self, failing=(), error=None, refusals=0):
+        super().__init__()
         self.failing = failing
         self.error = error
         self.refusals = refusals
-        self.calls = 0
 
     def timed(self, image, settings):
-        self.calls += 1
+        answer = super().timed(image, settings)
         if self.calls in self.failing:
             raise self.error
-        return FakeModel().timed(image, settings)
+        return answer
 
     def reopen(self):
         if self.refusals:
@@ -66,7 +66,7 @@ def run(*, cameras=None, model=None, settings=QUICK, sinks=(), seconds=SECONDS):
     model = model or Broken()
     cameras = cameras or {"top": FakeCamera, "side": lambda: FakeCamera("side")}
     judge = Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=tuple(cameras))
-    detection = Detection(model, getattr(model, "reopen", lambda: model), None)
+    detection = Detection(model, getattr(model, "reopen", lambda: model))
     line = Line(cameras, detection, judge, settings, gate=answers, sinks=sinks)
     return line.run(seconds), answers
 
@@ -160,7 +160,7 @@ def test_a_gate_or_a_rule_that_fails_is_visible_and_the_line_goes_on():
         raise ValueError("the gate is jammed")
 
     judge = Judge([Brittle()], names=NAMES, cameras=["top"])
-    line = Line({"top": FakeCamera}, Detection(model, lambda: model, None), judge, QUICK, gate=gate)
+    line = Line({"top": FakeCamera}, Detection(model, lambda: model), judge, QUICK, gate=gate)
     statistics = line.run(SECONDS)
     assert statistics.reasons == {Reason.RULE_ERROR: PARTS}
     assert sum(e.code == "gate.failed" for e in statistics.events) == PARTS
@@ -185,7 +185,7 @@ def test_a_line_that_is_stopped_answers_what_is_on_it_and_ends():
     answers = Answers()
     model = FakeModel()
     judge = Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=["top"])
-    line = Line({"top": FakeCamera}, Detection(model, lambda: model, None), judge, QUICK, gate=answers)
+    line = Line({"top": FakeCamera}, Detection(model, lambda: model), judge, QUICK, gate=answers)
     thread = threading.Thread(target=line.run, args=(3600,))
     thread.start()
     while line.statistics().answered < 3:
@@ -217,10 +217,22 @@ def test_a_line_without_the_judges_cameras_is_refused():
     judge = Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=["top", "side"])
     model = FakeModel()
     with pytest.raises(SettingsError, match="top, side"):
-        Line({"top": FakeCamera}, Detection(model, lambda: model, None), judge, QUICK)
+        Line({"top": FakeCamera}, Detection(model, lambda: model), judge, QUICK)
 
 
 @pytest.mark.parametrize("wrong", [{"parts_per_minute": 0}, {"deadline_s": float("nan")}, {"outbox": 0}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         LineSettings(**wrong)
+
+
+def test_the_model_is_run_at_the_lowest_confidence_that_a_rule_looks_at():
+    model = FakeModel()
+    rules = [open_rule({"kind": "forbid", "min_confidence": c}, NAMES) for c in (0.6, 0.2)]
+    Line(
+        {"top": FakeCamera},
+        Detection(model, lambda: model),
+        Judge(rules, names=NAMES, cameras=("top",)),
+        QUICK,
+    )
+    assert model.confidence == 0.2

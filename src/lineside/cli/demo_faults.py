@@ -118,6 +118,9 @@ class Breakable(Protocol):
 
     broken: Broken | None
 
+    def thresholds(self, *, confidence: float) -> Any:
+        """What `timed` takes."""
+
     def timed(self, image: NDArray[Any], settings: Any) -> tuple[Detections, StageTimes]:
         """What is in the picture, and how long each stage took."""
 
@@ -133,6 +136,10 @@ class BreakableModel:
     def __init__(self, model: Breakable, plan: FaultPlan) -> None:
         self._model = model
         self._plan = plan
+
+    def thresholds(self, *, confidence: float) -> Any:
+        """What `timed` takes."""
+        return self._model.thresholds(confidence=confidence)
 
     def timed(self, image: NDArray[Any], settings: Any) -> tuple[Detections, StageTimes]:
         """The model's answer.

@@ -119,7 +119,6 @@ def build_line(
     detection = Detection(
         model=BreakableModel(detector, plan),
         reopen=breakable_model(open_again, plan),
-        settings=detector.thresholds(confidence=judge.min_confidence),
     )
     openers = {name: _opener(plant, number, name, plan) for number, name in enumerate(cameras)}
     return DemoLine(Line(openers, detection, judge, settings, gate=gate, sinks=sinks), gate)

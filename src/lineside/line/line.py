@@ -83,12 +83,10 @@ class Detection:
     Attributes:
         model: The open model.
         reopen: Opens it again after a fault.
-        settings: The thresholds of every call.
     """
 
     model: Model
     reopen: Callable[[], Model]
-    settings: Any
 
 
 class Line:
@@ -96,7 +94,7 @@ class Line:
 
     Args:
         cameras: What opens each camera, by its name. Each runs in a thread of its own.
-        detection: The model.
+        detection: The model. It is run at the lowest confidence that a rule looks at, so that no rule is blinded.
         judge: The rules; its cameras are those of the line.
         settings: Rate, deadline and limits.
         gate: Hears every answer at once, in the line's thread: it must be quick.
@@ -138,7 +136,8 @@ class Line:
         self._outbox = Outbox(sinks, note=self._note, capacity=settings.outbox)
         self._stations = {name: self._station(name, opener) for name, opener in cameras.items()}
         link = Link("the session", detection.reopen, opened=detection.model, backoff=settings.backoff)
-        self._worker = Worker(link, detection.settings, post=self._inbox.put, note=self._note, clock=clock)
+        thresholds = detection.model.thresholds(confidence=judge.min_confidence)
+        self._worker = Worker(link, thresholds, post=self._inbox.put, note=self._note, clock=clock)
 
     def run(self, seconds: float) -> Statistics:
         """What the line did: parts come for so many seconds, and each of them is answered.

@@ -40,6 +40,9 @@ class StageTimes(Protocol):
 class Model(Protocol):
     """What detects: a `Detector`, or anything that is called as one."""
 
+    def thresholds(self, *, confidence: float) -> Any:
+        """What `timed` takes so that every object above the confidence, of any class, is in its answer."""
+
     def timed(self, image: NDArray[Any], settings: Any) -> tuple[Detections, StageTimes]:
         """What is in the picture, and how long each stage took."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,11 +53,15 @@ class Forbid:
     classes: tuple[str, ...]
     min_confidence: float
     names: tuple[str, ...]
+    _is_forbidden: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        table = np.array([name in self.classes for name in self.names], np.bool_)
+        object.__setattr__(self, "_is_forbidden", table)
 
     def violation(self, detections: Detections) -> str | None:
         """The forbidden objects as a sentence, best first, or `None` where there is none."""
-        forbidden: NDArray[np.bool_] = np.array([name in self.classes for name in self.names], np.bool_)
-        found = forbidden[detections.class_id] & (detections.confidence > self.min_confidence)
+        found = self._is_forbidden[detections.class_id] & (detections.confidence > self.min_confidence)
         if not found.any():
             return None
         rows = np.flatnonzero(found).tolist()
