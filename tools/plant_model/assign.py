@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 SMALLEST_REACH_PX = 14.0
-LEAST_TARGET = 0.6
+LEAST_TARGET = 0.85
 _CELLS_A_DEFECT = 9
 _SCORE_POWER = 0.5
 _OVERLAP_POWER = 4.0

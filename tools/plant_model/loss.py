@@ -18,7 +18,7 @@ from plant_model.assign import Assignment, Truth, assign
 from plant_model.network import cells, corners
 
 _BOX_GAIN = 2.0
-_FOCUS = 1.5
+_FOCUS = 1.0
 _TINY = 1e-7
 
 

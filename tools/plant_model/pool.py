@@ -42,7 +42,7 @@ class PoolSettings:
     plants: int = 8
     frames_a_plant: int = 1600
     defect_rate: float = 0.8
-    crops_at_defects: float = 0.55
+    crops_at_defects: float = 0.6
 
 
 class FramePool:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 ROWS = 12  # defects and regions to ignore that one sample can hold
 _LEAST_SHARE = 0.4  # of a defect's pixels that a crop must keep
-_LEAST_PX = 4.0
-_SMALL_WEIGHT = 0.5  # of a defect too small to count
+_LEAST_SIZE = 0.75  # of the size from which a defect counts; below it, nothing is learned of it
+_SMALL_WEIGHT = 0.3  # of a defect between the two: it must not teach that every speck of dust is a defect
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _row(truth: FrameTruth, index: int, corner: tuple[int, int], side: int) -> N
         x, y = max(left, 0), max(top, 0)
         box = np.array([x + xs.min(), y + ys.min(), x + xs.max() + 1, y + ys.max() + 1], np.float32)
     longest = max(box[2] - box[0], box[3] - box[1])
-    if longest < _LEAST_PX:
+    if longest < _LEAST_SIZE * truth.limit_px:
         weight = -1.0
     elif longest < truth.limit_px and weight > 0:
         weight = _SMALL_WEIGHT

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LENGTH = 1.9
 """Length of a strip in widths of a frame."""
 
+LARGEST_SPECK_PX = 4.0
+"""Across the largest crumb on the belt, in pixels of a frame of any size."""
+
 
 @dataclass(frozen=True, slots=True)
 class BeltLook:
@@ -116,13 +119,18 @@ def _wear(amount: float, size: Size, unit: float, rng: np.random.Generator) -> P
 
 
 def _specks(strip: NDArray[np.uint8], unit: float, rng: np.random.Generator) -> None:
-    """Dust and crumbs, in place."""
+    """Dust and crumbs, in place: softer, fainter and smaller than any defect that counts."""
     height, width = strip.shape[:2]
+    dust = np.zeros((height, width), np.uint8)
+    crumbs = dust.copy()
     for _ in range(int(rng.integers(60, 160))):
         at = (int(rng.integers(width * 8)), int(rng.integers(height * 8)))
-        tone = int(rng.uniform(110, 190) if rng.random() < 0.7 else rng.uniform(20, 40))
-        radius = max(float(rng.exponential(0.7 * unit)), 0.3)
-        cv2.circle(strip, at, int(radius * 8), (tone, tone, tone + 4), -1, cv2.LINE_AA, 3)
+        radius = float(np.clip(rng.exponential(0.7 * unit), 0.3, LARGEST_SPECK_PX / 2))
+        plane = dust if rng.random() < 0.7 else crumbs
+        cv2.circle(plane, at, int(radius * 8), (int(rng.uniform(18, 46)),), -1, cv2.LINE_AA, 3)
+    for plane, lay in ((dust, cv2.add), (crumbs, cv2.subtract)):
+        soft = cv2.GaussianBlur(plane, (0, 0), 0.8)
+        lay(strip, cv2.merge([soft] * 3), strip)
 
 
 def _rails(light: NDArray[np.float32], unit: float, preset: Preset) -> None:

@@ -142,14 +142,14 @@ class Disc:
         size = Size(*canvas.r.shape)
         blasted = matte_rings[index]
         pits = smooth_noise(rng, size, (1.5, 1.5))
-        lean = slope[index] + np.float32(0.035) * marks * (1 - blasted)
+        lean = slope[index] + np.float32(0.026) * marks * (1 - blasted)
         turned = np.float32(self.material.turned)
         oil = smooth_noise(rng, size, (0.55 * canvas.stage.radius_px,) * 2)
         sheen = 1 + np.float32(0.025) * np.tanh(oil * 2)
         gloss = (
             tone[index]
             * sheen
-            * (1 + np.float32(0.085) * marks * (1 - blasted) + np.float32(0.05) * pits * blasted)
+            * (1 + np.float32(0.06) * marks * (1 - blasted) + np.float32(0.05) * pits * blasted)
         )
         # Blasted metal scatters what turned metal mirrors.
         scatter = np.array(self.material.matte, np.float32) * (1 + 2.2 * blasted)[..., None]

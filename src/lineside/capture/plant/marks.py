@@ -108,9 +108,9 @@ def paint(site: Site) -> Patch:
 def _scratch(site: Site, rng: np.random.Generator) -> Patch:
     """A groove: a curved line, bright where its flank faces the lamp and dark on the other flank."""
     size = site.size_px
-    sag = max(float(rng.uniform(0.07, 0.24)), 3.4 / size) * float(rng.choice((-1, 1)))
+    sag = max(float(rng.uniform(0.10, 0.26)), 3.4 / size) * float(rng.choice((-1, 1)))
     bend = float(rng.uniform(-0.25, 0.25))
-    broad = float(np.clip(0.9 + 0.011 * size * rng.uniform(0.6, 1.4), 1.1, 2.3))
+    broad = float(np.clip(1.3 + 0.016 * size * rng.uniform(0.6, 1.4), 1.4, 3.0))
     paths = [_arc(sag, bend, broad)]
     if size > 24 and rng.random() < 0.35:
         path, widths = _arc(sag, bend, broad * 0.7)
@@ -208,9 +208,9 @@ def _misprint(site: Site, rng: np.random.Generator) -> Patch:
     inside = _blotch(site, rng, 0.30)
     window = np.clip(inside * np.float32(max(site.size_px * 0.5, 4)) + np.float32(0.5), 0, 1)[..., None]
     inked = float((site.ink[..., 3:] * window).sum() / max(float(window.sum()), 1e-6))
-    if inked < 0.12 or choice < 0.30:
+    if inked < 0.12 or choice < 0.45:
         return _ink_blob(site, window, rng)
-    if choice < 0.58 or site.size_px < 18:
+    if choice < 0.70 or site.size_px < 18:
         # Worn, not gone: a letter that is missing without a trace would be a space.
         v = site.local()[1]
         worn = np.float32(0.76) + np.float32(0.14) * np.sin(
@@ -218,7 +218,7 @@ def _misprint(site: Site, rng: np.random.Generator) -> Patch:
         )
         away = window * worn[..., None]
         return np.asarray(site.clean * (1 - away) + site.bare * away, np.float32)
-    if choice < 0.80:
+    if choice < 0.85:
         move = float(np.clip(0.16 * site.size_px, 3.5, 9))
         return _print_again(site, window, [move], 0.8, rng)
     reach = float(np.clip(0.45 * site.size_px, 6, 26))
@@ -268,7 +268,7 @@ def _crack(site: Site, rng: np.random.Generator) -> Patch:
     jag = max(0.055, 1.5 / size)
     y = np.cumsum(rng.normal(0, jag, count + 1))
     y -= np.linspace(y[0], y[-1], count + 1) * 0.7
-    broad = float(np.clip(1.0 + 0.018 * size, 1.2, 2.6))
+    broad = float(np.clip(1.4 + 0.022 * size, 1.5, 3.2))
     trunk = np.column_stack((t, y - y.mean()))
     paths = [(trunk, np.linspace(broad, max(0.45 * broad, 0.8), count))]
     for _ in range(int(rng.integers(1, 3)) if size > 18 else 0):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lineside.capture.plant.defects import Defect
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lineside.capture.plant.model import Hole, Model
     from lineside.capture.plant.settings import PlantSettings
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COUNTS, _COUNT_SHARES = (1, 2, 3), (0.80, 0.15, 0.05)
 _TRIES = 24
-SMALLEST_MISPRINT_PX = 24.0
+SMALLEST_MISPRINT_PX = 30.0
 """About a letter. A smaller fault of print cannot be told from the shape of a letter that one does not know."""
 
 LARGEST_SHARE = 0.55
@@ -48,11 +48,12 @@ def throw_defects(
 def _throw(settings: PlantSettings, model: Model, radius_px: float, rng: np.random.Generator) -> Defect:
     kind = str(rng.choice(model.kinds))
     smallest, largest = settings.defect_px
-    share = LARGEST_SHARE
+    reach = LARGEST_SHARE
     if kind == "misprint":
-        smallest, share = max(smallest, SMALLEST_MISPRINT_PX), model.ink_reach
-    largest = max(min(largest, share * radius_px), smallest)
-    size_px = float(np.exp(rng.uniform(math.log(smallest), math.log(largest))))
+        smallest, reach = max(smallest, SMALLEST_MISPRINT_PX), model.ink_reach
+    largest = max(min(largest, reach * radius_px), smallest)
+    share = math.sqrt(rng.random())  # of the way from the smallest to the largest: small ones are rarer
+    size_px = smallest * (largest / smallest) ** share
     angle = float(rng.uniform(0, 2 * math.pi))
     seed = int(rng.integers(1 << 31))
     if kind == "missing_hole":
