@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.core.geometry import Size
+    from lineside.core.masks import Masks
+
+
+_NO_DETAILS: dict[str, Any] = {"masks": None, "keypoints": None, "xywhr": None}
+
+
+def _expect(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    """Refuse an array of another shape or type.
+
+    Raises:
+        SettingsError: It is one.
+    """
+    if getattr(array, "shape", None) != shape or array.dtype != dtype:
+        seen = f"{array.dtype} {array.shape}" if hasattr(array, "shape") else type(array).__name__
+        raise SettingsError(f"Detections.{name}: expected {np.dtype(dtype).name} {shape}, got {seen}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +41,11 @@ class Detections:
         names: The model's class names.
         size: Size of the picture.
         truncated: True when a cap (candidates, `max_detections`, or the model's own) cut something off.
+        masks: The mask of each object, of a segmentation model; else `None`.
+        keypoints: float32 (N, K, 3), of a pose model: x and y in pixels, visibility 0 to 1; else `None`.
+        xywhr: float32 (N, 5), of oriented boxes: centre x and y, width, height in pixels, and the rotation of the
+            width's side from the x axis towards the y axis (clockwise as seen) in radians; else `None`.
+            `xyxy` then holds the upright boxes around them.
 
     Raises:
         SettingsError: The arrays disagree in length, have another dtype or shape, hold NaN or infinite values,
@@ -38,20 +58,17 @@ class Detections:
     names: tuple[str, ...]
     size: Size
     truncated: bool = False
+    masks: Masks | None = None
+    keypoints: NDArray[np.float32] | None = None
+    xywhr: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         shape = getattr(self.xyxy, "shape", ())
         count = shape[0] if shape else 0
-        for name, array, wanted, dtype in (
-            ("xyxy", self.xyxy, (count, 4), np.float32),
-            ("confidence", self.confidence, (count,), np.float32),
-            ("class_id", self.class_id, (count,), np.int32),
-        ):
-            if getattr(array, "shape", None) != wanted or array.dtype != dtype:
-                seen = f"{array.dtype} {array.shape}" if hasattr(array, "shape") else type(array).__name__
-                raise SettingsError(
-                    f"Detections.{name}: expected {np.dtype(dtype).name} {wanted}, got {seen}"
-                )
+        _expect("xyxy", self.xyxy, (count, 4), np.float32)
+        _expect("confidence", self.confidence, (count,), np.float32)
+        _expect("class_id", self.class_id, (count,), np.int32)
+        self._check_details(count)
         if count == 0:
             return
         if not (np.isfinite(self.xyxy).all() and np.isfinite(self.confidence).all()):
@@ -63,18 +80,33 @@ class Detections:
                 f"got {self.class_id.min()} to {self.class_id.max()}"
             )
 
+    def _check_details(self, count: int) -> None:
+        if self.masks is not None and (len(self.masks) != count or self.masks.size != self.size):
+            raise SettingsError(
+                f"Detections.masks: expected {count} of a picture of {self.size}, "
+                f"got {len(self.masks)} of one of {self.masks.size}"
+            )
+        if self.keypoints is not None:
+            points = self.keypoints.shape[1] if self.keypoints.ndim == 3 else 0
+            _expect("keypoints", self.keypoints, (count, points, 3), np.float32)
+        if self.xywhr is not None:
+            _expect("xywhr", self.xywhr, (count, 5), np.float32)
+        for name, values in (("keypoints", self.keypoints), ("xywhr", self.xywhr)):
+            if values is not None and not np.isfinite(values).all():
+                raise SettingsError(f"Detections.{name}: expected finite values, got NaN or infinity")
+
     @classmethod
-    def proven(cls, **fields: Any) -> Detections:
-        """The same without the checks, for a maker that has made them: all fields, by name."""
+    def proven(cls, **fields: Any) -> Self:
+        """The same without the checks, for a maker that has made them: the fields by name, details if there are any."""
         made = object.__new__(cls)
-        for name, value in fields.items():
+        for name, value in (_NO_DETAILS | fields).items():
             object.__setattr__(made, name, value)
         return made
 
     def __len__(self) -> int:
         return len(self.xyxy)
 
-    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice | int) -> Detections:
+    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice | int) -> Self:
         """The chosen detections: a boolean mask, an index array, a slice or one number. Array indices copy.
 
         Raises:
@@ -83,13 +115,16 @@ class Detections:
         if isinstance(index, int | np.integer):
             at = range(len(self))[index]
             index = slice(at, at + 1)
-        return Detections(
+        return type(self)(
             self.xyxy[index],
             self.confidence[index],
             self.class_id[index],
             self.names,
             self.size,
             self.truncated,
+            None if self.masks is None else self.masks[index],
+            None if self.keypoints is None else self.keypoints[index],
+            None if self.xywhr is None else self.xywhr[index],
         )
 
     @property

@@ -104,6 +104,25 @@ class Letterbox:
         np.maximum(xyxy, 0, out=xyxy)
         np.minimum(xyxy, corner, out=xyxy)
 
+    def to_frame_oriented(self, xywhr: NDArray[np.float32]) -> None:
+        """Map oriented boxes from model pixels to frame pixels, in place; they are not clipped.
+
+        Where the two axes have different gains a turned rectangle becomes a parallelogram; its centre and the
+        lengths and direction of its sides are kept, as the reference implementations do.
+
+        Args:
+            xywhr: float32 (N, 5): centre x and y, width, height, rotation in radians; overwritten.
+        """
+        xywhr[:, 0] = (xywhr[:, 0] - self.left_px) / self.gain_x
+        xywhr[:, 1] = (xywhr[:, 1] - self.top_px) / self.gain_y
+        if self.gain_x == self.gain_y:
+            xywhr[:, 2:4] /= self.gain_x
+            return
+        cos, sin = np.cos(xywhr[:, 4]), np.sin(xywhr[:, 4])
+        xywhr[:, 2] *= np.hypot(cos / self.gain_x, sin / self.gain_y)
+        xywhr[:, 3] *= np.hypot(sin / self.gain_x, cos / self.gain_y)
+        xywhr[:, 4] = np.arctan2(sin / self.gain_y, cos / self.gain_x)
+
     def to_model(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes in frame pixels as new float32 (N, 4) boxes in model pixels."""
         boxes = xyxy.copy()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from lineside.core.classification import Classification
 from lineside.core.detections import Detections
 from lineside.core.errors import SettingsError
 from lineside.detector.opening import open_model
@@ -19,15 +20,18 @@ from lineside.detector.thresholds import Thresholds, is_count
 from lineside.models.checks import refuse_dead_answer
 from lineside.models.probe import probe_picture
 from lineside.models.recognise import family
-from lineside.postprocess.nms import suppress
+from lineside.postprocess.nms import settle
 from lineside.preprocess.letterbox import Slot, as_bgr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lineside.core.geometry import Letterbox
     from lineside.engine.session import Binding
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
+    from lineside.models.head import Details
+    from lineside.postprocess.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Detector:
         self.from_cache: bool = opened.from_cache
         self._session = opened.session
         self._family = family(opened.card.family)
+        self._details: Callable[..., Details] | None = getattr(self._family, "details", None)
         self._free: deque[Workspace] = deque()
         self._warm_up()
 
@@ -109,11 +114,11 @@ class Detector:
         self,
         image: NDArray[Any],
         *,
-        confidence: float = ...,
+        confidence: float | None = ...,
         iou: float = ...,
         classes: Sequence[int | str] | None = ...,
-        max_detections: int = ...,
-        nms: str = ...,
+        max_detections: int | None = ...,
+        nms: str | None = ...,
         class_aware: bool | None = ...,
         multi_label: bool = ...,
     ) -> Detections: ...
@@ -123,11 +128,11 @@ class Detector:
         self,
         image: Sequence[NDArray[Any]],
         *,
-        confidence: float = ...,
+        confidence: float | None = ...,
         iou: float = ...,
         classes: Sequence[int | str] | None = ...,
-        max_detections: int = ...,
-        nms: str = ...,
+        max_detections: int | None = ...,
+        nms: str | None = ...,
         class_aware: bool | None = ...,
         multi_label: bool = ...,
     ) -> list[Detections]: ...
@@ -136,11 +141,11 @@ class Detector:
         self,
         image: NDArray[Any] | Sequence[NDArray[Any]],
         *,
-        confidence: float = 0.25,
+        confidence: float | None = None,
         iou: float = 0.45,
         classes: Sequence[int | str] | None = None,
-        max_detections: int = 300,
-        nms: str = "iou",
+        max_detections: int | None = None,
+        nms: str | None = None,
         class_aware: bool | None = None,
         multi_label: bool = False,
     ) -> Detections | list[Detections]:
@@ -148,11 +153,13 @@ class Detector:
 
         Args:
             image: A picture, uint8 BGR (H, W, 3); grey (H, W) is repeated and alpha dropped. Or a list of them.
-            confidence: Only objects with a score above it, 0 to 1.
+            confidence: Only objects with a score above it, 0 to 1. `None`: 0.25, and every class of a classifier.
             iou: NMS threshold: of two boxes whose IoU is above it, the surer one stays. 0 to 1.
             classes: Only these, by id or name; `None` for all.
-            max_detections: At most so many; `Detections.truncated` says when there were more.
-            nms: `iou`, or `none` to leave overlapping boxes. A head that needs no NMS never gets one.
+            max_detections: At most so many; `Detections.truncated` says when there were more. `None`: 300 objects, or
+                a classifier's 5 best classes.
+            nms: `iou`, or `none` to leave overlapping boxes; `None`: the family's habit. A head that needs no NMS
+                never gets one.
             class_aware: Whether only boxes of one class suppress each other; `None`: the family's habit.
             multi_label: A box may have several classes, as COCO evaluation counts them.
 
@@ -181,11 +188,11 @@ class Detector:
     def thresholds(
         self,
         *,
-        confidence: float = 0.25,
+        confidence: float | None = None,
         iou: float = 0.45,
         classes: Sequence[int | str] | None = None,
-        max_detections: int = 300,
-        nms: str = "iou",
+        max_detections: int | None = None,
+        nms: str | None = None,
         class_aware: bool | None = None,
         multi_label: bool = False,
     ) -> Thresholds:
@@ -227,27 +234,44 @@ class Detector:
             outputs = self._answer(space)
             ran = clock()
             found = self._family.decode(outputs, self.card.head, settings.selection)
+            left = settle(
+                found,
+                kind=settings.nms,
+                iou=settings.iou,
+                class_aware=settings.class_aware,
+                limit=settings.max_detections,
+            )
+            detections = self._of_the_frame(left, outputs, letterbox)
         finally:
             self._free.append(space)
-        keep, more = suppress(
-            found,
-            kind=settings.nms,
-            iou=settings.iou,
-            class_aware=settings.class_aware,
-            limit=settings.max_detections,
-        )
-        xyxy = found.xyxy.take(keep, axis=0)
-        letterbox.to_frame(xyxy)
+        return detections, Timings(filled - start, ran - filled, clock() - ran)
+
+    def _of_the_frame(
+        self, left: Candidates, outputs: Sequence[NDArray[Any]], letterbox: Letterbox
+    ) -> Detections:
+        """The objects that NMS left, with all that the head says of them, in the frame's pixels."""
+        if self.card.task == "classify":
+            return Classification.of(
+                left.class_id, left.confidence, self.names, letterbox.frame, truncated=left.truncated
+            )
+        details = None
+        if self._details is not None:  # before the boxes leave the model's pixels
+            details = self._details(outputs, self.card.head, left, letterbox)
+        letterbox.to_frame(left.xyxy)
+        if left.xywhr is not None:
+            letterbox.to_frame_oriented(left.xywhr)
         # The decoder has refused what is not finite or names no class.
-        detections = Detections.proven(
-            xyxy=xyxy,
-            confidence=found.confidence.take(keep),
-            class_id=found.class_id.take(keep),
+        return Detections.proven(
+            xyxy=left.xyxy,
+            confidence=left.confidence,
+            class_id=left.class_id,
             names=self.names,
             size=letterbox.frame,
-            truncated=found.truncated or more,
+            truncated=left.truncated,
+            masks=None if details is None else details.masks,
+            keypoints=None if details is None else details.keypoints,
+            xywhr=left.xywhr,
         )
-        return detections, Timings(filled - start, ran - filled, clock() - ran)
 
     def _answer(self, space: Workspace) -> Sequence[NDArray[Any]]:
         """What the model answers to the picture in the workspace's slot. The arrays are the workspace's."""
@@ -258,7 +282,7 @@ class Detector:
         spec = self.card.input
         slot = Slot(spec.size, self.card.conventions)
         fixed = not self.card.nms_inside
-        return Workspace(slot, self._session.bind({spec.name: slot.planes}, fixed_shapes=fixed))
+        return Workspace(slot, self._session.bind(spec.feeds(slot.planes), fixed_shapes=fixed))
 
     def __repr__(self) -> str:
         card = self.card

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from lineside.models.card import ModelCard
 
 
+CONFIDENCE = 0.25
+"""The confidence above which an object counts unless set; of a classifier every class counts."""
+
+MAX_DETECTIONS = 300
+"""The most objects of a picture unless set."""
+
+MAX_CLASSES = 5
+"""The most classes that a classifier names unless set."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Thresholds:
     """Checked settings of a call; `Detector.__call__` says what each means."""
@@ -35,11 +45,11 @@ class Thresholds:
         cls,
         card: ModelCard,
         *,
-        confidence: float,
+        confidence: float | None,
         iou: float,
         classes: Sequence[int | str] | None,
-        max_detections: int,
-        nms: str,
+        max_detections: int | None,
+        nms: str | None,
         class_aware: bool | None,
         multi_label: bool,
     ) -> Thresholds:
@@ -48,6 +58,13 @@ class Thresholds:
         Raises:
             SettingsError: A value is out of range, a class or NMS kind unknown.
         """
+        is_classifier = card.task == "classify"
+        if confidence is None:
+            confidence = 0.0 if is_classifier else CONFIDENCE
+        if max_detections is None:
+            max_detections = MAX_CLASSES if is_classifier else MAX_DETECTIONS
+        if nms is None:
+            nms = card.conventions.nms
         for name, value in (("confidence", confidence), ("iou", iou)):
             if not _is_share(value):
                 raise SettingsError(f"{name}: expected a number from 0 to 1; got {value!r}")

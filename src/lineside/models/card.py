@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.geometry import Fit, Size
-from lineside.models.spec import Conventions, HeadSpec, InputSpec, Runner
+from lineside.models.spec import ConstantInput, Conventions, HeadSpec, InputSpec, Runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ class ModelCard:
         sha256: Hex digest of the file.
         family: Name of the family that decodes it; a file of `models/families/`.
         family_title: The family for people, with the versions that share it.
-        task: What it answers; `detect`.
+        task: What it answers: `detect`, `segment`, `pose`, `obb` or `classify`.
         sureness: 0 to 1: how sure the recognition is of the family.
         evidence: Why, one sentence an entry.
         names: Class names, indexed by class id.
@@ -106,7 +106,7 @@ class ModelCard:
             sha256=subject.file.sha256,
             family=reading.family,
             family_title=module.TITLE,
-            task="detect",
+            task=match.spec.task,
             sureness=1.0 if by_hand else round(match.sureness, 2),
             evidence=_evidence(reading),
             names=reading.names,
@@ -143,14 +143,24 @@ class ModelCard:
         fields = dict(value)
         conventions = dict(fields["conventions"])
         conventions["fit"] = Fit(**conventions["fit"])
-        head = dict(fields["head"])
-        head["strides"] = tuple(head["strides"])
-        fields["conventions"] = Conventions(**conventions)
-        fields["head"] = HeadSpec(**(head | {"size": Size(**head["size"])}))
-        fields["input"] = InputSpec(**(fields["input"] | {"size": Size(**fields["input"]["size"])}))
+        head = _frozen(fields["head"]) | {"size": Size(**fields["head"]["size"])}
+        given = fields["input"] | {"size": Size(**fields["input"]["size"])}
+        given["constants"] = tuple(ConstantInput(**_frozen(constant)) for constant in given["constants"])
+        fields["conventions"] = Conventions(**_frozen(conventions))
+        fields["head"] = HeadSpec(**head)
+        fields["input"] = InputSpec(**given)
         for name in ("evidence", "names", "warnings"):
             fields[name] = tuple(fields[name])
         return cls(**fields)
+
+
+def _frozen(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with tuples for JSON's lists, in lists of lists too."""
+
+    def tuples(value: Any) -> Any:
+        return tuple(map(tuples, value)) if isinstance(value, list | tuple) else value
+
+    return {name: tuples(value) for name, value in fields.items()}
 
 
 def _evidence(reading: Reading) -> tuple[str, ...]:
@@ -178,8 +188,9 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
         found.append(
             f"the metadata says {Size(*hints.size)}, the graph takes {picture.size}; the graph rules"
         )
-    if hints.task not in {None, "detect"}:
-        found.append(f'the metadata says task "{hints.task}", the head detects boxes; the head rules')
+    task = reading.match.spec.task
+    if hints.task not in {None, task}:
+        found.append(f'the metadata says task "{hints.task}", the head answers "{task}"; the head rules')
     if reading.match.nms_inside:
         found.append(
             "the file carries its own NMS: its thresholds are fixed, and an answer that is NaN inside comes out "

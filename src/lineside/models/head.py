@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lineside.core.geometry import Size
+    from lineside.core.geometry import Letterbox, Size
+    from lineside.core.masks import Masks
     from lineside.models.graph import Graph
     from lineside.models.spec import Conventions, HeadSpec
     from lineside.models.tracing import Segment
@@ -157,6 +158,8 @@ class Head:
 class Family(Protocol):
     """A file of `models/families/`.
 
+    A family whose head says more of an object than its box has a function `details` as well: see `Describes`.
+
     Attributes:
         TITLE: The family for people, with the versions that share it.
         ALIASES: Other names that `--family` accepts.
@@ -179,4 +182,37 @@ class Family(Protocol):
 
     def decode(self, outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
         """The candidates of one picture in model pixels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Details:
+    """What a head says of its objects beyond their boxes, in pixels of the frame.
+
+    Attributes:
+        masks: One mask an object, or `None`.
+        keypoints: float32 (N, K, 3): x, y and visibility, or `None`.
+    """
+
+    masks: Masks | None = None
+    keypoints: NDArray[np.float32] | None = None
+
+
+class Describes(Protocol):
+    """The second half of a family: what is asked only of the objects that are left after NMS."""
+
+    def details(
+        self, outputs: Sequence[NDArray[Any]], spec: HeadSpec, found: Candidates, letterbox: Letterbox
+    ) -> Details:
+        """What the head says of the objects in `found`, whose `rows` name the head's rows.
+
+        Args:
+            outputs: The run's outputs.
+            spec: The head.
+            found: What NMS left, its boxes still in model pixels.
+            letterbox: The way to the frame's pixels.
+
+        Raises:
+            ModelOutputError: A value is not finite.
+        """
         ...

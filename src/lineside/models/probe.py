@@ -51,8 +51,11 @@ def planar(picture: NDArray[np.uint8], conventions: Conventions) -> NDArray[np.u
 
 
 def as_exported(planes: NDArray[np.uint8], spec: InputSpec, conventions: Conventions) -> NDArray[Any]:
-    """Planar pixels as the graph takes them as exported: scaled, in its element type and axis order."""
+    """Planar pixels as the graph takes them as exported: scaled, centred, in its element type and axis order."""
     values: NDArray[Any] = planes.astype(spec.dtype)
     if spec.dtype != "uint8" and conventions.scale != 1:
         values /= values.dtype.type(conventions.scale)
+    if spec.dtype != "uint8" and not conventions.is_plain:
+        values -= np.array(conventions.mean, values.dtype).reshape(1, 3, 1, 1)
+        values /= np.array(conventions.deviation, values.dtype).reshape(1, 3, 1, 1)
     return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if spec.layout == "nhwc" else values

@@ -97,7 +97,7 @@ def read_model(file: ModelFile, *, facts: ModelFacts | None = None, run: Runner 
         _head(subject, answer), subject.name, by_hand=subject.facts.family, task_hint=subject.hints.task
     )
     conventions, found = _conventions(subject, family(name).CONVENTIONS)
-    if answer is not None and (conventions.scale, conventions.colour) != (fed.scale, fed.colour):
+    if answer is not None and _values(conventions) != _values(fed):
         answer = _answer(subject, conventions)
     names, names_from = _names(subject, match)
     match = replace(match, reasons=(*match.reasons, *found), spec=replace(match.spec, classes=len(names)))
@@ -129,7 +129,7 @@ def _answer(subject: Subject, conventions: Conventions) -> tuple[NDArray[Any], .
         return None
     picture = subject.picture
     planes = planar(probe_picture(picture.size), conventions)
-    feeds = {picture.name: as_exported(planes, picture, conventions)}
+    feeds = picture.feeds(as_exported(planes, picture, conventions))
     try:
         outputs = subject.run(subject.model.SerializeToString(), feeds)
     except UnsupportedModelError as fault:
@@ -175,6 +175,11 @@ def _shapes(graph: Graph, answer: Sequence[NDArray[Any]] | None) -> tuple[tuple[
     if answer is not None:
         return tuple(tuple(a.shape) for a in answer)
     return tuple(graph.shapes.get(t.name, t.shape) for t in graph.outputs)
+
+
+def _values(conventions: Conventions) -> tuple[object, ...]:
+    """What of the conventions changes the values that the graph is given."""
+    return conventions.colour, conventions.scale, conventions.mean, conventions.deviation
 
 
 def _names(subject: Subject, match: Match) -> tuple[tuple[str, ...], str]:

@@ -13,6 +13,7 @@ from lineside.core.geometry import Fit, Size
 
 Colour = Literal["rgb", "bgr"]
 Layout = Literal["nchw", "nhwc"]
+Task = Literal["detect", "segment", "pose", "obb", "classify"]
 Feeds = Mapping[str, NDArray[Any]]
 Runner = Callable[[bytes, Feeds], Sequence[NDArray[Any]]]
 """How a graph is run once: model bytes and inputs by name in, outputs in order out."""
@@ -27,12 +28,44 @@ class Conventions:
         scale: What pixel values are divided by before the model sees them: 255 or 1.
         fit: Its letterbox.
         class_aware: Whether its habit is NMS within each class (else over all classes).
+        mean: What is subtracted from the scaled values, one a channel in the model's order.
+        deviation: What they are divided by after that.
+        nms: The kind of NMS that its reference implementation uses.
     """
 
     colour: Colour = "rgb"
     scale: float = 255.0
     fit: Fit = field(default_factory=Fit)
     class_aware: bool = True
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    nms: str = "iou"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the values are scaled only, not centred."""
+        return not any(self.mean) and set(self.deviation) == {1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantInput:
+    """An input beside the picture that is the same for every picture: its size, for instance.
+
+    Attributes:
+        name: The graph input's name.
+        dtype: numpy name of its element type.
+        shape: Its shape.
+        values: Its elements in order.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def array(self) -> NDArray[Any]:
+        """The input as an array."""
+        return np.array(self.values, self.dtype).reshape(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +79,7 @@ class InputSpec:
         dynamic_batch: Whether the file accepts more than one picture a run.
         layout: Axis order.
         dtype: The element type that the file asks for.
+        constants: Inputs beside the picture.
     """
 
     name: str
@@ -54,6 +88,11 @@ class InputSpec:
     dynamic_batch: bool
     layout: Layout
     dtype: Literal["float32", "float16", "uint8"]
+    constants: tuple[ConstantInput, ...] = ()
+
+    def feeds(self, planes: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """All inputs of a run, by name, for the picture in `planes`."""
+        return {self.name: planes} | {constant.name: constant.array() for constant in self.constants}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +107,12 @@ class HeadSpec:
         channels_first: True for (1, channels, rows), False for (1, rows, channels).
         size: The input size that the rows belong to.
         rows: Number of rows: cells times anchors, or the cap of an end-to-end head.
+        task: What the head answers.
+        others: Indices of the further outputs that the family reads, in an order of its own.
+        coefficients: Mask coefficients of a row; 0 for a head without masks.
+        keypoints: Keypoints of a row, and values of each: 2 for x and y, 3 with a visibility. (0, 0) without.
+        anchor_px: Width and height of the anchor boxes, level by level, where the host decodes them.
+        form: What a family that knows several forms calls this one.
     """
 
     output: int
@@ -77,6 +122,12 @@ class HeadSpec:
     channels_first: bool
     size: Size
     rows: int
+    task: Task = "detect"
+    others: tuple[int, ...] = ()
+    coefficients: int = 0
+    keypoints: tuple[int, int] = (0, 0)
+    anchor_px: tuple[tuple[float, float], ...] = ()
+    form: str = ""
 
 
 def grid_rows(size: Size, strides: Sequence[int], anchors: int) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
     from lineside.models.reading import Reading
-    from lineside.models.spec import InputSpec, Runner
+    from lineside.models.spec import Conventions, InputSpec, Runner
 
 _BOX_TOLERANCE_PX = 0.01
 _SCORE_TOLERANCE = 2e-5
@@ -41,16 +41,16 @@ def prepare(reading: Reading, run: Runner) -> tuple[bytes, str]:
         ModelError: Even the plain form answers differently from the model as exported.
     """
     subject = reading.subject
-    spec, scale = subject.picture, reading.conventions.scale
+    spec, conventions = subject.picture, reading.conventions
     answer = reading.answer
     if answer is None:
-        feeds = {spec.name: as_exported(reading.planes, spec, reading.conventions)}
+        feeds = spec.feeds(as_exported(reading.planes, spec, conventions))
         answer = tuple(run(subject.model.SerializeToString(), feeds))
     differences = []
     for fold in (True, False):
-        model, how = take_bytes(subject.model, spec, scale, fold=fold)
+        model, how = take_bytes(subject.model, spec, conventions, fold=fold)
         data = model.SerializeToString()
-        difference = _difference(answer, tuple(run(data, {spec.name: reading.planes})))
+        difference = _difference(answer, tuple(run(data, spec.feeds(reading.planes))))
         if difference is None:
             return data, how
         differences.append(f"{how}: {difference}")
@@ -62,13 +62,15 @@ def prepare(reading: Reading, run: Runner) -> tuple[bytes, str]:
     )
 
 
-def take_bytes(model: ModelProto, spec: InputSpec, scale: float, *, fold: bool) -> tuple[ModelProto, str]:
+def take_bytes(
+    model: ModelProto, spec: InputSpec, conventions: Conventions, *, fold: bool
+) -> tuple[ModelProto, str]:
     """A copy of a model whose input is planar bytes.
 
     Args:
         model: The model as exported.
         spec: Its picture input.
-        scale: What pixel values are divided by.
+        conventions: How it is fed.
         fold: Whether the scale may go into the first layer's weights.
 
     Returns:
@@ -87,8 +89,13 @@ def take_bytes(model: ModelProto, spec: InputSpec, scale: float, *, fold: bool) 
     current = spec.name
     how = "as it is: it takes bytes"
     if spec.dtype != "uint8":
-        how = _fold(changed, spec, scale) if fold and scale != 1 and spec.dtype == "float32" else ""
+        scale = conventions.scale
+        foldable = fold and scale != 1 and spec.dtype == "float32" and conventions.is_plain
+        how = _fold(changed, spec, scale) if foldable else ""
         steps, constants, how = _conversion(spec, 1.0 if how else scale, how)
+        if not conventions.is_plain:
+            centring, more = _centring(spec, conventions, steps[-1].output[0])
+            steps, constants, how = [*steps, *centring], [*constants, *more], f"{how}, centred"
         nodes += steps
         graph.initializer.extend(constants)
         current = steps[-1].output[0]
@@ -130,6 +137,24 @@ def _conversion(spec: InputSpec, scale: float, how: str) -> tuple[list[NodeProto
         [numpy_helper.from_array(np.array(scale, np.float32), constant)],
         f"cast and division by {scale:g}",
     )
+
+
+def _centring(
+    spec: InputSpec, conventions: Conventions, values: str
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    """The nodes that subtract the mean and divide by the deviation, and their constants."""
+    from onnx import helper, numpy_helper
+
+    mean, deviation = _PREFIX + "mean", _PREFIX + "deviation"
+    constants = [
+        numpy_helper.from_array(np.array(value, spec.dtype).reshape(1, 3, 1, 1), name)
+        for name, value in ((mean, conventions.mean), (deviation, conventions.deviation))
+    ]
+    nodes = [
+        helper.make_node("Sub", [values, mean], [_PREFIX + "about_zero"]),
+        helper.make_node("Div", [_PREFIX + "about_zero", deviation], [_PREFIX + "centred"]),
+    ]
+    return nodes, constants
 
 
 def _rewire(model: ModelProto, old: str, new: str) -> None:

@@ -50,12 +50,28 @@ class Candidates:
         confidence: float32 (N,), descending.
         class_id: int32 (N,).
         truncated: True when a cap cut something off.
+        rows: intp (N,), the head's row that each came from, where the head says more of it than a box.
+        xywhr: float32 (N, 5), owned: centre, width, height and rotation of oriented boxes; `xyxy` then holds
+            the upright boxes around them.
     """
 
     xyxy: NDArray[np.float32]
     confidence: NDArray[np.float32]
     class_id: NDArray[np.int32]
     truncated: bool = False
+    rows: NDArray[np.intp] | None = None
+    xywhr: NDArray[np.float32] | None = None
+
+    def take(self, index: NDArray[np.intp], *, truncated: bool) -> Candidates:
+        """The chosen candidates, copied."""
+        return Candidates(
+            self.xyxy.take(index, axis=0),
+            self.confidence.take(index),
+            self.class_id.take(index),
+            truncated,
+            None if self.rows is None else self.rows.take(index),
+            None if self.xywhr is None else self.xywhr.take(index, axis=0),
+        )
 
 
 def pick(
@@ -126,7 +142,12 @@ def _wanted(
 
 
 def from_centres(
-    boxes: NDArray[Any], classes: NDArray[np.intp], scores: NDArray[np.float32], want: Selection
+    boxes: NDArray[Any],
+    classes: NDArray[np.intp],
+    scores: NDArray[np.float32],
+    want: Selection,
+    *,
+    rows: NDArray[np.intp] | None = None,
 ) -> Candidates:
     """Sorted candidates from boxes given as centre and size.
 
@@ -135,6 +156,7 @@ def from_centres(
         classes: (N,) class of each.
         scores: float32 (N,).
         want: The selection, for its limit.
+        rows: (N,) the head's row of each, where it is asked for more later.
     """
     order, cut = best_first(scores, want.limit)
     half = boxes[2:] * np.float32(0.5)
@@ -143,7 +165,8 @@ def from_centres(
     np.add(boxes[:2], half, out=corners[2:])
     # Sorted corner by corner, which is how NMS reads them.
     xyxy = corners.take(order, axis=1).T
-    return Candidates(xyxy, scores.take(order), classes.take(order).astype(np.int32), cut)
+    own = None if rows is None else rows.take(order)
+    return Candidates(xyxy, scores.take(order), classes.take(order).astype(np.int32), cut, own)
 
 
 def best_first(scores: NDArray[np.float32], limit: int) -> tuple[NDArray[np.intp], bool]:

@@ -67,6 +67,12 @@ def suppress(
     return keep[:limit], len(keep) > limit
 
 
+def settle(found: Candidates, *, kind: str, iou: float, class_aware: bool, limit: int) -> Candidates:
+    """The candidates that are left of overlapping ones, best first; the arguments are those of `suppress`."""
+    keep, more = suppress(found, kind=kind, iou=iou, class_aware=class_aware, limit=limit)
+    return found.take(keep, truncated=found.truncated or more)
+
+
 def _greedy(
     corners: NDArray[np.float32], labels: NDArray[np.int32] | None, iou: float, enough: int
 ) -> NDArray[np.intp]:
