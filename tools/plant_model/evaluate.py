@@ -14,7 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import onnx
+
+from plant_model.export import DESCRIPTION
+
 _LIGHTING = "evening"
+_OVERKILL = 0.02
 
 
 def lineside(*words: str) -> str:
@@ -74,8 +79,31 @@ def judge(model: Path, truth: Path, report: Path) -> None:
     print(lineside(*words))
 
 
+def inscribe(model: Path, report: Path, conditions: str) -> None:
+    """Write what a model was found to be worth into its metadata, where `lineside inspect` shows the description.
+
+    Args:
+        model: The file; rewritten, its graph stays as it is.
+        report: The folder with the figures of `judge`.
+        conditions: What they were measured on.
+    """
+    figures = json.loads((report / "figures.json").read_text(encoding="utf-8"))
+    rates, curve = figures["rates"], figures["rates"]["curve"]
+    least = min(
+        escaped
+        for escaped, overkilled in zip(curve["escaped"], curve["overkilled"], strict=True)
+        if overkilled <= _OVERKILL * rates["good"]
+    )
+    found = f"mAP50 {figures['map50']:.3f}, escapes {least / rates['bad']:.1%} at overkills of at most {_OVERKILL:.0%}"
+    file = onnx.load(model)
+    entries = {entry.key: entry for entry in file.metadata_props}
+    entries["description"].value = f"{DESCRIPTION}. Held out ({conditions}): {found}"
+    onnx.save(file, model)
+    print(model.name, found)
+
+
 def main() -> None:
-    """Read the command line, draw the pictures, judge both models."""
+    """Read the command line, draw the pictures, judge both models and write into them what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder with plant.onnx and plant-int8.onnx")
     parser.add_argument(
@@ -86,7 +114,10 @@ def main() -> None:
     first, last = options.seeds
     truth = held_out(options.out / "held-out", range(first, last + 1), options.pictures)
     for name in ("plant", "plant-int8"):
-        judge(options.out / f"{name}.onnx", truth, options.out / f"eval-{name}")
+        model, report = options.out / f"{name}.onnx", options.out / f"eval-{name}"
+        judge(model, truth, report)
+        pictures = options.pictures * (last + 1 - first)
+        inscribe(model, report, f"{pictures} pictures, seeds {first} to {last}, {_LIGHTING}")
 
 
 if __name__ == "__main__":
