@@ -6,25 +6,42 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lineside.core.classification import Classification
     from lineside.core.detections import Detections
     from lineside.core.errors import LinesideError
     from lineside.core.geometry import Size
+    from lineside.core.masks import Masks
     from lineside.detector.detector import Detector
+    from lineside.detector.slicing import SlicedDetector
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Classification": "lineside.core.classification",
     "Detections": "lineside.core.detections",
     "Detector": "lineside.detector.detector",
     "LinesideError": "lineside.core.errors",
+    "Masks": "lineside.core.masks",
     "ModelCard": "lineside.models.card",
     "ModelFacts": "lineside.models.facts",
     "Size": "lineside.core.geometry",
+    "SlicedDetector": "lineside.detector.slicing",
 }
 
-__all__ = ["Detections", "Detector", "LinesideError", "ModelCard", "ModelFacts", "Size", "__version__"]
+__all__ = [
+    "Classification",
+    "Detections",
+    "Detector",
+    "LinesideError",
+    "Masks",
+    "ModelCard",
+    "ModelFacts",
+    "Size",
+    "SlicedDetector",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

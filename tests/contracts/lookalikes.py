@@ -9,7 +9,7 @@ import onnx
 
 from contracts.graph_edits import opaque, with_metadata
 from lineside.core.geometry import Size
-from lineside.testing.graphs import GraphSpec, end_to_end, yolov5, yolox
+from lineside.testing.graphs import GraphSpec, end_to_end, yolonas, yolov5, yolov6, yolox
 from lineside.testing.graphs.builder import GraphBuilder, Output
 from lineside.testing.graphs.head import (
     backbone,
@@ -57,7 +57,7 @@ class _Parts:
 
 
 def corners(spec: GraphSpec = BARE) -> onnx.ModelProto:
-    """RTMDet, PP-YOLOE: boxes as corners."""
+    """Boxes as corners from distributions, channels first: RTMDet has no distributions, PP-YOLOE its channels last."""
     p = _Parts(spec)
     return p.join(p.boxes(boxes_xyxy), p.sigmoid(p.logits(spec.classes)), channels=4 + spec.classes)
 
@@ -143,11 +143,38 @@ def masks_without_prototypes(spec: GraphSpec = BARE) -> onnx.ModelProto:
     return p.join(p.boxes(), p.sigmoid(p.logits(spec.classes)), masks, channels=36 + spec.classes)
 
 
-def distributions_behind_scores(spec: GraphSpec = BARE) -> onnx.ModelProto:
-    """NanoDet-Plus: scores, then raw distributions, in one output."""
+def probabilities_behind_scores(spec: GraphSpec = BARE) -> onnx.ModelProto:
+    """NanoDet's form, but the bins of each side went through their softmax already."""
+    p = _Parts(spec)
+    bins = p.b.reshape(flatten(p.b, [branch(p.b, level, 32) for level in p.levels]), 1, 4, 8, spec.anchors)
+    likely = p.b.reshape(p.b.add("Softmax", bins, axis=2), 1, 32, spec.anchors)
+    return p.join(p.sigmoid(p.logits(spec.classes)), likely, channels=32 + spec.classes)
+
+
+def logits_without_sigmoid(spec: GraphSpec = BARE) -> onnx.ModelProto:
+    """NanoDet's form, but the scores did not go through their sigmoid."""
     p = _Parts(spec)
     bins = flatten(p.b, [branch(p.b, level, 32) for level in p.levels])
-    return p.join(p.sigmoid(p.logits(spec.classes)), bins, channels=32 + spec.classes)
+    return p.join(p.logits(spec.classes), bins, channels=32 + spec.classes)
+
+
+def apart(boxes: Callable[[_Parts], str], spec: GraphSpec = BARE) -> onnx.ModelProto:
+    """YOLO-NAS' form, boxes and scores in two outputs, with boxes that mean something else."""
+    p = _Parts(spec)
+    rows = [p.b.add("Transpose", t, perm=[0, 2, 1]) for t in (boxes(p), p.sigmoid(p.logits(spec.classes)))]
+    shapes = [(1, spec.anchors, channels) for channels in (4, spec.classes)]
+    return p.b.finish([Output(n, t, s) for n, t, s in zip(("boxes", "scores"), rows, shapes, strict=True)])
+
+
+def corner_shares_apart(spec: GraphSpec = BARE) -> onnx.ModelProto:
+    """Corners as shares of the picture."""
+    extent = np.array([spec.size.width, spec.size.height] * 2, np.float32).reshape(1, 4, 1)
+    return apart(lambda p: p.b.add("Div", p.boxes(boxes_xyxy), p.b.floats(extent)), spec)
+
+
+def corner_lines_before_columns_apart(spec: GraphSpec = BARE) -> onnx.ModelProto:
+    """Top, left, bottom, right."""
+    return apart(lambda p: p.b.add("Gather", p.boxes(boxes_xyxy), p.b.ints(1, 0, 3, 2), axis=1), spec)
 
 
 def anchors_with_masks(spec: GraphSpec = BARE) -> onnx.ModelProto:
@@ -200,6 +227,11 @@ LOOKALIKES: dict[str, Callable[[], onnx.ModelProto]] = {
     "corners_named": lambda: named(corners(), 3),
     "corners_at_64": lambda: corners(TINY),
     "corners_one_class": lambda: corners(GraphSpec(metadata=False, classes=1)),
+    "corner_shares_apart": corner_shares_apart,
+    "corner_lines_before_columns_apart": corner_lines_before_columns_apart,
+    "centres_apart": lambda: apart(_Parts.boxes),
+    "centres_apart_named": lambda: named(apart(_Parts.boxes), 3),
+    "scores_before_corners": lambda: yolonas(BARE, scores_first=True),
     "hidden_corners": hidden_corners,
     "hidden_corners_named": lambda: named(hidden_corners(), 3),
     "shares": shares,
@@ -221,16 +253,17 @@ LOOKALIKES: dict[str, Callable[[], onnx.ModelProto]] = {
     "raw_distances_with_centreness": raw_distances_with_centreness,
     "levels_upside_down": levels_upside_down,
     "masks_without_prototypes": masks_without_prototypes,
-    "distributions_behind_scores": distributions_behind_scores,
+    "probabilities_behind_scores": probabilities_behind_scores,
+    "logits_without_sigmoid": logits_without_sigmoid,
+    "logits_without_sigmoid_named": lambda: named(logits_without_sigmoid(), 3),
     "anchors_with_masks": anchors_with_masks,
     "corner_anchors": corner_anchors,
     "corner_anchors_named": lambda: named(corner_anchors(), 3),
     "label_before_score": label_before_score,
-    "yolox_decoded_at_64": lambda: yolox(GraphSpec(size=Size(64, 64)), decoded=True),
-    "yolox_decoded_named": lambda: named(yolox(decoded=True), 3),
     "yolox_decoded_misnamed": lambda: named(yolox(decoded=True), 4),
     "opaque_yolox": lambda: opaque(yolox()),
     "opaque_yolox_named": lambda: named(opaque(yolox()), 3),
     "opaque_yolox_decoded": lambda: opaque(yolox(decoded=True)),
+    "opaque_yolov6": lambda: opaque(yolov6()),
     "opaque_yolox_decoded_named": lambda: named(opaque(yolox(decoded=True)), 3),
 }

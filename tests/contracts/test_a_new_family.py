@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from contracts.graph_edits import write
-from contracts.lookalikes import corners
+from contracts.lookalikes import shares
 from lineside.core.geometry import Size
 from lineside.engine import run_once
 from lineside.models.probe import planar, probe_picture
@@ -72,36 +72,37 @@ def _read(folder, *arguments):
 @pytest.fixture
 def package(tmp_path):
     example = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    _install(tmp_path, corner_grid=example.group(1))
+    _install(tmp_path, share_grid=example.group(1))
     return tmp_path
 
 
 def test_the_example_reads_its_head(package):
-    path = write(corners(), package / "model.onnx")
+    path = write(shares(), package / "model.onnx")
     found = _read(package, path)
-    assert (found["family"], found["sureness"]) == ("corner_grid", 1.0)
-    planes = planar(probe_picture(Size(128, 160)), Conventions(colour="bgr"))
-    table = run_once(path.read_bytes(), {"images": planes.astype(np.float32)})[0][0].astype(np.float64)
-    expected = [
-        (*column[:4], column[4:].max(), int(column[4:].argmax()))
-        for column in table.T
-        if column[4:].max() > 0.02
-    ]
+    assert (found["family"], found["sureness"]) == ("share_grid", 0.9)
+    planes = planar(probe_picture(Size(128, 160)), Conventions())
+    table = run_once(path.read_bytes(), {"images": planes.astype(np.float32) / 255})[0][0].astype(np.float64)
+    expected = []
+    for column in table.T:
+        x, y, w, h = column[:4] * (160, 128, 160, 128)
+        if column[4:].max() > 0.02:
+            box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            expected.append((*box, column[4:].max(), int(column[4:].argmax())))
     rows = np.array(found["rows"])
     expected = np.array(expected)
     assert len(rows) == len(expected) > 0
     assert np.allclose(rows[np.lexsort(rows.T)], expected[np.lexsort(expected.T)], atol=1e-4)
 
 
-@pytest.mark.parametrize("alias", ["corner_grid", "rtmdet", "PP-YOLOE"])
+@pytest.mark.parametrize("alias", ["share_grid", "tf-yolo", "TFLite-YOLO"])
 def test_the_example_can_be_asked_for(alias, package):
-    assert _read(package, write(corners(), package / "model.onnx"), alias)["family"] == "corner_grid"
+    assert _read(package, write(shares(), package / "model.onnx"), alias)["family"] == "share_grid"
 
 
 def test_the_example_leaves_other_heads_alone(package):
     path = write(anchor_free(), package / "model.onnx")
     assert _read(package, path)["family"] == "yolov8"
-    assert _read(package, path, "corner_grid")["refusal"] == "ConventionError"
+    assert _read(package, path, "share_grid")["refusal"] == "ConventionError"
 
 
 def test_two_families_that_explain_one_head_are_both_named(tmp_path):

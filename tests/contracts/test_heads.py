@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from lineside.core.errors import ConventionError, DeadModelError, ModelError
 from lineside.engine import run_once
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts
-from lineside.models.recognise import PACKAGE, family, family_named
+from lineside.models.reading import head_of
+from lineside.models.recognise import PACKAGE, family, family_named, recognise
 from lineside.models.spec import Conventions
 from lineside.postprocess.candidates import Selection
 from lineside.testing.graphs import CATALOGUE
@@ -27,6 +29,7 @@ REFUSED = [name for name, entry in CATALOGUE.items() if entry.refusal]
 # What only a run shows: the values of a dead export.
 DEAD_BY_VALUES = ["nan_scores", "infinite_boxes", "two_scores", "constant_scores", "scores_above_one"]
 CONFIDENCE = 0.02
+TASKS = {"_seg": "segment", "_pose": "pose", "_obb": "obb", "classifier": "classify"}
 
 
 def _decoded(reading, confidence=CONFIDENCE):
@@ -36,10 +39,20 @@ def _decoded(reading, confidence=CONFIDENCE):
     return rows[np.lexsort(rows.T)]
 
 
+def _nearest(table, rows):
+    """Of each row the nearest one of a table, with a class, a score and pixels weighed as they may differ."""
+    apart = [1, 1, 1, 1, 500, 1000]
+    return np.array([table[(np.abs(table - row) * apart).max(axis=1).argmin()] for row in rows]).reshape(
+        -1, 6
+    )
+
+
 def _facts_of(card):
     """What a card says of the head, without what the file's names give."""
     own = dataclasses.asdict(card)
     own["input"].pop("name")
+    for constant in own["input"]["constants"]:
+        constant.pop("name")
     return {
         key: own[key] for key in ("family", "task", "input", "conventions", "head", "nms_inside", "nms_free")
     }
@@ -71,14 +84,17 @@ def test_every_name_and_alias_means_one_family():
 def test_a_known_graph_is_recognised(graph, read):
     entry, card = CATALOGUE[graph], read(graph).card
     assert (card.family, len(card.names), card.head.classes) == (entry.family, entry.classes, entry.classes)
-    assert card.task == "detect"
+    assert card.task in ROWS[entry.family].tasks
     assert 0.6 <= card.sureness <= 1
     assert len(card.evidence) >= 2
     assert bool(card.head.strides) == ROWS[entry.family].grid
     if card.head.strides:
-        cells = sum((card.input.size.height // s) * (card.input.size.width // s) for s in card.head.strides)
+        # A convolution of stride 2 rounds up, where the input is no multiple of the coarsest stride.
+        cells = sum(
+            -(-card.input.size.height // s) * -(-card.input.size.width // s) for s in card.head.strides
+        )
         assert card.head.rows == cells * card.head.anchors
-        assert card.head.rows == max(read(graph).answer[0].shape)
+        assert card.head.rows == max(read(graph).answer[0].shape) or card.head.others
 
 
 @pytest.mark.parametrize("graph", KNOWN)
@@ -120,10 +136,14 @@ def test_decoding_agrees_with_the_reference(graph, confidence, read):
             list(reading.answer), entry.classes, card.input.size, card.head.strides, confidence
         )
     ).reshape(-1, 6)
-    expected = expected[np.lexsort(expected.astype(np.float32).T)]
     found = _decoded(reading, confidence)
     assert len(found) == len(expected)
-    if graph != "nms_inside_empty" and confidence == CONFIDENCE:
+    # Rounding may change the order of scores that are nearly the same: each is compared with its nearest.
+    found, expected = (
+        np.vstack([found, _nearest(found, expected)]),
+        np.vstack([_nearest(expected, found), expected]),
+    )
+    if not graph.endswith("_empty") and confidence == CONFIDENCE:
         assert len(found)
     assert np.abs(found[:, :4] - expected[:, :4]).max(initial=0) < 0.05
     assert np.abs(found[:, 4] - expected[:, 4]).max(initial=0) < 1e-4
@@ -145,8 +165,8 @@ def test_only_wanted_classes_are_decoded(name, read):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_candidates_come_best_first_and_a_cap_is_told(name, read):
     reading = read(ROWS[name].graphs(name)[0])
-    found = family(name).decode(reading.answer, reading.card.head, Selection(0.0, limit=5))
-    assert len(found.xyxy) == 5
+    found = family(name).decode(reading.answer, reading.card.head, Selection(0.0, limit=2))
+    assert len(found.xyxy) == 2
     assert found.truncated
     assert (np.diff(found.confidence) <= 0).all()
     assert found.xyxy.dtype == np.float32
@@ -160,25 +180,40 @@ def test_candidates_come_best_first_and_a_cap_is_told(name, read):
 def test_an_answer_that_is_not_finite_is_refused(name, value, channel, read):
     reading = read(ROWS[name].graphs(name)[0])
     spoilt = [output.copy() for output in reading.answer]
-    rows = spoilt[0][0].T if reading.card.head.channels_first else spoilt[0][0]
-    rows[3, channel] = value
+    first = spoilt[ROWS[name].floats][0]
+    rows = np.atleast_2d(first.T if reading.card.head.channels_first else first)
+    rows[min(3, len(rows) - 1), min(channel, rows.shape[1] - 1)] = value
     with pytest.raises(ModelError, match="not used"):
         family(name).decode(spoilt, reading.card.head, Selection(CONFIDENCE))
 
 
 @pytest.mark.parametrize("graph", KNOWN)
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_that_the_graph_contradicts_cannot_be_forced(graph, name, catalogue_file):
-    own = CATALOGUE[graph].family
-    if name == own:
+def test_a_family_that_the_graph_contradicts_cannot_be_forced(graph, read):
+    reading = read(graph).reading
+    head = head_of(reading.subject, reading.answer)
+    for name in set(FAMILIES) - {CATALOGUE[graph].family, *CATALOGUE[graph].by_hand}:
+        with pytest.raises(ConventionError) as refusal:
+            recognise(head, "best.onnx", by_hand=name, task_hint=None)
+        assert f"set by hand as {name}" in str(refusal.value)
+        assert f"Seen: {len(head.shapes)} output" in str(refusal.value)
+
+
+@pytest.mark.parametrize("graph", KNOWN)
+def test_its_own_family_can_be_set_by_hand(graph, catalogue_file):
+    entry = CATALOGUE[graph]
+    for name in (entry.family, *entry.by_hand):
         card = ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
-        assert (card.family, card.sureness) == (own, 1.0)
+        assert (card.family, card.sureness) == (name, 1.0)
         assert f"family set by hand: {name}" in card.evidence
-        return
-    with pytest.raises(ConventionError) as refusal:
-        ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
-    assert f"set by hand as {name}" in str(refusal.value)
-    assert "Seen: 1 output" in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_set_by_hand_that_contradicts_the_file_is_refused_with_the_file(name, catalogue_file):
+    other = next(
+        g for g in KNOWN if name not in {CATALOGUE[g].family, *CATALOGUE[g].by_hand} and g != "colour_spots"
+    )
+    with pytest.raises(ConventionError, match=f"{other}.onnx: set by hand as {name}"):
+        ModelCard.read(catalogue_file(other), facts=ModelFacts(family=name), run=run_once)
 
 
 @pytest.mark.parametrize("graph", REFUSED)
@@ -208,24 +243,35 @@ def test_it_is_refused_without_its_names_as_well(graph, tmp_path):
     "graph", [g for g in REFUSED if not issubclass(CATALOGUE[g].refusal, DeadModelError)]
 )
 def test_a_refused_head_cannot_be_forced_into_a_family(graph, catalogue_file):
+    by_hand = CATALOGUE[graph].by_hand
     for name in FAMILIES:
-        with pytest.raises(ModelError):
-            ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
+        if name not in by_hand:
+            with pytest.raises(ModelError):
+                ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
+    for name in by_hand:  # of an ambiguous head: what was left to the user
+        card = ModelCard.read(catalogue_file(graph), facts=ModelFacts(family=name), run=run_once)
+        assert (card.family, card.sureness) == (name, 1.0)
 
 
 @pytest.mark.parametrize(
     ("graph", "seen", "advice"),
     [
-        ("picodet", '"scores_0" (1, 384, 3) = 3 Sigmoid', "--family"),
-        ("yolov5_raw", '3 outputs: "output0" (1, 3, 16, 20, 8)', "--family"),
-        ("detr", '"output0" (1, 300, 7) = 4 Sigmoid + 3 Sigmoid', "--family"),
+        ("raw_of_two_levels", "raw_yolov3 (75%: 2 outputs are undecoded levels", "; raw_yolov4 (75%: "),
+        ("raw_of_yolov3_in_torch", "raw_yolov5 (75%: 3 outputs", "LeakyReLU layers, no pooling by 2"),
+        ("raw_with_mish_in_torch", "raw_yolov7 (75%: 3 outputs", "Mish layers, no pooling by 2"),
+        ("raw_of_no_family", "raw_yolov5 (75%: 3 outputs", "Set the right one with --family"),
+        (
+            "detr_first",
+            '"logits" (1, 100, 4) = 4 Add, "pred_boxes" (1, 100, 4) = 4 Sigmoid',
+            'one "no object"',
+        ),
         ("super_resolution", '"output" (1, 3, 256, 320)', "--family"),
-        ("yolov6", "4 Mul + 1 constant + 3 Sigmoid", "export it without decode_in_inference"),
-        ("yolox_decoded", "2 Mul + 2 Mul + 1 Sigmoid + 3 Sigmoid", "export it without decode_in_inference"),
-        ("segmentation", "4 Mul + 3 Sigmoid + 32 Conv", "segmentation"),
-        ("pose", "4 Mul + 3 Sigmoid + 51 Concat", "pose (keypoints)"),
-        ("oriented_boxes", "4 Mul + 3 Sigmoid + 1 Mul", "oriented boxes"),
-        ("classification", '"output0" (1, 3)', "classification"),
+        ("objectness_computed", "4 Mul + 1 Sign + 3 Sigmoid", "YOLOX (decoded) or YOLOv6"),
+        (
+            "objectness_of_no_family",
+            "4 Mul + 1 Sigmoid + 3 Sigmoid",
+            "Export the head as its repository does",
+        ),
         ("two_pictures", '"before" float32 (1, 3, 128, 160)', "one picture input, got 2"),
         ("rank_three", '"images" is float32 (3, 128, 160)', "(batch, 3, height, width)"),
         ("unknown_operator", "DeformableSample", "Export it again"),
@@ -249,9 +295,19 @@ def test_a_card_survives_json(graph, read):
     assert ModelCard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
 
 
-@pytest.mark.parametrize("graph", ["nms_inside", "nms_inside_empty"])
+@pytest.mark.parametrize("graph", [name for name in KNOWN if name.startswith("nms_")])
 def test_an_empty_answer_of_a_head_with_nms_inside_is_legal(graph, read):
     reading = read(graph)
     assert reading.card.nms_inside
     assert reading.card.nms_free
-    assert bool(len(_decoded(reading))) == (graph == "nms_inside")
+    assert bool(len(_decoded(reading))) != graph.endswith("_empty")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_manual_says_how_many_graphs_hold_a_family(name):
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    assert f"| {name} | {family_task(name)} | {len(ROWS[name].graphs(name))} | " in page
+
+
+def family_task(name):
+    return next((task for end, task in TASKS.items() if name.endswith(end)), "detect")

@@ -15,7 +15,6 @@ from lineside.core.errors import (
     ConventionError,
     DeadModelError,
     ModelError,
-    TaskNotBuiltError,
     UnknownHeadError,
 )
 from lineside.core.geometry import Size
@@ -29,6 +28,7 @@ from lineside.testing.graphs import (
     nms_inside,
     quantise_static,
     yolov5,
+    yolov6,
     yolox,
 )
 
@@ -45,16 +45,18 @@ def test_a_lookalike_is_refused(name, run, tmp_path):
 @pytest.mark.parametrize(
     ("name", "error", "text"),
     [
-        ("corners", UnknownHeadError, "boxes given as corners"),
-        ("hidden_corners", UnknownHeadError, "boxes given as corners"),
+        ("corners", AmbiguousHeadError, "RTMDet or PP-YOLOE"),
+        ("hidden_corners", AmbiguousHeadError, "RTMDet or PP-YOLOE"),
+        ("scores_before_corners", UnknownHeadError, "with the scores before them (DAMO-YOLO)"),
+        ("opaque_yolov6", AmbiguousHeadError, "YOLOX (decoded) or YOLOv6"),
         ("shares", UnknownHeadError, "shares of the picture"),
         ("raw_distances", UnknownHeadError, "cut off before its boxes are decoded"),
         ("objectness_in_one_sigmoid", AmbiguousHeadError, "a decoded head with objectness and 3 classes"),
         ("opaque_yolox_decoded", AmbiguousHeadError, "yolov8 with 4 classes"),
         ("without_sigmoid_named", DeadModelError, "Where the sigmoid was left out"),
         ("negative_scores_named", DeadModelError, "Where the sigmoid was left out"),
-        ("masks_without_prototypes", TaskNotBuiltError, "segmentation"),
-        ("anchors_with_masks", TaskNotBuiltError, "segmentation"),
+        ("masks_without_prototypes", UnknownHeadError, "without the output of its prototypes"),
+        ("anchors_with_masks", UnknownHeadError, "a plain coefficient for each prototype"),
         ("opaque_yolox", UnknownHeadError, "--family"),
     ],
 )
@@ -242,5 +244,25 @@ def test_an_nms_that_writes_its_rows_into_an_array_is_followed(confidence, run, 
 def test_decoded_boxes_are_not_decoded_again_by_hand(tmp_path):
     for size in (Size(64, 64), Size(128, 160)):
         path = write(edit.opaque(yolox(GraphSpec(size=size), decoded=True)), tmp_path / "model.onnx")
-        with pytest.raises(ConventionError, match="set by hand as yolox"):
-            ModelCard.read(path, facts=ModelFacts(family="yolox"), run=run_once)
+        card = ModelCard.read(path, facts=ModelFacts(family="yolox"), run=run_once)
+        assert (card.head.form, card.head.classes) == ("decoded", 3)
+
+
+@pytest.mark.parametrize("family", ["rtmdet", "ppyoloe"])
+def test_the_user_says_which_grid_of_corners_it_is(family, tmp_path):
+    path = write(LOOKALIKES["corners"](), tmp_path / "model.onnx")
+    card = ModelCard.read(path, facts=ModelFacts(family=family), run=run_once)
+    assert (card.family, card.head.form, card.head.strides) == (family, "one output", (8, 16, 32))
+
+
+def test_the_user_says_that_scores_stand_before_corners(tmp_path):
+    path = write(LOOKALIKES["scores_before_corners"](), tmp_path / "model.onnx")
+    head = ModelCard.read(path, facts=ModelFacts(family="yolo-nas"), run=run_once).head
+    assert (head.output, head.others) == (1, (0,))
+
+
+def test_a_constant_that_is_hidden_does_not_make_a_yolox(tmp_path):
+    path = write(edit.opaque(yolov6()), tmp_path / "model.onnx")
+    assert ModelCard.read(path, facts=ModelFacts(family="yolov6"), run=run_once).head.classes == 3
+    with pytest.raises(ConventionError, match="set by hand as yolox"):
+        ModelCard.read(path, facts=ModelFacts(family="yolox"), run=run_once)

@@ -52,6 +52,11 @@ def test_inspect_shows_the_card_and_its_reasons(cli, plant):
     assert "probe run" in text
 
 
+def test_inspect_shows_what_goes_in_beside_the_picture(cli, tmp_path):
+    (tmp_path / "sized.onnx").write_bytes(CATALOGUE["detr_sized"].build().SerializeToString())
+    assert '"orig_target_sizes" int64: 160, 128' in cli("inspect", tmp_path / "sized.onnx").stdout
+
+
 def test_inspect_writes_one_json_document(cli, plant):
     card = json.loads(cli("inspect", plant.model, "--json").stdout)
     assert card["family"] == "yolov8"
@@ -191,12 +196,8 @@ def test_every_bad_model_is_refused_by_its_reason(cli, plant, tmp_path):
 
 
 STRANGERS = {
-    "pose": "pose",
-    "segmentation_bare": "segmentation",
-    "classification": "classification",
-    "picodet": "PicoDet",
-    "yolov6": "YOLOv6",
-    "detr": "DETR",
+    "objectness_computed": "YOLOX (decoded) or YOLOv6",
+    "detr_first": "DETR",
     "two_pictures": "one picture input",
     "unknown_operator": "operator",
 }
@@ -292,3 +293,59 @@ def test_the_plant_is_a_source_and_each_of_its_parts_has_a_name(cli, plant, tmp_
 def test_a_plant_that_cannot_be_drawn_is_refused_with_the_near_names(cli, plant):
     for source, near in (("synthetic:disk", "disc"), ("synthetic:cap?cuont=3", "count")):
         assert f'did you mean "{near}"' in cli("detect", plant.model, source, code=2).stderr
+
+
+@pytest.fixture(scope="session")
+def board(tmp_path_factory):
+    """A picture of several slices, and its spots."""
+    drawn = draw_spots(np.random.default_rng(8), Size(height=480, width=640), 10)
+    path = tmp_path_factory.mktemp("board") / "board.png"
+    cv2.imwrite(str(path), drawn.image)
+    return path, drawn
+
+
+def test_a_large_picture_is_looked_at_in_slices(cli, plant, board):
+    path, drawn = board
+    arguments = ["detect", plant.model, path, "--jsonl", "--confidence", 0.5, "--slices", 320]
+    found = json.loads(cli(*arguments, "--overlap", 0.3, "--nms", "diou").stdout)
+    assert (found["width"], found["height"]) == (640, 480)
+    boxes = np.array([d["xyxy"] for d in found["detections"]])
+    assert len(boxes) == 10
+    assert np.abs(boxes[:, None] - drawn.xyxy).max(axis=2).min(axis=0).max() <= 2
+
+
+BAD_SLICES = {
+    "slices larger than the picture": (["--slices", "640"], "do not fit into a picture of 640x480"),
+    "slices of nothing": (["--slices", "0"], "at least 1"),
+    "slices that are none": (["--slices", "many"], "--slices: expected a number or WIDTHxHEIGHT"),
+    "an overlap out of range": (["--slices", "320", "--overlap", "1.5"], "0 to 0.9"),
+    "an overlap of nothing": (["--overlap", "0.2"], "--slices"),
+    "the whole of nothing": (["--whole"], "--slices"),
+    "NMS for other boxes": (["--nms", "probiou"], "oriented"),
+    "an unknown setting of NMS": (["--nms", "soft?width=1"], "sigma"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SLICES)
+def test_bad_slices_and_nms_are_refused_with_a_way_out(cli, plant, board, case):
+    options, hint = BAD_SLICES[case]
+    done = cli("detect", plant.model, board[0], *options, code=2)
+    assert hint in done.stderr
+    assert not done.stdout.strip()
+
+
+def test_eval_in_slices_says_so_in_its_report(cli, plant, board, tmp_path):
+    path, drawn = board
+    for name in ("images", "labels"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+    shutil.copy(path, tmp_path / "set" / "images" / "board.png")
+    centres = np.hstack(
+        [(drawn.xyxy[:, :2] + drawn.xyxy[:, 2:]) / 2, drawn.xyxy[:, 2:] - drawn.xyxy[:, :2]]
+    ) / np.array([640, 480, 640, 480])
+    lines = [f"{c} " + " ".join(f"{v:.6f}" for v in b) for c, b in zip(drawn.class_id, centres, strict=True)]
+    (tmp_path / "set" / "labels" / "board.txt").write_text("\n".join(lines))
+    options = ["--slices", 320, "--overlap", 0.3, "--nms", "wbf", "--report", "rep", "--json"]
+    report = json.loads(cli("eval", plant.model, tmp_path / "set", *options).stdout)
+    assert report["map50"] > 0.99
+    assert (report["settings"]["nms"], report["settings"]["slices"]) == ("wbf", "320, overlap 0.3")
+    assert "NMS wbf, in slices of 320, overlap 0.3." in (tmp_path / "rep" / "report.md").read_text()

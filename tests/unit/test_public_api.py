@@ -12,11 +12,11 @@ import lineside
 from lineside import Detections, Detector, LinesideError
 
 EVERY_CALL = {
-    "confidence": 0.25,
+    "confidence": None,  # the task's habit, as for `max_detections` and `nms`
     "iou": 0.45,
     "classes": None,
-    "max_detections": 300,
-    "nms": "iou",
+    "max_detections": None,
+    "nms": None,
     "class_aware": None,
 }
 
@@ -27,12 +27,15 @@ def run(code):
 
 def test_the_public_names():
     assert lineside.__all__ == [
+        "Classification",
         "Detections",
         "Detector",
         "LinesideError",
+        "Masks",
         "ModelCard",
         "ModelFacts",
         "Size",
+        "SlicedDetector",
         "__version__",
     ]
     assert lineside.__all__ == sorted(lineside.__all__)

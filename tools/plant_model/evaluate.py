@@ -72,11 +72,10 @@ def _join(joined: dict[str, Any], part: dict[str, Any], name: str) -> None:
 
 
 def judge(model: Path, truth: Path, report: Path) -> None:
-    """Run `lineside eval` and keep what it says as text and as JSON."""
+    """Run `lineside eval` and keep its report and its figures."""
     words = ("eval", str(model), str(truth), "--images", str(truth.parent), "--report", str(report))
     report.mkdir(parents=True, exist_ok=True)
     (report / "figures.json").write_text(lineside(*words, "--json"), encoding="utf-8")
-    print(lineside(*words))
 
 
 def inscribe(model: Path, report: Path, conditions: str) -> None:

@@ -70,7 +70,7 @@ def start(plan: Plan, seed: int) -> Run:
     """A run at its beginning."""
     torch.manual_seed(seed)
     network = PlantNet(len(DEFECTS)).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(_groups(network), lr=plan.rate, betas=(0.9, 0.98), fused=True)
+    optimiser = torch.optim.AdamW(_groups(network), lr=plan.rates[0], betas=(0.9, 0.98), fused=True)
     return Run(network, Average(network), optimiser, plan, seed)
 
 
@@ -82,11 +82,12 @@ def _groups(network: nn.Module) -> list[dict[str, Any]]:
 
 
 def rate_at(plan: Plan, step: int) -> float:
-    """The learning rate: a linear warm-up, then half a cosine (Loshchilov and Hutter 2017)."""
-    if step < _WARM_UP:
-        return plan.rate * (step + 1) / _WARM_UP
-    progress = (step - _WARM_UP) / max(plan.steps - _WARM_UP, 1)
-    return plan.rate * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * progress)) / 2)
+    """The learning rate: in each cycle a linear warm-up, then half a cosine (Loshchilov and Hutter 2017)."""
+    done, steps, highest = plan.within_cycle(step)
+    if done < _WARM_UP:
+        return highest * (done + 1) / _WARM_UP
+    progress = (done - _WARM_UP) / max(steps - _WARM_UP, 1)
+    return highest * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * progress)) / 2)
 
 
 def rest(plan: Plan, done: int) -> list[Stage]:

@@ -15,6 +15,7 @@ from lineside.core.errors import DeviceError, LinesideError, MissingRuntimeError
 COMMANDS = {
     "inspect": "inspect_model",
     "detect": "detect",
+    "track": "track",
     "eval": "evaluate",
     "demo": "demo",
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lineside.core.detections import Detections
     from lineside.core.frame import Frame
     from lineside.detector.detector import Detector, Timings
+    from lineside.detector.slicing import SlicedDetector
     from lineside.detector.thresholds import Thresholds
     from lineside.outputs.folder import OutputFolder
     from lineside.outputs.records import Record
@@ -34,13 +35,25 @@ def detect(
         typer.Argument(metavar="SOURCE…", help="Pictures, folders, patterns, videos.", show_default=False),
     ],
     *,
-    confidence: Annotated[float, typer.Option(help="Only objects above it, 0 to 1.")] = 0.25,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            help="Only objects above it, 0 to 1. Default: 0.25; of a classifier every class.",
+            show_default=False,
+        ),
+    ] = None,
     iou: Annotated[float, typer.Option(help="NMS threshold, 0 to 1.")] = 0.45,
     classes: Annotated[
         str | None, typer.Option(help="Only these: names or ids, a comma list.", show_default=False)
     ] = None,
-    max_detections: Annotated[int, typer.Option(help="At most so many a picture.")] = 300,
-    nms: Annotated[str, typer.Option(help="iou, or none.")] = "iou",
+    max_detections: Annotated[
+        int | None,
+        typer.Option(
+            help="At most so many a picture. Default: 300; of a classifier the 5 best classes.",
+            show_default=False,
+        ),
+    ] = None,
+    nms: options.Nms = None,
     class_aware: Annotated[
         bool | None,
         typer.Option(
@@ -66,12 +79,17 @@ def detect(
     limit_px: Annotated[
         int | None, typer.Option(help="Pixels of the largest picture that is decoded.", show_default=False)
     ] = None,
+    slices: options.Slices = None,
+    overlap: options.Overlap = None,
+    whole: options.Whole = False,
     threads: options.Threads = None,
     family: options.Family = None,
     names: options.Names = None,
     size: options.Size = None,
     colour: options.Colour = None,
     scale: options.Scale = None,
+    mean: options.Mean = None,
+    deviation: options.Deviation = None,
     anchor: options.Anchor = None,
     rounding: options.Rounding = None,
     gain: options.Gain = None,
@@ -92,6 +110,8 @@ def detect(
         family=family,
         colour=colour,
         scale=scale,
+        mean=mean,
+        deviation=deviation,
         anchor=anchor,
         rounding=rounding,
         gain=gain,
@@ -100,9 +120,10 @@ def detect(
     reading = Reading(limit_px=DEFAULT_LIMIT_PX if limit_px is None else limit_px, scale_16bit=scale_16bit)
     sources = open_sources(source, reading=reading)
     with ExitStack() as stack:
-        for opened in sources:
-            stack.callback(opened.close)
-        detector = Detector(model, threads=threads, facts=facts)
+        for one in sources:
+            stack.callback(one.close)
+        opened = Detector(model, threads=threads, facts=facts)
+        detector = options.sliced(opened, slices=slices, overlap=overlap, whole=whole)
         settings = detector.thresholds(
             confidence=confidence,
             iou=iou,
@@ -164,7 +185,7 @@ def _open_folder(save: Path | None, sources: list[FrameSource]) -> OutputFolder 
 class _Run:
     """One pass over the sources: each picture becomes one record."""
 
-    detector: Detector
+    detector: Detector | SlicedDetector
     settings: Thresholds
     sources: list[FrameSource]
     records: list[Record] = field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import typer
 
+from lineside.core.classification import Classification
 from lineside.core.errors import LinesideError
 
 if TYPE_CHECKING:
@@ -51,16 +52,26 @@ def show_table(records: Sequence[Record], *, cut: int) -> None:
             continue
         if not len(result):
             table.add_row(escape(name), "[dim]nothing found[/]", "", "")
-        for box, score, label in zip(result.xyxy, result.confidence, result.class_name, strict=True):
-            corners = " ".join(f"{v:.1f}" for v in box)
+        whole = isinstance(result, Classification)
+        boxes = result.xyxy if result.xywhr is None else result.xywhr
+        for box, score, label in zip(boxes, result.confidence, result.class_name, strict=True):
+            corners = "the whole picture" if whole else _box_text(box.tolist())
             table.add_row(escape(name), escape(label), f"{score:.3f}", corners)
             name = ""
-        if result.truncated:
+        if result.truncated and not whole:
             table.add_row("", "[yellow]truncated[/]", "", "a cap cut more off")
     console = Console()
     console.print(table)
     if cut > 0:
         console.print(f"… and {cut} more; --jsonl or --csv have them all")
+
+
+def _box_text(box: list[float]) -> str:
+    """Corners of an upright box; centre, size and rotation of a turned one."""
+    if len(box) == 4:
+        return " ".join(f"{v:.1f}" for v in box)
+    x, y, width, height, turn = box
+    return f"{x:.1f} {y:.1f} {width:.1f}x{height:.1f} turned {np.degrees(turn):.1f} deg"
 
 
 def show_summary(summary: Summary, *, to_stderr: bool) -> None:

@@ -25,7 +25,8 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="DATASET",
-            help="A COCO json file, or a YOLO folder with images/ and labels/.",
+            help="A COCO json file, a YOLO folder with images/ and labels/, or of a classifier a folder of "
+            "pictures for each class.",
             show_default=False,
         ),
     ],
@@ -39,6 +40,7 @@ def evaluate(
     confidence: Annotated[float, typer.Option(help="Lowest confidence of a detection.")] = 0.001,
     iou: Annotated[float, typer.Option(help="Overlap above which NMS keeps one box.")] = 0.7,
     max_detections: Annotated[int, typer.Option(help="Boxes kept in one picture.")] = 300,
+    nms: options.Nms = None,
     single_label: Annotated[
         bool, typer.Option("--single-label", help="A box counts only for its best class, as on the line.")
     ] = False,
@@ -67,18 +69,23 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on stdout in place of the tables.")
     ] = False,
+    slices: options.Slices = None,
+    overlap: options.Overlap = None,
+    whole: options.Whole = False,
     threads: options.Threads = None,
     family: options.Family = None,
     names: options.Names = None,
     size: options.Size = None,
     colour: options.Colour = None,
     scale: options.Scale = None,
+    mean: options.Mean = None,
+    deviation: options.Deviation = None,
     anchor: options.Anchor = None,
     rounding: options.Rounding = None,
     gain: options.Gain = None,
     pad_value: options.PadValue = None,
 ) -> None:
-    """Judge a model on a data set: mAP, precision and recall, confusion, escape and overkill."""
+    """Judge a model on a data set: mAP or accuracy, precision and recall, confusion, escape and overkill."""
     from lineside.detector.detector import Detector
     from lineside.evaluation.dataset import open_dataset
     from lineside.evaluation.settings import EvaluationSettings
@@ -92,6 +99,8 @@ def evaluate(
         max_escape=max_escape,
         min_size_px=min_size,
         scale_16bit=scale_16bit,
+        nms=nms,
+        slices=options.slices_text(slices=slices, overlap=overlap, whole=whole),
     )
     facts = options.facts(
         names=names,
@@ -99,13 +108,23 @@ def evaluate(
         family=family,
         colour=colour,
         scale=scale,
+        mean=mean,
+        deviation=deviation,
         anchor=anchor,
         rounding=rounding,
         gain=gain,
         pad_value=pad_value,
     )
-    detector = Detector(model, threads=threads, facts=facts)
-    pictures = open_dataset(dataset, images=images, model_names=detector.names)
+    opened = Detector(model, threads=threads, facts=facts)
+    detector = options.sliced(opened, slices=slices, overlap=overlap, whole=whole)
+    card = opened.card
+    pictures = open_dataset(
+        dataset,
+        images=images,
+        model_names=detector.names,
+        task=card.head.task,
+        keypoints=card.head.keypoints[0],
+    )
     report_on(detector, pictures, settings, report, as_json=as_json)
 
 

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lineside.cli import options
+from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from lineside.models.card import ModelCard
+    from lineside.models.spec import Conventions
+
+_RUNS = 50
 
 
 def inspect_model(
     model: options.Model,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time it on this machine, beside the same network in float32.")
+    ] = False,
+    runs: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Runs that --measure counts. Default: {_RUNS}.", show_default=False),
+    ] = None,
     family: options.Family = None,
     names: options.NamesOrClasses = None,
     size: options.Size = None,
     colour: options.Colour = None,
     scale: options.Scale = None,
+    mean: options.Mean = None,
+    deviation: options.Deviation = None,
     anchor: options.Anchor = None,
     rounding: options.Rounding = None,
     gain: options.Gain = None,
@@ -29,6 +43,7 @@ def inspect_model(
 ) -> None:
     """Show what a model file is: family, classes, input, conventions, cost and warnings."""
     from lineside.engine import run_once
+    from lineside.engine.providers.cpu import speed_hints
     from lineside.models.card import ModelCard
 
     facts = options.facts(
@@ -37,12 +52,22 @@ def inspect_model(
         family=family,
         colour=colour,
         scale=scale,
+        mean=mean,
+        deviation=deviation,
         anchor=anchor,
         rounding=rounding,
         gain=gain,
         pad_value=pad_value,
     )
+    if measure:
+        from lineside.cli.inspect_measure import report
+
+        report(model, facts, runs or _RUNS, as_json=as_json, show_card=_show)
+        return
+    if runs is not None:
+        raise SettingsError("--runs: expected together with --measure")
     card = ModelCard.read(model, facts=facts, run=run_once)
+    card = replace(card, warnings=(*card.warnings, *speed_hints(card.precision)))
     if as_json:
         typer.echo(json.dumps(card.to_dict(), indent=2))
     else:
@@ -66,10 +91,9 @@ def _show(card: ModelCard) -> None:
 
 
 def _rows(card: ModelCard) -> list[tuple[str, str]]:
-    spec, how, head = card.input, card.conventions, card.head
+    spec, how = card.input, card.conventions
     free = [n for n, f in (("size", spec.dynamic_size), ("batch", spec.dynamic_batch)) if f]
     nms = "inside the file" if card.nms_inside else "none needed" if card.nms_free else "outside the graph"
-    grid = f", strides {', '.join(map(str, head.strides))}" if head.strides else ""
     names = ", ".join(card.names[:20]) + (f", … ({len(card.names)} in all)" if len(card.names) > 20 else "")
     return [
         ("family", f"{card.family}: {card.family_title}"),
@@ -81,7 +105,11 @@ def _rows(card: ModelCard) -> list[tuple[str, str]]:
             "input",
             f'"{spec.name}" {spec.size} {spec.dtype} {spec.layout}, dynamic: {" and ".join(free) or "no"}',
         ),
-        ("colour, scale", f"{how.colour}, pixel values divided by {how.scale:g}"),
+        *(
+            ("beside it", f'"{c.name}" {c.dtype}: {", ".join(f"{value:g}" for value in c.values)}')
+            for c in spec.constants
+        ),
+        ("colour, scale", f"{how.colour}, pixel values divided by {how.scale:g}{_centring(how)}"),
         (
             "letterbox",
             (
@@ -89,7 +117,7 @@ def _rows(card: ModelCard) -> list[tuple[str, str]]:
                 f"{how.fit.pad_value}"
             ),
         ),
-        ("head", f"{head.rows or 'varying'} rows, {head.classes} classes{grid}"),
+        ("head", _head(card)),
         ("NMS", f"{nms}, {'within each class' if how.class_aware else 'over all classes'}"),
         ("precision", card.precision),
         ("opset, producer", f"{card.opset}, {card.producer or 'unknown'}"),
@@ -98,3 +126,20 @@ def _rows(card: ModelCard) -> list[tuple[str, str]]:
         ("cost", "unknown" if card.flops is None else f"{card.flops / 1e9:.2f} GFLOPs a picture"),
         ("file", f"{card.size_bytes / 1e6:.2f} MB, sha256 {card.sha256}"),
     ]
+
+
+def _centring(how: Conventions) -> str:
+    """What is done to the values besides the scale."""
+    if how.is_plain:
+        return ""
+    mean, deviation = (", ".join(f"{v:g}" for v in values) for values in (how.mean, how.deviation))
+    return f", less {mean}, divided by {deviation}"
+
+
+def _head(card: ModelCard) -> str:
+    """The head in a few words."""
+    head = card.head
+    if head.task == "classify":
+        return f"{head.classes} classes of the whole picture, {head.form}"
+    grid = f", strides {', '.join(map(str, head.strides))}" if head.strides else ""
+    return f"{head.rows or 'varying'} rows, {head.classes} classes{grid}"

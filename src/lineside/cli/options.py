@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineside.core import plugins
+from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from lineside.detector.detector import Detector
+    from lineside.detector.slicing import SlicedDetector
     from lineside.models.facts import ModelFacts
 
 _BY_HAND = "The model, set by hand"
+_LARGE = "Large pictures"
 
 
 def _families() -> str:
     """Lineside's own families; those of other packages would have every start look through what is installed."""
     return ", ".join(plugins.own("lineside.models.families"))
+
+
+def _nms_kinds() -> str:
+    """Lineside's own kinds of NMS, for the same reason."""
+    return ", ".join(plugins.own("lineside.postprocess.kinds"))
 
 
 Model = Annotated[
@@ -26,6 +35,38 @@ Model = Annotated[
 Threads = Annotated[
     int | None,
     typer.Option(min=1, help="Threads of one run. Default: one a usable core.", show_default=False),
+]
+Nms = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Kind of NMS: {_nms_kinds()}; with settings as soft?sigma=0.3. Default: the family's habit.",
+        show_default=False,
+    ),
+]
+Slices = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Look at overlapping slices of the picture, 640 or 640x480 (width x height).",
+        rich_help_panel=_LARGE,
+        show_default=False,
+    ),
+]
+Overlap = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of a slice that its neighbour shows, too, 0 to 0.9. Default: 0.2.",
+        rich_help_panel=_LARGE,
+        show_default=False,
+    ),
+]
+Whole = Annotated[
+    bool,
+    typer.Option(
+        "--whole",
+        help="Look at the whole picture, too, for objects larger than the overlap.",
+        rich_help_panel=_LARGE,
+    ),
 ]
 Family = Annotated[
     str | None,
@@ -50,9 +91,27 @@ Scale = Annotated[
     float | None,
     typer.Option(help="Divisor of the pixel values: 255 or 1.", rich_help_panel=_BY_HAND, show_default=False),
 ]
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        help="Subtracted from the scaled values: three numbers, as 0.485,0.456,0.406.",
+        rich_help_panel=_BY_HAND,
+        show_default=False,
+    ),
+]
+Deviation = Annotated[
+    str | None,
+    typer.Option(
+        help="What they are divided by then: three numbers, as 0.229,0.224,0.225.",
+        rich_help_panel=_BY_HAND,
+        show_default=False,
+    ),
+]
 Anchor = Annotated[
     str | None,
-    typer.Option(help="Letterbox: centre, corner or stretch.", rich_help_panel=_BY_HAND, show_default=False),
+    typer.Option(
+        help="Letterbox: centre, corner, stretch or crop.", rich_help_panel=_BY_HAND, show_default=False
+    ),
 ]
 Rounding = Annotated[
     str | None,
@@ -78,14 +137,55 @@ NamesOrClasses = Annotated[
 ]
 
 
-def facts(*, names: str | None, size: str | None, **others: Any) -> ModelFacts:
+def facts(
+    *, names: str | None, size: str | None, mean: str | None, deviation: str | None, **others: Any
+) -> ModelFacts:
     """The facts that the options of a command set.
 
     Raises:
         SettingsError: A value is malformed.
     """
-    from lineside.models.facts import ModelFacts, parse_names, parse_size
+    from lineside.models.facts import ModelFacts, parse_names, parse_size, parse_three
 
     return ModelFacts(
-        names=parse_names(names) if names else None, size=parse_size(size) if size else None, **others
+        names=parse_names(names) if names else None,
+        size=parse_size(size) if size else None,
+        mean=None if mean is None else parse_three(mean, "mean"),
+        deviation=None if deviation is None else parse_three(deviation, "deviation"),
+        **others,
     )
+
+
+def sliced(
+    detector: Detector, *, slices: str | None, overlap: float | None, whole: bool
+) -> Detector | SlicedDetector:
+    """The detector as the options ask for it: for whole pictures, or for slices of them.
+
+    Raises:
+        SettingsError: A value is malformed or out of range, or says how slices are cut where there are none.
+    """
+    if slices is None:
+        if overlap is not None or whole:
+            raise SettingsError(
+                "--overlap and --whole say how slices are cut; add --slices, for instance 640"
+            )
+        return detector
+    from lineside.detector.slicing import DEFAULT_OVERLAP, SlicedDetector
+    from lineside.models.facts import parse_size
+
+    return SlicedDetector(
+        detector,
+        size=parse_size(slices, "--slices"),
+        overlap=DEFAULT_OVERLAP if overlap is None else overlap,
+        whole=whole,
+    )
+
+
+def slices_text(*, slices: str | None, overlap: float | None, whole: bool) -> str | None:
+    """How pictures are cut, for a record; `None` where they are not."""
+    if slices is None:
+        return None
+    from lineside.detector.slicing import DEFAULT_OVERLAP
+
+    share = DEFAULT_OVERLAP if overlap is None else overlap
+    return f"{slices}, overlap {share:g}{', and the whole picture' if whole else ''}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from lineside.core.errors import NotInstalledError, SettingsError
+from lineside.core.oriented import corners
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +45,8 @@ class Detections:
         masks: The mask of each object, of a segmentation model; else `None`.
         keypoints: float32 (N, K, 3), of a pose model: x and y in pixels, visibility 0 to 1; else `None`.
         xywhr: float32 (N, 5), of oriented boxes: centre x and y, width, height in pixels, and the rotation of the
-            width's side from the x axis towards the y axis (clockwise as seen) in radians; else `None`.
-            `xyxy` then holds the upright boxes around them.
+            width's side from the x axis towards the y axis (clockwise as seen) in radians; else `None`. Not clipped;
+            `xyxy` then holds the upright boxes around them, clipped.
 
     Raises:
         SettingsError: The arrays disagree in length, have another dtype or shape, hold NaN or infinite values,
@@ -132,10 +133,15 @@ class Detections:
         """The class name of each detection."""
         return [self.names[i] for i in self.class_id]
 
+    @property
+    def xyxyxyxy(self) -> NDArray[np.float32] | None:
+        """The corners of oriented boxes, float32 (N, 4, 2) in turn around each, in pixels; else `None`."""
+        return None if self.xywhr is None else corners(self.xywhr)
+
     def to_dict(self) -> dict[str, Any]:
         """A value that `json.dumps` takes, in the schema of `docs/results.md`.
 
-        Boxes are rounded to 1/1000 px and confidences to 1e-6.
+        Lengths are rounded to 1/1000 px; confidences, visibilities and angles to 1e-6. Masks are compressed.
         """
         boxes = np.round(self.xyxy.astype(np.float64), 3).tolist()
         scores = np.round(self.confidence.astype(np.float64), 6).tolist()
@@ -144,13 +150,31 @@ class Detections:
             "height": self.size.height,
             "truncated": self.truncated,
             "detections": [
-                {"class_id": k, "name": self.names[k], "confidence": s, "xyxy": b}
-                for b, s, k in zip(boxes, scores, self.class_id.tolist(), strict=True)
+                {"class_id": k, "name": self.names[k], "confidence": s, "xyxy": b, **more}
+                for b, s, k, more in zip(boxes, scores, self.class_id.tolist(), self._details(), strict=True)
             ],
         }
 
+    def _details(self) -> list[dict[str, Any]]:
+        """What each detection has beside its box, for JSON."""
+        details: list[dict[str, Any]] = [{} for _ in range(len(self))]
+        columns: dict[str, list[Any]] = {}
+        if self.xywhr is not None:
+            columns["xywhr"] = _rounded(self.xywhr, lengths=4)
+        if self.keypoints is not None:
+            columns["keypoints"] = _rounded(self.keypoints, lengths=2)
+        if self.masks is not None:
+            columns["mask"] = self.masks.rle(compressed=True)
+        for name, values in columns.items():
+            for detail, value in zip(details, values, strict=True):
+                detail[name] = value
+        return details
+
     def to_supervision(self) -> Any:
         """The same as a `supervision.Detections`, sharing the arrays where the types agree.
+
+        Masks are whole pictures there, bool (N, H, W). Corners of oriented boxes are `data["xyxyxyxy"]`, keypoints
+        `data["keypoints"]`.
 
         Raises:
             NotInstalledError: supervision is not installed.
@@ -164,9 +188,24 @@ class Detections:
                 "to_supervision() needs the package supervision: pip install 'supervision>=0.30'. "
                 "It brings PyAV, whose wheels carry GPL codecs"
             ) from missing
+        data: dict[str, Any] = {"class_name": np.array(self.class_name, dtype=str)}
+        if self.keypoints is not None:
+            data["keypoints"] = self.keypoints
+        if self.xywhr is not None:
+            data["xyxyxyxy"] = self.xyxyxyxy
         return supervision.Detections(
             xyxy=self.xyxy,
+            mask=None if self.masks is None else self.masks.dense(),
             confidence=self.confidence,
             class_id=self.class_id.astype(int),
-            data={"class_name": np.array(self.class_name, dtype=str)},
+            data=data,
         )
+
+
+def _rounded(values: NDArray[np.float32], *, lengths: int) -> list[Any]:
+    """Values as lists, the first of the last axis rounded to 1/1000 and the others to 1e-6."""
+    exact = values.astype(np.float64)
+    exact[..., :lengths] = np.round(exact[..., :lengths], 3)
+    exact[..., lengths:] = np.round(exact[..., lengths:], 6)
+    rounded: list[Any] = exact.tolist()
+    return rounded

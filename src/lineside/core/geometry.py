@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Anchor = Literal["centre", "corner", "stretch"]
+Anchor = Literal["centre", "corner", "stretch", "crop"]
 Rounding = Literal["round", "floor"]
 Gain = Literal["per_axis", "single"]
 
@@ -33,7 +33,8 @@ class Fit:
     """A family's letterbox convention.
 
     Attributes:
-        anchor: `centre` pads on both sides, `corner` on the right and at the bottom, `stretch` not at all.
+        anchor: `centre` pads on both sides, `corner` on the right and at the bottom, `stretch` not at all. `crop`
+            fills the input with the middle of the frame, and what reaches beyond it is cut off.
         rounding: How the scaled size becomes whole pixels: `round` half to even, or `floor`.
         gain: `per_axis` maps boxes back with scaled/frame of each axis, `single` with one factor.
         pad_value: Grey level of the padding, 0 to 255.
@@ -52,9 +53,9 @@ class Letterbox:
     Attributes:
         frame: Size of the frame.
         model: Size of the model's input.
-        scaled: Size of the frame inside the input.
-        left_px: Padding left of it.
-        top_px: Padding above it.
+        scaled: Size of the scaled frame: inside the input, or with a `crop` around it.
+        left_px: Padding left of it; negative where so many columns are cut off.
+        top_px: Padding above it; negative where so many rows are cut off.
         gain_x: Model pixels per frame pixel, horizontally.
         gain_y: Model pixels per frame pixel, vertically.
     """
@@ -72,8 +73,11 @@ class Letterbox:
         """The letterbox of `frame` in `model` by the convention `how`.
 
         The arithmetic of `centre` and `round` is that of the Ultralytics `LetterBox` transform, that of
-        `corner` and `floor` that of the YOLOX `preproc`; both resize with bilinear interpolation.
+        `corner` and `floor` that of the YOLOX `preproc`; both resize with bilinear interpolation. That of `crop`
+        and `floor` is torchvision's: `Resize` of the shorter side and `CenterCrop`.
         """
+        if how.anchor == "crop":
+            return cls._cropped(frame, model, how)
         if how.anchor == "stretch":
             return cls(frame, model, model, 0, 0, model.width / frame.width, model.height / frame.height)
         ratio = min(model.height / frame.height, model.width / frame.width)
@@ -90,6 +94,22 @@ class Letterbox:
         if how.gain == "single":
             return cls(frame, model, scaled, left_px, top_px, ratio, ratio)
         gain_x, gain_y = scaled.width / frame.width, scaled.height / frame.height
+        return cls(frame, model, scaled, left_px, top_px, gain_x, gain_y)
+
+    @classmethod
+    def _cropped(cls, frame: Size, model: Size, how: Fit) -> Letterbox:
+        """The frame scaled until it covers the input, and cut off evenly on both sides."""
+        tall, wide = model.height * frame.width, model.width * frame.height
+        divide = _whole_quotient if how.rounding == "round" else int.__floordiv__
+        if tall >= wide:  # the height fits, the width reaches beyond
+            scaled = Size(model.height, max(divide(tall, frame.height), model.width))
+        else:
+            scaled = Size(max(divide(wide, frame.width), model.height), model.width)
+        left_px = -round((scaled.width - model.width) / 2)
+        top_px = -round((scaled.height - model.height) / 2)
+        gain_x, gain_y = scaled.width / frame.width, scaled.height / frame.height
+        if how.gain == "single":
+            gain_x = gain_y = max(model.height / frame.height, model.width / frame.width)
         return cls(frame, model, scaled, left_px, top_px, gain_x, gain_y)
 
     def to_frame(self, xyxy: NDArray[np.float32]) -> None:
@@ -131,6 +151,11 @@ class Letterbox:
         boxes[:, 0::2] += self.left_px
         boxes[:, 1::2] += self.top_px
         return boxes
+
+
+def _whole_quotient(dividend: int, divisor: int) -> int:
+    """The quotient, rounded half to even."""
+    return round(dividend / divisor)
 
 
 @lru_cache(maxsize=256)

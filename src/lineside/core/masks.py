@@ -90,25 +90,50 @@ class Masks:
             found.append(sorted(shapes, key=lambda shape: -cv2.contourArea(shape)))
         return found
 
-    def rle(self) -> list[dict[str, Any]]:
-        """Each mask in COCO's uncompressed run length encoding: column by column, zeros first."""
+    def rle(self, *, compressed: bool = False) -> list[dict[str, Any]]:
+        """Each mask in COCO's run length encoding: `size` (height, width) and `counts`, column by column, zeros first.
+
+        Args:
+            compressed: Whether `counts` is COCO's text of the runs (a third of their length, and what its tools
+                read as it is) instead of a list of them.
+        """
         encoded = []
         for crop, (x, y) in zip(self.crops, self.corners.tolist(), strict=True):
             columns = np.zeros((crop.shape[1], self.size.height), bool)
             columns[:, y : y + crop.shape[0]] = crop.T
             before = x * self.size.height
             after = self.size.height * self.size.width - before - columns.size
-            encoded.append({"size": [*self.size], "counts": _runs(columns.reshape(-1), before, after)})
+            runs = _runs(columns.reshape(-1), before, after)
+            encoded.append({"size": [*self.size], "counts": _text(runs) if compressed else runs.tolist()})
         return encoded
 
 
-def _runs(bits: NDArray[np.bool_], before: int, after: int) -> list[int]:
+def _runs(bits: NDArray[np.bool_], before: int, after: int) -> NDArray[np.int64]:
     """Lengths of the runs of zeros and ones in turn, with so many zeros before and after the bits."""
     changes = np.flatnonzero(np.diff(bits.view(np.int8), prepend=0, append=0))
     if not len(changes):
-        return [before + len(bits) + after]
-    runs = np.diff(changes, prepend=0, append=len(bits))
+        return np.array([before + len(bits) + after], np.int64)
+    runs = np.diff(changes, prepend=0, append=len(bits)).astype(np.int64)
     runs[0] += before
     runs[-1] += after
-    counts: list[int] = runs.tolist()
-    return counts if counts[-1] else counts[:-1]
+    return runs if runs[-1] else runs[:-1]
+
+
+def _text(runs: NDArray[np.int64]) -> str:
+    """Runs as COCO's text: each as its difference to the last but one, in signed groups of five bits, lowest first.
+
+    The format is that of the COCO API's compressed masks (Lin et al. 2014, "Microsoft COCO: Common Objects in
+    Context", and its data format). A character is 48 and the group, and 32 where another one follows.
+    """
+    rest = runs.copy()
+    rest[3:] -= runs[1:-2]
+    goes_on = np.ones(len(rest), bool)
+    columns = []
+    while goes_on.any():
+        group = rest & 31
+        rest >>= 5
+        more = goes_on & (rest != np.where(group & 16, -1, 0))
+        columns.append(np.where(goes_on, 48 + group + 32 * more, 0))
+        goes_on = more
+    characters = np.stack(columns, axis=1).astype(np.uint8)
+    return characters[characters > 0].tobytes().decode("ascii")

@@ -20,7 +20,6 @@ from lineside.detector.thresholds import Thresholds, is_count
 from lineside.models.checks import refuse_dead_answer
 from lineside.models.probe import probe_picture
 from lineside.models.recognise import family
-from lineside.postprocess.nms import settle
 from lineside.preprocess.letterbox import Slot, as_bgr
 
 if TYPE_CHECKING:
@@ -154,12 +153,12 @@ class Detector:
         Args:
             image: A picture, uint8 BGR (H, W, 3); grey (H, W) is repeated and alpha dropped. Or a list of them.
             confidence: Only objects with a score above it, 0 to 1. `None`: 0.25, and every class of a classifier.
-            iou: NMS threshold: of two boxes whose IoU is above it, the surer one stays. 0 to 1.
+            iou: NMS threshold: two boxes whose overlap is above it are one object's. 0 to 1.
             classes: Only these, by id or name; `None` for all.
             max_detections: At most so many; `Detections.truncated` says when there were more. `None`: 300 objects, or
                 a classifier's 5 best classes.
-            nms: `iou`, or `none` to leave overlapping boxes; `None`: the family's habit. A head that needs no NMS
-                never gets one.
+            nms: The kind of NMS: `iou`, `soft`, `diou`, `wbf`, `none`, or `probiou` for oriented boxes; `None`: the
+                family's habit. Settings follow the name: `soft?sigma=0.3`. A head that needs no NMS never gets one.
             class_aware: Whether only boxes of one class suppress each other; `None`: the family's habit.
             multi_label: A box may have several classes, as COCO evaluation counts them.
 
@@ -168,7 +167,8 @@ class Detector:
 
         Raises:
             ImageFormatError: The array is no picture.
-            SettingsError: A threshold is out of range, a class or NMS kind unknown.
+            SettingsError: A threshold is out of range, a class or NMS kind unknown, or the kind has no meaning for the
+                model's boxes.
             ModelOutputError: The model answered NaN or scores that are none. Nothing of it is used.
             DeviceError: The run failed.
         """
@@ -234,13 +234,7 @@ class Detector:
             outputs = self._answer(space)
             ran = clock()
             found = self._family.decode(outputs, self.card.head, settings.selection)
-            left = settle(
-                found,
-                kind=settings.nms,
-                iou=settings.iou,
-                class_aware=settings.class_aware,
-                limit=settings.max_detections,
-            )
+            left = settings.nms(found, settings.suppression)
             detections = self._of_the_frame(left, outputs, letterbox)
         finally:
             self._free.append(space)

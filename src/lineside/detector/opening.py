@@ -11,6 +11,7 @@ import lineside
 from lineside.core import plugins
 from lineside.core.errors import LinesideError
 from lineside.engine.cache import PreparedModels, default_folder, key
+from lineside.engine.providers.cpu import speed_hints
 from lineside.engine.runtime import version
 from lineside.engine.session import Session, optimise, run_once
 from lineside.models.card import ModelCard
@@ -87,7 +88,11 @@ def _prepare(
     model, how = prepare(reading, run_once)
     optimised = optimise(model)
     read = ModelCard.of(reading)
-    card = replace(read, evidence=(*read.evidence, f"byte input: {how}, proven on the test picture"))
+    card = replace(
+        read,
+        evidence=(*read.evidence, f"byte input: {how}, proven on the test picture"),
+        warnings=(*read.warnings, *speed_hints(read.precision)),
+    )
     if optimised is None:
         return OpenModel(card, Session(model, threads=threads), from_cache=False)
     origin = plugins.distribution(PACKAGE, card.family)

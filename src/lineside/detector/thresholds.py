@@ -10,7 +10,7 @@ import numpy as np
 
 from lineside.core.errors import SettingsError, UnknownNameError, near
 from lineside.postprocess.candidates import Selection
-from lineside.postprocess.nms import KINDS
+from lineside.postprocess.nms import Suppression, open_nms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.models.card import ModelCard
+    from lineside.postprocess.nms import Boxes, Nms
 
 
 CONFIDENCE = 0.25
@@ -32,13 +33,17 @@ MAX_CLASSES = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thresholds:
-    """Checked settings of a call; `Detector.__call__` says what each means."""
+    """Checked settings of a call; `Detector.__call__` says what each means.
+
+    Attributes:
+        selection: Which candidates are wanted.
+        nms: The kind of NMS, opened; `none` for a head that needs no NMS.
+        suppression: What it is asked for.
+    """
 
     selection: Selection
-    iou: float
-    nms: str
-    class_aware: bool
-    max_detections: int
+    nms: Nms
+    suppression: Suppression
 
     @classmethod
     def checked(  # noqa: PLR0913 # the thresholds of a call, all by keyword
@@ -63,8 +68,6 @@ class Thresholds:
             confidence = 0.0 if is_classifier else CONFIDENCE
         if max_detections is None:
             max_detections = MAX_CLASSES if is_classifier else MAX_DETECTIONS
-        if nms is None:
-            nms = card.conventions.nms
         for name, value in (("confidence", confidence), ("iou", iou)):
             if not _is_share(value):
                 raise SettingsError(f"{name}: expected a number from 0 to 1; got {value!r}")
@@ -75,16 +78,34 @@ class Thresholds:
         for name, flag in (("class_aware", class_aware), ("multi_label", multi_label)):
             if not isinstance(flag, bool | np.bool_) and not (flag is None and name == "class_aware"):
                 raise SettingsError(f"{name}: expected True or False; got {flag!r}")
-        if nms not in KINDS:
-            raise UnknownNameError(f'nms: unknown kind "{nms}"{near(str(nms), KINDS)}')
+        opened = nms_for(card, nms)
         habit = card.conventions.class_aware
         return cls(
             selection=Selection(float(confidence), _class_mask(classes, card.names), bool(multi_label)),
-            iou=float(iou),
-            nms="none" if card.nms_free else nms,
-            class_aware=habit if class_aware is None else bool(class_aware),
-            max_detections=int(max_detections),
+            nms=open_nms("none", boxes=_boxes(card)) if card.nms_free else opened,
+            suppression=Suppression(
+                iou=float(iou),
+                class_aware=habit if class_aware is None else bool(class_aware),
+                limit=int(max_detections),
+                confidence=float(confidence),
+            ),
         )
+
+
+def nms_for(card: ModelCard, kind: str | None) -> Nms:
+    """A kind of NMS for the boxes of a model, or the habit of its family.
+
+    Raises:
+        SettingsError: There is no such kind, or it has no meaning for these boxes.
+    """
+    text = card.conventions.nms if kind is None else kind
+    if not isinstance(text, str):
+        raise SettingsError(f"nms: expected the name of a kind, or None for the family's habit; got {text!r}")
+    return open_nms(text, boxes=_boxes(card))
+
+
+def _boxes(card: ModelCard) -> Boxes:
+    return "oriented" if card.task == "obb" else "upright"
 
 
 def is_count(value: object) -> bool:

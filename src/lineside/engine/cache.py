@@ -24,7 +24,7 @@ from lineside.core.errors import SettingsError
 _log = logging.getLogger(__name__)
 
 _LIMIT_BYTES = 2 << 30
-_FORM = "4"  # raise it with any change to what an entry holds
+_FORM = "5"  # raise it with any change to what an entry holds
 _CARD = "card.json"
 _MODEL = "model.onnx"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,9 @@ _GRAPH = (
     "opset",
     "invalid model",
 )
+# An operator that exists, but not for these types on this device, and one that no device has for them.
+_KERNEL = re.compile(r"(?:implementation for|kernel for) ([\w.]+)\((\d+)\)")
+_TYPES = re.compile(r"Type 'tensor\((float16|bfloat16|double)\)' of input parameter")
 _SHAPE = "computed output shape for this run is"
 _FEED = (
     "for input: ",
@@ -91,10 +95,18 @@ def translate_load(fault: Exception) -> LinesideError:
         return DeviceMemoryError(f"not enough memory to load the model: {text}")
     if kind in {"InvalidProtobuf", "NoSuchFile"} or any(t in low for t in _FILE):
         return ModelFileError(f"onnxruntime cannot read the model: {text}")
+    if lacking := _KERNEL.search(text):
+        operator, number = lacking.groups()
+        return UnsupportedModelError(
+            f"onnxruntime {version()} cannot run the graph: this device has no {operator} (version {number}) for the "
+            f"types of numbers that the file uses. Export it in float32, or with another operator set. It says: {text}"
+        )
     if kind in {"NotImplemented", "InvalidGraph"} or any(t in low for t in _GRAPH):
+        types = _TYPES.search(text)
+        other = "" if types is None else f" Keep that operator in float32, as it knows no {types.group(1)}."
         return UnsupportedModelError(
             f"onnxruntime {version()} cannot run the graph: {text}. Export it again with an operator set and "
-            "operators that this version knows"
+            f"operators that this version knows.{other}"
         )
     return DeviceError(f"onnxruntime could not make a session: {text}")
 

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import NotInstalledError
+from lineside.evaluation.coco_annotations import as_annotations, xywh_of
+from lineside.postprocess import rotated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from lineside.evaluation.coco_annotations import Measure
     from lineside.evaluation.examine import Examined
 
 MATCH_IOU = 0.5
 _EVERY_AREA = [[0, 1e10]]
+_KINDS = {"boxes": "bbox", "masks": "segm", "keypoints": "keypoints", "oriented": "bbox"}
+_PERSON = 17  # keypoints of the body that COCO has measured constants for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +42,7 @@ class CocoMetrics:
         truths: Number of true boxes of each class that are not ignored, int64 (K,).
         ignored: Number of ignored regions.
         matches: Which detections are right.
+        measure: What was compared: `boxes`, `masks`, `keypoints` (by their OKS in place of an IoU) or `oriented`.
     """
 
     ap50_95: NDArray[np.float64]
@@ -47,6 +53,7 @@ class CocoMetrics:
     truths: NDArray[np.int64]
     ignored: int
     matches: Matches
+    measure: Measure = "boxes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +90,9 @@ def library() -> Any:
     return faster_coco_eval
 
 
-def measure(examined: Sequence[Examined], class_count: int, max_detections: int) -> CocoMetrics:
+def measure(
+    examined: Sequence[Examined], class_count: int, max_detections: int, by: Measure = "boxes"
+) -> CocoMetrics:
     """The average precision of the detections.
 
     Args:
@@ -91,13 +100,16 @@ def measure(examined: Sequence[Examined], class_count: int, max_detections: int)
         class_count: Number of classes K.
         max_detections: Detections that count per picture and class. COCO's own figures stop at 100, which
             would silently cut a picture with more parts than that.
+        by: What is compared; truth and detections hold it.
 
     Raises:
         NotInstalledError: faster-coco-eval is not installed.
     """
-    truth, detections = _as_coco(examined, class_count)
-    full = _run(truth, detections, max_detections, None)
-    at_half = _run(truth, detections, max_detections, MATCH_IOU)
+    images, truths, found = as_annotations(examined, by)
+    categories = [{"id": k + 1, "name": str(k)} for k in range(class_count)]
+    truth, detections = (_indexed(images, categories, side) for side in (truths, found))
+    full = _run(truth, detections, max_detections, by)
+    at_half = _run(truth, detections, max_detections, by, MATCH_IOU)
     # (IoU thresholds, recalls, classes, areas, caps); -1 marks a class without truth.
     precision = np.where(full.eval["precision"] < 0, np.nan, full.eval["precision"])[:, :, :, 0, 0]
     ap = precision.mean(axis=1)
@@ -112,7 +124,21 @@ def measure(examined: Sequence[Examined], class_count: int, max_detections: int)
         truths=np.bincount(classes[~ignored], minlength=class_count),
         ignored=int(ignored.sum()),
         matches=_matches(examined, ignored, at_half.eval["matched"]),
+        measure=by,
     )
+
+
+def unmeasured(truths: NDArray[np.int64]) -> CocoMetrics:
+    """No average precision, of a model that answers for whole pictures: NaN for each class.
+
+    Args:
+        truths: Pictures of each class, int64 (K,).
+    """
+    nothing = np.full(len(truths), np.nan)
+    none = Matches(np.zeros(0, np.intp), np.zeros(0), np.zeros(0, np.bool_))
+    recall = np.linspace(0, 1, 101)
+    precision = np.full((len(truths), len(recall)), np.nan)
+    return CocoMetrics(nothing, nothing, nothing, recall, precision, truths, 0, none)
 
 
 def overlaps(found: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]], *, region: bool) -> Any:
@@ -127,52 +153,26 @@ def overlaps(found: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]], 
     if not len(found) or not len(true):
         return np.zeros((len(found), len(true)))
     mask = library().mask
-    return np.asarray(mask.iou(_xywh(found), _xywh(true), [int(region)] * len(true)))
+    return np.asarray(mask.iou(xywh_of(found), xywh_of(true), [int(region)] * len(true)))
 
 
-def _xywh(xyxy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    boxes = xyxy.astype(np.float64)
-    boxes[:, 2:] -= boxes[:, :2]
-    return boxes
+def oriented_overlaps(
+    found: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]], *, region: bool
+) -> NDArray[np.float64]:
+    """The same of oriented boxes xywhr, float (N, 5) and (M, 5)."""
+    iou = rotated.overlaps(found, true)
+    if not region:
+        return iou
+    own, other = (boxes[:, 2].astype(np.float64) * boxes[:, 3] for boxes in (found, true))
+    common: NDArray[np.float64] = iou / (1 + iou) * (own[:, None] + other)
+    common[own > 0] /= own[own > 0, None]
+    return common
 
 
-def _as_coco(examined: Sequence[Examined], class_count: int) -> tuple[Any, Any]:
-    """Truth and detections as the library's objects: images, classes and boxes numbered from 1."""
-    truths: list[dict[str, Any]] = []
-    found: list[dict[str, Any]] = []
-    for image_id, one in enumerate(examined, start=1):
-        truth = zip(
-            _xywh(one.truth.xyxy).tolist(),
-            one.truth.class_index.tolist(),
-            one.truth.ignored.tolist(),
-            strict=True,
-        )
-        for box, k, ignored in truth:
-            truths.append(_annotation(len(truths), image_id, k, box) | {"iscrowd": int(ignored)})
-        detections = zip(
-            _xywh(one.found.xyxy).tolist(),
-            one.found.class_index.tolist(),
-            one.found.confidence.tolist(),
-            strict=True,
-        )
-        for box, k, score in detections:
-            found.append(_annotation(len(found), image_id, k, box) | {"iscrowd": 0, "score": score})
-    images = [
-        {"id": i, "width": one.size.width, "height": one.size.height}
-        for i, one in enumerate(examined, start=1)
-    ]
-    categories = [{"id": k + 1, "name": str(k)} for k in range(class_count)]
-    return _indexed(images, categories, truths), _indexed(images, categories, found)
-
-
-def _annotation(index: int, image_id: int, class_index: int, xywh: list[float]) -> dict[str, Any]:
-    return {
-        "id": index + 1,
-        "image_id": image_id,
-        "category_id": class_index + 1,
-        "bbox": xywh,
-        "area": xywh[2] * xywh[3],
-    }
+def compressed(outlines: Sequence[dict[str, Any]]) -> tuple[Any, ...]:
+    """Masks in COCO's uncompressed run lengths as compressed ones, a tenth of the memory."""
+    mask = library().mask
+    return tuple(mask.frPyObjects(list(outlines), *outlines[0]["size"])) if outlines else ()
 
 
 def _indexed(images: list[Any], categories: list[Any], annotations: list[Any]) -> Any:
@@ -182,8 +182,37 @@ def _indexed(images: list[Any], categories: list[Any], annotations: list[Any]) -
     return coco
 
 
-def _run(truth: Any, detections: Any, max_detections: int, iou: float | None) -> Any:
-    run = library().COCOeval_faster(truth, detections, "bbox")
+def _oriented(base: Any) -> Any:
+    """The library's evaluation with the overlaps of oriented boxes; all other arithmetic is its own."""
+
+    class Oriented(base):  # type: ignore[misc] # the library is untyped
+        def computeIoU(self, image: int, category: int) -> Any:  # noqa: N802 # the library's name
+            true, found = (
+                side.get_instances([image], [category], True)[0][0]  # noqa: FBT003 # the library's signature
+                for side in (self.gt_dataset, self.dt_dataset)
+            )
+            if not true or not found:
+                return []
+            order = np.argsort([-one["score"] for one in found], kind="mergesort")[: self.params.maxDets[-1]]
+            boxes = np.array([found[i]["xywhr"] for i in order])
+            regions = np.array([bool(one["iscrowd"]) for one in true])
+            true_boxes = np.array([one["xywhr"] for one in true])
+            overlap = oriented_overlaps(boxes, true_boxes, region=False)
+            overlap[:, regions] = oriented_overlaps(boxes, true_boxes[regions], region=True)
+            return overlap
+
+    return Oriented
+
+
+def _run(truth: Any, detections: Any, max_detections: int, by: Measure, iou: float | None = None) -> Any:
+    kind = library().COCOeval_faster
+    run = (_oriented(kind) if by == "oriented" else kind)(truth, detections, _KINDS[by])
+    if by == "keypoints":
+        # The library would leave out classes without truth, and knows the body of COCO's persons only.
+        run.params.catIds = sorted(truth.getCatIds())
+        points = next((len(a["keypoints"]) // 3 for a in truth.anns.values()), _PERSON)
+        if points != _PERSON:
+            run.params.kpt_oks_sigmas = np.full(points, 1 / points)
     run.params.maxDets = [max_detections]
     run.params.areaRng, run.params.areaRngLbl = _EVERY_AREA, ["all"]
     if iou is not None:

@@ -1,22 +1,26 @@
-"""COCO json files: images, annotations and categories of object detection."""
+"""COCO json files: images, annotations and categories of detection, masks, keypoints and oriented boxes."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, FiniteFloat, PositiveInt, ValidationError
 
 from lineside.core.errors import DatasetError
 from lineside.core.geometry import Size
+from lineside.evaluation.coco_details import area_of, corners_of, keypoints_of, outline_of
 from lineside.evaluation.truth import Dataset, Picture, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    from lineside.models.spec import Task
 
 
 class _Image(BaseModel):
@@ -33,6 +37,14 @@ class _Annotation(BaseModel):
     bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     iscrowd: bool = False
     ignore: bool = False
+    # Read only for the tasks that are judged by them.
+    segmentation: Any = None
+    keypoints: Any = None
+    area: Any = None
+
+    @property
+    def ignored(self) -> bool:
+        return self.iscrowd or self.ignore
 
 
 class _Category(BaseModel):
@@ -46,7 +58,9 @@ class _Document(BaseModel):
     categories: Annotated[list[_Category], Field(min_length=1)]
 
 
-def read_coco(path: Path, *, images: Path | None = None) -> Dataset:
+def read_coco(
+    path: Path, *, images: Path | None = None, task: Task = "detect", keypoints: int = 0
+) -> Dataset:
     """The data set of a COCO json file.
 
     `iscrowd` and `ignore` annotations become ignored regions. Classes are numbered by ascending category id.
@@ -55,10 +69,12 @@ def read_coco(path: Path, *, images: Path | None = None) -> Dataset:
         path: The json file.
         images: The folder that the `file_name`s are relative to. By default the first of these in which every
             picture exists: the file's own folder, `images` in it, and `../images/<the file's name>`.
+        task: What is judged: masks and oriented boxes need `segmentation`, keypoints `keypoints`.
+        keypoints: Keypoints of an object where no annotation has any.
 
     Raises:
-        DatasetError: The file is no COCO detection file, contradicts itself, names a picture that is missing
-            or one outside the folder.
+        DatasetError: The file is no COCO detection file, contradicts itself, lacks what the task needs, names a
+            picture that is missing or one outside the folder.
     """
     document = _parse(path)
     names = [image.file_name for image in document.images]
@@ -68,7 +84,9 @@ def read_coco(path: Path, *, images: Path | None = None) -> Dataset:
     for name in names:
         _refuse_leaving(path, name)
     categories = sorted(document.categories, key=lambda category: category.id)
-    truths = _truths(path, document, {category.id: k for k, category in enumerate(categories)})
+    index = {category.id: k for k, category in enumerate(categories)}
+    points = _keypoint_count(document) or keypoints
+    truths = _truths(path, document, index, task, points)
     folder = _pictures_folder(path, images, names)
     return Dataset(
         path=path,
@@ -135,9 +153,12 @@ def _pictures_folder(path: Path, images: Path | None, names: Sequence[str]) -> P
     )
 
 
-def _truths(path: Path, document: _Document, index: dict[int, int]) -> dict[int, Truth]:
+def _truths(
+    path: Path, document: _Document, index: dict[int, int], task: Task, points: int
+) -> dict[int, Truth]:
     sizes = {image.id: image for image in document.images}
     by_image: dict[int, list[_Annotation]] = {image.id: [] for image in document.images}
+    places: dict[int, list[str]] = {image.id: [] for image in document.images}
     for number, annotation in enumerate(document.annotations):
         where = f"{path}: annotations[{number}] (id {annotation.id})"
         if annotation.image_id not in by_image:
@@ -146,13 +167,24 @@ def _truths(path: Path, document: _Document, index: dict[int, int]) -> dict[int,
             raise DatasetError(f"{where}: category_id {annotation.category_id} is not among the categories")
         _check_box(where, annotation, sizes[annotation.image_id])
         by_image[annotation.image_id].append(annotation)
-    return {image_id: _truth(annotations, index) for image_id, annotations in by_image.items()}
+        places[annotation.image_id].append(where)
+    truths = {}
+    for image in document.images:
+        annotations, at = by_image[image.id], places[image.id]
+        truth = _truth(annotations, index)
+        if task == "segment":
+            truth = _with_outlines(truth, annotations, at, Size(image.height, image.width))
+        elif task == "pose":
+            truth = _with_keypoints(truth, annotations, at, points)
+        elif task == "obb":
+            truth = _with_corners(truth, annotations, at)
+        truths[image.id] = truth
+    return truths
 
 
 def _check_box(where: str, annotation: _Annotation, image: _Image) -> None:
     x, y, width, height = annotation.bbox
-    ignored = annotation.iscrowd or annotation.ignore
-    if (width <= 0 or height <= 0) and not ignored:
+    if (width <= 0 or height <= 0) and not annotation.ignored:
         raise DatasetError(
             f"{where}: bbox {list(annotation.bbox)} has no area. Expected [x, y, width, height] in pixels; "
             "correct it, or mark it with ignore: 1"
@@ -170,5 +202,64 @@ def _truth(annotations: Sequence[_Annotation], index: dict[int, int]) -> Truth:
     return Truth(
         xyxy=xyxy,
         class_index=np.array([index[a.category_id] for a in annotations], np.intp),
-        ignored=np.array([a.iscrowd or a.ignore for a in annotations], np.bool_),
+        ignored=np.array([a.ignored for a in annotations], np.bool_),
     )
+
+
+def _with_outlines(
+    truth: Truth, annotations: Sequence[_Annotation], places: Sequence[str], size: Size
+) -> Truth:
+    """The truth with masks; an ignored region without one is its box."""
+    outlines = [
+        [_around(box)] if a.ignored and not a.segmentation else outline_of(where, a.segmentation, size)
+        for a, where, box in zip(annotations, places, truth.xyxy.tolist(), strict=True)
+    ]
+    return replace(truth, outlines=tuple(outlines))
+
+
+def _with_corners(truth: Truth, annotations: Sequence[_Annotation], places: Sequence[str]) -> Truth:
+    """The truth with oriented boxes; an ignored region without one is its upright box."""
+    corners = [
+        np.reshape(_around(box), (4, 2))
+        if a.ignored and not a.segmentation
+        else corners_of(where, a.segmentation)
+        for a, where, box in zip(annotations, places, truth.xyxy.tolist(), strict=True)
+    ]
+    return replace(truth, corners=np.array(corners, np.float64).reshape(-1, 4, 2))
+
+
+def _with_keypoints(
+    truth: Truth, annotations: Sequence[_Annotation], places: Sequence[str], count: int
+) -> Truth:
+    """The truth with keypoints; an object without a labelled one is an ignored region, as in COCO.
+
+    Raises:
+        DatasetError: An object has none, or another number of them than the first.
+    """
+    points = np.zeros((len(annotations), count, 3))
+    for row, annotation, where in zip(points, annotations, places, strict=True):
+        if count and annotation.ignored and annotation.keypoints is None:
+            continue
+        own = keypoints_of(where, annotation.keypoints)
+        if len(own) != count:
+            raise DatasetError(
+                f"{where}: {len(own)} keypoints, and others have {count}; expected as many in each"
+            )
+        row[:] = own
+    return replace(
+        truth,
+        keypoints=points,
+        areas=np.array([area_of(a.area, *a.bbox[2:]) for a in annotations], np.float64),
+        ignored=truth.ignored | ~(points[:, :, 2] > 0).any(axis=1),
+    )
+
+
+def _keypoint_count(document: _Document) -> int:
+    """The number of keypoints of the first annotation that has them."""
+    return next((len(a.keypoints) // 3 for a in document.annotations if isinstance(a.keypoints, list)), 0)
+
+
+def _around(box: Sequence[float]) -> list[float]:
+    """The corners of an upright box, in turn."""
+    left, top, right, bottom = box
+    return [left, top, right, top, right, bottom, left, bottom]

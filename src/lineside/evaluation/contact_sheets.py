@@ -27,6 +27,7 @@ _TILES, _COLUMNS = 12, 4
 _TILE_IN = 3.1
 _TILE_PX = 420  # the longer side of a picture on the sheet
 _LABEL_PX = 16  # room for a label above its box
+_CORNER = (4, 4)  # pixels of a tile
 _TRUE, _FOUND = "#ffb000", "#ff3b30"
 
 
@@ -117,7 +118,16 @@ def _small(one: Examined, scale_16bit: float | None) -> tuple[NDArray[np.uint8],
     return image, scale
 
 
+def _best_class(evaluation: Evaluation, one: Examined) -> str:
+    """What a classifier takes the picture for."""
+    names = labels_for([*evaluation.names, evaluation.confusion.rest]).texts
+    return names[one.found.class_index[0]] if len(one.found) else ""
+
+
 def _draw_boxes(axes: Axes, evaluation: Evaluation, one: Examined, threshold: float, scale: float) -> None:
+    if evaluation.top is not None:
+        axes.text(*_CORNER, _best_class(evaluation, one), color=_FOUND, fontsize=7.5, va="top")
+        return
     labels = labels_for(evaluation.names)
     true = evaluation.defects[one.truth.class_index] & ~one.truth.ignored
     found = evaluation.defects[one.found.class_index] & (one.found.confidence >= threshold)

@@ -20,6 +20,7 @@ def notes_on(
     examined: Sequence[Examined],
     *,
     all_defects: bool,
+    task: str = "detect",
 ) -> tuple[str, ...]:
     """One sentence for each assumption that was made on the way to the figures.
 
@@ -29,9 +30,13 @@ def notes_on(
         settings: How it was judged.
         examined: The pictures.
         all_defects: Every class is a defect.
+        task: What the model answers.
     """
+    if task == "classify":
+        return (*_on_dataset(dataset, match), *_on_classes(settings, match))
     return (
         *_on_dataset(dataset, match),
+        *_on_task(task, examined),
         *_on_truth(settings, examined),
         *_on_detections(settings, examined, all_defects=all_defects),
     )
@@ -45,7 +50,7 @@ def _on_dataset(dataset: Dataset, match: ClassMatch) -> Iterator[str]:
         )
     elif dataset.names_from == "the model":
         yield "The data set has no class names; its label numbers were read as the model's classes."
-    if match.not_judged:
+    if match.not_judged and dataset.kind != "folders":
         listed = ", ".join(match.not_judged[:8]) + (", …" if len(match.not_judged) > 8 else "")
         yield (
             f"{len(match.not_judged)} classes of the model are not in the data set and were left out, their "
@@ -56,6 +61,31 @@ def _on_dataset(dataset: Dataset, match: ClassMatch) -> Iterator[str]:
             f"{dataset.unlabelled} of {len(dataset.pictures)} pictures have no label file; by the convention of "
             "YOLO folders they count as good."
         )
+
+
+def _on_classes(settings: EvaluationSettings, match: ClassMatch) -> Iterator[str]:
+    if match.not_judged:
+        listed = ", ".join(match.not_judged[:8]) + (", …" if len(match.not_judged) > 8 else "")
+        yield (
+            f"{len(match.not_judged)} classes of the model have no folder in the data set: {listed}. An answer of "
+            "one of them is wrong."
+        )
+    if not settings.defects:
+        yield (
+            "No class is named as a defect, so neither escape nor overkill is judged. Name the classes of bad "
+            "parts with --defects."
+        )
+
+
+def _on_task(task: str, examined: Sequence[Examined]) -> Iterator[str]:
+    if task == "pose":
+        bare = sum(
+            int((~(one.truth.keypoints[:, :, 2] > 0).any(axis=1)).sum())
+            for one in examined
+            if one.truth.keypoints is not None
+        )
+        if bare:
+            yield f"{bare} true objects have no labelled keypoint; as in COCO they are ignored regions."
 
 
 def _on_truth(settings: EvaluationSettings, examined: Sequence[Examined]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from lineside.core.errors import NotInstalledError, OutputError
 from lineside.evaluation.evaluation import mean_of
 from lineside.evaluation.fonts import labels_for
+from lineside.evaluation.texts import compared_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,12 +61,19 @@ def draw_plots(evaluation: Evaluation, folder: Path) -> dict[str, str]:
     library()
     plots: dict[str, tuple[str, Callable[[Evaluation], Figure]]] = {
         "escape_overkill.png": ("Escape and overkill over the threshold", _escape_overkill),
+        "accuracy.png": ("Accuracy of each class", _accuracy),
         "average_precision.png": ("Average precision of each class", _average_precision),
         "precision_recall.png": ("Precision over recall", _precision_recall),
         "confusion.png": ("What is taken for what", _confusion),
     }
     # A plot of an earlier report would belong to other figures.
-    stale = () if evaluation.coco.truths.any() else ("average_precision.png", "precision_recall.png")
+    stale: list[str] = []
+    if evaluation.top is not None or not evaluation.coco.truths.any():
+        stale += ["average_precision.png", "precision_recall.png"]
+    if evaluation.top is None or not evaluation.coco.truths.any():
+        stale.append("accuracy.png")
+    if not evaluation.defects.any():
+        stale.append("escape_overkill.png")
     drawn = {name: plot for name, plot in plots.items() if name not in stale}
     for name in stale:
         (folder / name).unlink(missing_ok=True)
@@ -152,8 +160,11 @@ def _average_precision(evaluation: Evaluation) -> Figure:
     labels = labels_for(evaluation.names)
     figure, axes = _figure(8, 1.7 + 0.27 * max(len(order), 3))
     rows = np.arange(len(order))
-    axes.barh(rows, coco.ap50[order], height=0.72, color="#b9d6ea", label="AP50 (IoU 0.50)")
-    axes.barh(rows, coco.ap50_95[order], height=0.72, color=_BLUE, label="AP50-95 (mean of IoU 0.50 to 0.95)")
+    by = compared_by(evaluation)
+    axes.barh(rows, coco.ap50[order], height=0.72, color="#b9d6ea", label=f"AP50 ({by} 0.50)")
+    axes.barh(
+        rows, coco.ap50_95[order], height=0.72, color=_BLUE, label=f"AP50-95 (mean of {by} 0.50 to 0.95)"
+    )
     for row, k in zip(rows.tolist(), order.tolist(), strict=True):
         text = f"{coco.ap50_95[k]:.2f} · {coco.ap50[k]:.2f}"
         paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
@@ -176,6 +187,30 @@ def _average_precision(evaluation: Evaluation) -> Figure:
         "Average precision of each class",
         "in brackets the number of true boxes; beside the bar AP50-95 · AP50",
     )
+    return figure
+
+
+def _accuracy(evaluation: Evaluation) -> Figure:
+    top = evaluation.top
+    assert top is not None
+    known = np.flatnonzero(top.pictures)
+    five = top.among_five / np.maximum(top.pictures, 1)
+    order = known[np.lexsort((five[known], top.recall[known]))]
+    labels = labels_for(evaluation.names)
+    figure, axes = _figure(8, 1.7 + 0.27 * max(len(order), 3))
+    rows = np.arange(len(order))
+    axes.barh(rows, five[order], height=0.72, color="#b9d6ea", label="among the five best")
+    axes.barh(rows, top.recall[order], height=0.72, color=_BLUE, label="the best class")
+    axes.set_yticks(
+        rows, [f"{labels.texts[k]}  ({top.pictures[k]})" for k in order.tolist()], fontfamily=labels.family
+    )
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set(xlim=(0, 1.02), ylim=(-0.6, len(order) - 0.4), xlabel="share of the class's pictures")
+    axes.grid(axis="x", color=_GRID, lw=0.8)
+    axes.axvline(top.top1, color=_ORANGE, lw=1.5, zorder=0.9, label=f"top-1 of all pictures {top.top1:.3f}")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8.5, frameon=False)
+    _title(axes, "Accuracy of each class", "in brackets the number of pictures")
     return figure
 
 
@@ -210,7 +245,7 @@ def _precision_recall(evaluation: Evaluation) -> Figure:
     _title(
         axes,
         "Precision over recall",
-        "at IoU 0.50; best precision at that recall or above, as COCO defines it",
+        f"at {compared_by(evaluation)} 0.50; best precision at that recall or above, as COCO defines it",
     )
     return figure
 
@@ -218,7 +253,7 @@ def _precision_recall(evaluation: Evaluation) -> Figure:
 def _confusion(evaluation: Evaluation) -> Figure:
     matrix = evaluation.confusion
     counts = matrix.counts
-    labels = labels_for([*evaluation.names, "background"], longest=18)
+    labels = labels_for([*evaluation.names, matrix.rest], longest=18)
     size = len(counts)
     numbered = size <= _NUMBERED_CELLS
     side = min(max(4.2, 1.6 + 0.52 * size), 15)
@@ -245,7 +280,8 @@ def _confusion(evaluation: Evaluation) -> Figure:
     _title(
         axes,
         "What is taken for what",
-        f"counts at confidence {matrix.confidence:g} and IoU {matrix.iou:g}; last column: missed, last row: false alarms",
+        f"counts {matrix.told}"
+        + ("; last column: missed, last row: false alarms" if evaluation.top is None else ""),
     )
     return figure
 

@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import lineside
+from lineside.evaluation.evaluation import mean_of
 
 if TYPE_CHECKING:
+    from lineside.evaluation.coco_metrics import CocoMetrics
     from lineside.evaluation.evaluation import Evaluation
     from lineside.evaluation.rates import Rates
 
@@ -33,10 +35,16 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
             "max_escape": settings.max_escape,
             "min_size_px": settings.min_size_px,
             "scale_16bit": settings.scale_16bit,
+            "nms": settings.nms,
+            "slices": settings.slices,
         },
+        "task": evaluation.task,
+        "compared_by": None if evaluation.top else evaluation.coco.measure,
         "map50_95": evaluation.map50_95,
         "map50": evaluation.map50,
         "map75": evaluation.map75,
+        "boxes": _boxes(evaluation.boxes),
+        "accuracy": {"top1": evaluation.top.top1, "top5": evaluation.top.top5} if evaluation.top else None,
         "best_f1": _best_f1(evaluation),
         "classes": _classes(evaluation),
         "confusion": {
@@ -44,7 +52,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
             "iou": evaluation.confusion.iou,
             "rows": "truth",
             "columns": "detected",
-            "labels": [*evaluation.names, "background"],
+            "labels": [*evaluation.names, evaluation.confusion.rest],
             "counts": evaluation.confusion.counts.tolist(),
         },
         "rates": _rates(evaluation),
@@ -91,6 +99,13 @@ def _dataset(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+def _boxes(boxes: CocoMetrics | None) -> dict[str, Any] | None:
+    """The figures of the boxes, where something else than they is judged."""
+    if boxes is None:
+        return None
+    return {"map50_95": mean_of(boxes.ap50_95), "map50": mean_of(boxes.ap50), "map75": mean_of(boxes.ap75)}
+
+
 def _best_f1(evaluation: Evaluation) -> dict[str, Any] | None:
     point = evaluation.operating_point
     if point is None:
@@ -105,7 +120,8 @@ def _best_f1(evaluation: Evaluation) -> dict[str, Any] | None:
 
 
 def _classes(evaluation: Evaluation) -> list[dict[str, Any]]:
-    coco, point = evaluation.coco, evaluation.operating_point
+    coco, point, top = evaluation.coco, evaluation.operating_point, evaluation.top
+    of_class = point or top  # of a classifier those of the best class
     escapes = evaluation.class_escapes
     return [
         {
@@ -116,9 +132,11 @@ def _classes(evaluation: Evaluation) -> list[dict[str, Any]]:
             "ap50_95": number(coco.ap50_95[k]),
             "ap50": number(coco.ap50[k]),
             "ap75": number(coco.ap75[k]),
-            "precision": number(point.precision[k]) if point else None,
-            "recall": number(point.recall[k]) if point else None,
-            "f1": number(point.f1[k]) if point else None,
+            "precision": number(of_class.precision[k]) if of_class else None,
+            "recall": number(of_class.recall[k]) if of_class else None,
+            "f1": number(of_class.f1[k]) if of_class else None,
+            "first": int(top.first[k]) if top else None,
+            "among_five": int(top.among_five[k]) if top else None,
             "bad_pictures": int(escapes.pictures[k]) if escapes else None,
             "escaped_pictures": int(escapes.escaped[k]) if escapes else None,
         }

@@ -9,7 +9,16 @@ from lineside.core.errors import OutputError
 from lineside.evaluation.contact_sheets import draw_sheets
 from lineside.evaluation.plots import draw_plots
 from lineside.evaluation.record import to_dict
-from lineside.evaluation.texts import counted, escaped_of, percent, rates_rows, share, totals_rows
+from lineside.evaluation.texts import (
+    class_headings,
+    class_rows,
+    compared_by,
+    counted,
+    counted_things,
+    percent,
+    rates_rows,
+    totals_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,25 +75,38 @@ def _write(file: Path, text: str) -> None:
 
 
 def _markdown(evaluation: Evaluation, pictures: dict[str, str]) -> Iterator[str]:
-    dataset, settings = evaluation.dataset, evaluation.settings
+    dataset = evaluation.dataset
     yield f"# {_cell(str(evaluation.model.get('file', 'A model')))} on {_cell(dataset.path.name)}"
     yield ""
     yield (
-        f"{len(dataset.pictures)} pictures, {int(evaluation.coco.truths.sum())} true boxes, "
-        f"{len(evaluation.names)} classes. The detector was asked with confidence {settings.confidence:g}, "
-        f"IoU {settings.iou:g}, {settings.max_detections} boxes, "
-        f"{'a box in every class that it reaches' if settings.multi_label else 'a box in its best class only'}. "
+        f"{len(dataset.pictures)} pictures, {counted_things(evaluation)}. {_asked(evaluation)} "
         "`report.json` holds all figures."
     )
     yield ""
     yield from _table(("figure", "value"), totals_rows(evaluation))
-    yield from _escape_section(evaluation)
+    if evaluation.defects.any():
+        yield from _escape_section(evaluation)
     yield from _class_section(evaluation)
     yield from _confusion_section(evaluation)
     for name, shows in pictures.items():
         yield from ("", f"## {shows}", "", f"![{shows}]({name})")
     if evaluation.notes:
         yield from ("", "## Notes", "", *(f"- {_cell(note)}" for note in evaluation.notes))
+
+
+def _asked(evaluation: Evaluation) -> str:
+    """What the detector was asked for, and what its answers were compared by."""
+    if evaluation.top is not None:
+        return "The model answers for each picture as a whole."
+    settings = evaluation.settings
+    return (
+        f"The detector was asked with confidence {settings.confidence:g}, "
+        f"IoU {settings.iou:g}, {settings.max_detections} boxes, "
+        f"{'a box in every class that it reaches' if settings.multi_label else 'a box in its best class only'}"
+        f"{'' if settings.nms is None else f', NMS {settings.nms}'}"
+        f"{'' if settings.slices is None else f', in slices of {settings.slices}'}. "
+        f"Truth and answers are compared by their {compared_by(evaluation)}."
+    )
 
 
 def _escape_section(evaluation: Evaluation) -> Iterator[str]:
@@ -117,28 +139,15 @@ def _escape_section(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _class_section(evaluation: Evaluation) -> Iterator[str]:
-    coco, point, escapes = evaluation.coco, evaluation.operating_point, evaluation.class_escapes
     yield from ("", "## Classes", "")
-    rows = [
-        (
-            name,
-            str(coco.truths[k]),
-            share(coco.ap50_95[k]),
-            share(coco.ap50[k]),
-            share(point.precision[k] if point else None),
-            share(point.recall[k] if point else None),
-            escaped_of(evaluation, escapes, k),
-        )
-        for k, name in enumerate(evaluation.names)
-    ]
-    headings = ("class", "true boxes", "AP50-95", "AP50", "precision", "recall", "escaped")
-    yield from _table(headings, rows)
+    yield from _table(class_headings(evaluation), class_rows(evaluation))
 
 
 def _confusion_section(evaluation: Evaluation) -> Iterator[str]:
-    matrix, labels = evaluation.confusion, [*evaluation.names, "background"]
+    matrix = evaluation.confusion
+    labels = [*evaluation.names, matrix.rest]
     yield from ("", "## Most frequent mistakes", "")
-    yield f"At confidence {matrix.confidence:g} and IoU {matrix.iou:g}."
+    yield f"{matrix.told[0].upper()}{matrix.told[1:]}."
     yield ""
     mistakes = matrix.counts.copy()
     for k in range(len(mistakes)):

@@ -23,6 +23,8 @@ class EvaluationSettings:
         max_escape: The highest escape rate that a suggested threshold may have, 0 to 1.
         min_size_px: True boxes whose longer side is shorter are ignored, from 0 up.
         scale_16bit: The 16-bit value that becomes 255 in a picture; `None` refuses 16-bit pictures.
+        nms: The detector's kind of NMS; `None`: the habit of the model's family.
+        slices: How the detector cuts large pictures, in words for the record; `None`: not at all.
 
     Raises:
         SettingsError: A value is outside its range.
@@ -36,6 +38,8 @@ class EvaluationSettings:
     max_escape: float = 0.01
     min_size_px: float = 0.0
     scale_16bit: float | None = None
+    nms: str | None = None
+    slices: str | None = None
 
     def __post_init__(self) -> None:
         for option, value, fits, expected in (

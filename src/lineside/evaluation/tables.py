@@ -8,7 +8,14 @@ from rich.markup import escape as plain
 from rich.padding import Padding
 from rich.table import Table
 
-from lineside.evaluation.texts import counted, escaped_of, rates_rows, share, totals_rows
+from lineside.evaluation.texts import (
+    class_headings,
+    class_rows,
+    counted,
+    counted_things,
+    rates_rows,
+    totals_rows,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +31,13 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
     console.print(_classes(evaluation))
     if len(evaluation.names) <= _MATRIX_CLASSES:
         console.print(_confusion(evaluation))
+    if evaluation.defects.any():
+        _print_rates(evaluation, console)
+    for note in evaluation.notes:
+        console.print(f"[bold]Note[/] {plain(note)}", highlight=False)
+
+
+def _print_rates(evaluation: Evaluation, console: Console) -> None:
     console.print(_rates(evaluation))
     suggestion = evaluation.suggestion
     if suggestion.rates:
@@ -31,15 +45,12 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
         console.print(f"[{style}]Suggested threshold: {suggestion.rates.threshold:g}[/]")
     for sentence in (suggestion.rule, *suggestion.grounds):
         console.print(Padding(plain(sentence), (0, 0, 0, 2)), highlight=False)
-    for note in evaluation.notes:
-        console.print(f"[bold]Note[/] {plain(note)}", highlight=False)
 
 
 def _totals(evaluation: Evaluation) -> Table:
     dataset = evaluation.dataset
     table = Table(
-        title=f"{plain(dataset.path.name)}: {len(dataset.pictures)} pictures, "
-        f"{int(evaluation.coco.truths.sum())} true boxes",
+        title=f"{plain(dataset.path.name)}: {len(dataset.pictures)} pictures, {counted_things(evaluation)}",
         title_justify="left",
         show_header=False,
     )
@@ -50,37 +61,31 @@ def _totals(evaluation: Evaluation) -> Table:
 
 def _classes(evaluation: Evaluation) -> Table:
     table = Table(title="Classes", title_justify="left")
-    table.add_column("class", min_width=14)
-    for heading in ("boxes", "AP50-95", "AP50", "precision", "recall", "escaped"):
+    first, *others = class_headings(evaluation)
+    table.add_column(first, min_width=14)
+    for heading in others:
         table.add_column(heading, justify="right")
-    coco, point, escapes = evaluation.coco, evaluation.operating_point, evaluation.class_escapes
-    for k, name in enumerate(evaluation.names):
-        table.add_row(
-            plain(name),
-            str(coco.truths[k]),
-            share(coco.ap50_95[k]),
-            share(coco.ap50[k]),
-            share(point.precision[k] if point else None),
-            share(point.recall[k] if point else None),
-            escaped_of(evaluation, escapes, k),
-        )
+    for name, *figures in class_rows(evaluation):
+        table.add_row(plain(name), *figures)
     return table
 
 
 def _confusion(evaluation: Evaluation) -> Table:
     matrix = evaluation.confusion
     table = Table(
-        title=f"Confusion at confidence {matrix.confidence:g}, IoU {matrix.iou:g}: row is the truth, "
-        "column what was found",
+        title=f"Confusion {matrix.told}: row is the truth, column what was found",
         title_justify="left",
     )
     # Numbers head the columns: ten names side by side would not fit a terminal.
-    headings = [*(str(k) for k in range(len(evaluation.names))), "missed"]
-    rows = [*(f"{k} {plain(name)}" for k, name in enumerate(evaluation.names)), "false alarms"]
+    found, missed = ("false alarms", "missed") if evaluation.top is None else (None, "others")
+    headings = [*(str(k) for k in range(len(evaluation.names))), missed]
+    rows = [f"{k} {plain(name)}" for k, name in enumerate(evaluation.names)] + ([found] if found else [])
     table.add_column("")
     for heading in headings:
         table.add_column(heading, justify="right")
-    for label, counts in zip(rows, matrix.counts.tolist(), strict=True):
+    for label, counts in zip(
+        rows, matrix.counts.tolist(), strict=False
+    ):  # a classifier raises no false alarms
         table.add_row(label, *(str(n) if n else "·" for n in counts))
     return table
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from lineside.core.geometry import Size
 
-Kind = Literal["coco", "yolo"]
+Kind = Literal["coco", "yolo", "folders"]
+
+PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""The files of a folder that are pictures."""
+
+Outline = list[list[float]] | dict[str, Any]
+"""The mask of one true object: polygons as x and y in turn, or COCO's run lengths (`size` and `counts`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,19 +34,45 @@ class Truth:
             annotation files are decimal and the COCO arithmetic is defined on their values.
         class_index: intp (N,), an index into the data set's names.
         ignored: bool (N,): true for a region that counts neither for nor against the model.
+        outlines: The mask of each object, where masks are judged; else `None`.
+        keypoints: float64 (N, K, 3), where keypoints are judged: x, y, and 0 for a point that is not labelled;
+            else `None`.
+        areas: float64 (N,), what the distances of keypoints are measured by: the area that the data set
+            states, in its unit squared; `None` where it states none.
+        corners: float64 (N, 4, 2), where oriented boxes are judged: x and y of the corners in turn; else `None`.
     """
 
     xyxy: NDArray[np.float64]
     class_index: NDArray[np.intp]
     ignored: NDArray[np.bool_]
+    outlines: tuple[Outline, ...] | None = None
+    keypoints: NDArray[np.float64] | None = None
+    areas: NDArray[np.float64] | None = None
+    corners: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.xyxy)
 
+    def times(self, size: Size) -> Truth:
+        """The truth in pixels of a picture, from one in fractions of its sides; outlines are polygons."""
+        sides = np.array([size.width, size.height], np.float64)
+        outlines = self.outlines and tuple(
+            [(np.reshape(polygon, (-1, 2)) * sides).ravel().tolist() for polygon in outline]
+            for outline in self.outlines
+        )
+        return replace(
+            self,
+            xyxy=self.xyxy * np.tile(sides, 2),
+            outlines=outlines,
+            keypoints=None if self.keypoints is None else self.keypoints * np.append(sides, 1),
+            areas=None if self.areas is None else self.areas * sides.prod(),
+            corners=None if self.corners is None else self.corners * sides,
+        )
+
     def ignoring_under(self, longer_side_px: float) -> Truth:
         """The same boxes; those whose longer side is under `longer_side_px` are ignored as well."""
         longer = (self.xyxy[:, 2:] - self.xyxy[:, :2]).max(axis=1, initial=0)
-        return Truth(self.xyxy, self.class_index, self.ignored | (longer < longer_side_px))
+        return replace(self, ignored=self.ignored | (longer < longer_side_px))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +101,7 @@ class Picture:
             DatasetError: The data set states another size: its boxes belong to another picture.
         """
         if self.size is None:
-            sides = np.array([size.width, size.height, size.width, size.height], np.float64)
-            return Truth(self.truth.xyxy * sides, self.truth.class_index, self.truth.ignored)
+            return self.truth.times(size)
         if size != self.size:
             raise DatasetError(
                 f"{self.path}: the data set says {self.size}, the picture is {size} (after its EXIF rotation, "
@@ -86,7 +117,7 @@ class Dataset:
 
     Attributes:
         path: The json file or the folder that was given.
-        kind: `coco` or `yolo`.
+        kind: `coco`, `yolo`, or `folders` for a folder of pictures a class.
         names: The class names; `Truth.class_index` points here.
         names_from: Where the names stand, for people: a file's name, or "the model".
         pictures: The pictures, at least one.

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from lineside.core.errors import DatasetError
 from lineside.evaluation.class_names import find_class_names
-from lineside.evaluation.truth import Dataset, Picture, Truth
+from lineside.evaluation.truth import PICTURE_SUFFIXES, Dataset, Picture
+from lineside.evaluation.yolo_lines import Form, truth_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# Annotation tools write six decimals, so a side that touches the border may be off by the last one.
-_BORDER = 1e-5
+    from lineside.evaluation.yolo_lines import Line
+    from lineside.models.spec import Task
 
 
-def read_yolo(path: Path, *, model_names: Sequence[str] = ()) -> Dataset:
+def read_yolo(
+    path: Path, *, model_names: Sequence[str] = (), task: Task = "detect", keypoints: int = 0
+) -> Dataset:
     """The data set of a YOLO folder.
 
     Accepted are the folder that holds `images` and `labels`, where `images` may hold a single split
@@ -30,6 +29,8 @@ def read_yolo(path: Path, *, model_names: Sequence[str] = ()) -> Dataset:
     Args:
         path: The folder.
         model_names: The model's class names.
+        task: What is judged: it says what a label line holds.
+        keypoints: Keypoints of an object, where the task is `pose`; 0: as many as the first one has.
 
     Raises:
         DatasetError: The folder has another layout, holds several splits, a label line is malformed or its
@@ -41,14 +42,19 @@ def read_yolo(path: Path, *, model_names: Sequence[str] = ()) -> Dataset:
         names, names_from = tuple(model_names), "the model"
     files = _pictures_in(images)
     _refuse_orphans(labels, files)
-    pictures = []
+    form = Form(task, keypoints)
+    read = []
     unlabelled = 0
     for file in files:
         label = labels / f"{file.stem}.txt"
         unlabelled += not label.is_file()
-        truth = _read_labels(label, names, names_from) if label.is_file() else _truth([])
-        pictures.append(Picture(path=file, name=file.name, truth=truth))
-    return Dataset(path, "yolo", names, names_from, tuple(pictures), unlabelled)
+        read.append((label, _read_labels(label, names, names_from, form) if label.is_file() else []))
+    count = _keypoint_count(read, keypoints) if task == "pose" else 0
+    pictures = tuple(
+        Picture(path=file, name=file.name, truth=truth_of(lines, task, count))
+        for file, (_, lines) in zip(files, read, strict=True)
+    )
+    return Dataset(path, "yolo", names, names_from, pictures, unlabelled)
 
 
 def _layout(path: Path) -> tuple[Path, Path, Path]:
@@ -114,53 +120,36 @@ def _refuse_orphans(labels: Path, files: Sequence[Path]) -> None:
         )
 
 
-def _read_labels(file: Path, names: Sequence[str], names_from: str) -> Truth:
+def _read_labels(file: Path, names: Sequence[str], names_from: str, form: Form) -> list[Line]:
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        texts = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise DatasetError(f"{file}: cannot be read as text: {fault}") from fault
-    boxes = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
+    lines = []
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
             continue
         where = f"{file}:{number}"
-        label, box = _parse_line(where, line)
-        if label >= len(names):
+        line = form.read(where, text)
+        if line.label >= len(names):
             raise DatasetError(
-                f"{where}: class {label} is outside the {len(names)} names from {names_from} "
+                f"{where}: class {line.label} is outside the {len(names)} names from {names_from} "
                 f"(0 to {len(names) - 1})"
             )
-        boxes.append((label, box))
-    return _truth(boxes)
+        lines.append(line)
+    return lines
 
 
-def _parse_line(where: str, line: str) -> tuple[int, list[float]]:
-    fields = line.split()
-    if len(fields) != 5:
-        polygon = " This looks like a polygon of segmentation." if len(fields) > 6 else ""
-        raise DatasetError(
-            f'{where}: expected "class cx cy w h", five values, got {len(fields)}: "{line.strip()[:80]}".{polygon}'
-        )
-    try:
-        cx, cy, w, h = (float(field) for field in fields[1:])
-        label = int(fields[0])
-    except ValueError as fault:
-        raise DatasetError(
-            f'{where}: expected a whole class number and four decimals, got "{line.strip()[:80]}"'
-        ) from fault
-    box = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
-    inside = all(math.isfinite(v) and -_BORDER <= v <= 1 + _BORDER for v in (cx, cy, w, h))
-    if label < 0 or not inside or w <= 0 or h <= 0:
-        raise DatasetError(
-            f"{where}: expected a class from 0 up, centre and size as fractions of the picture (0 to 1), and an "
-            f'area, got "{line.strip()[:80]}"'
-        )
-    return label, box
+def _keypoint_count(labels: Sequence[tuple[Path, list[Line]]], expected: int) -> int:
+    """The number of keypoints of every object.
 
-
-def _truth(boxes: Sequence[tuple[int, list[float]]]) -> Truth:
-    return Truth(
-        xyxy=np.array([box for _, box in boxes], np.float64).reshape(-1, 4).clip(0, 1),
-        class_index=np.array([label for label, _ in boxes], np.intp),
-        ignored=np.zeros(len(boxes), np.bool_),
-    )
+    Raises:
+        DatasetError: Two objects have different numbers.
+    """
+    count = expected
+    for file, lines in labels:
+        for line in lines:
+            if count and len(line.points) != count:
+                raise DatasetError(f"{file}: an object with {len(line.points)} keypoints; expected {count}")
+            count = len(line.points)
+    return count

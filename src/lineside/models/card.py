@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.geometry import Fit, Size
+from lineside.models.slow_forms import slow_forms
 from lineside.models.spec import ConstantInput, Conventions, HeadSpec, InputSpec, Runner
 
 if TYPE_CHECKING:
@@ -188,6 +189,11 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
         found.append(
             f"the metadata says {Size(*hints.size)}, the graph takes {picture.size}; the graph rules"
         )
+    if reading.subject.batch > 1:
+        found.append(
+            f"the file fixes a batch of {reading.subject.batch}; it is rewritten for one picture, which answers as "
+            "the file does. Export it with batch 1 or a dynamic batch"
+        )
     task = reading.match.spec.task
     if hints.task not in {None, task}:
         found.append(f'the metadata says task "{hints.task}", the head answers "{task}"; the head rules')
@@ -196,4 +202,4 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
             "the file carries its own NMS: its thresholds are fixed, and an answer that is NaN inside comes out "
             "empty. Export it without NMS"
         )
-    return tuple(found)
+    return (*found, *slow_forms(reading.subject.graph, _precision(reading.subject.graph)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -141,23 +142,27 @@ def _without_stride(graph: Graph, box: Segment) -> list[Segment]:
     return [box]
 
 
-def ends_with_label(graph: Graph, name: str) -> bool | None:
-    """Whether the sixth of six columns, and no other, holds whole numbers; `None` where they cannot be followed.
+def ends_with_label(graph: Graph, name: str, behind: int = 0) -> bool | None:
+    """Whether the sixth of a row's columns, and no other, holds whole numbers; `None` where they cannot be followed.
 
     Args:
         graph: The graph.
-        name: An output (1, rows, 6).
+        name: An output (1, rows, 6 + behind).
+        behind: Columns behind the sixth.
     """
-    columns = _columns(graph, name)
-    if sum(column.channels or 0 for column in columns) != 6:
+    columns = row_columns(graph, name)
+    if sum(column.channels or 0 for column in columns) != 6 + behind:
         return None
-    *others, last = (_is_whole(graph, column.tensor) for column in columns)
-    if columns[-1].channels != 1:
-        return False if columns[-1].origin == "Sigmoid" else None
-    return last and not any(others)
+    ends = list(accumulate(column.channels or 0 for column in columns))
+    place = next(i for i, end in enumerate(ends) if end > 5)
+    label = columns[place]
+    if label.channels != 1:
+        return False if label.origin == "Sigmoid" else None
+    whole = [i for i, column in enumerate(columns) if is_whole(graph, column.tensor)]
+    return whole == [place]
 
 
-def _columns(graph: Graph, name: str) -> list[Segment]:
+def row_columns(graph: Graph, name: str) -> list[Segment]:
     """What the rows of an output were joined from, before rows were chosen, padded or moved."""
     while (node := graph.producers.get(name)) is not None and node.input:
         rank = len(graph.shapes.get(name, ()))
@@ -171,7 +176,7 @@ def _columns(graph: Graph, name: str) -> list[Segment]:
     return []
 
 
-def _is_whole(graph: Graph, name: str) -> bool:
+def is_whole(graph: Graph, name: str) -> bool:
     """Whether a tensor holds values of an integer type, perhaps cast."""
     while graph.dtypes.get(name) not in {"int32", "int64"}:
         node = graph.producers.get(name)

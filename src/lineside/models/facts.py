@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,13 +12,14 @@ from lineside.core.errors import SettingsError, UnknownNameError, near
 from lineside.core.geometry import Fit, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
+    from lineside.models.side_inputs import Held
     from lineside.models.spec import Conventions
 
 _CHOICES = {
     "colour": ("rgb", "bgr"),
-    "anchor": ("centre", "corner", "stretch"),
+    "anchor": ("centre", "corner", "stretch", "crop"),
     "rounding": ("round", "floor"),
     "gain": ("per_axis", "single"),
 }
@@ -33,10 +35,14 @@ class ModelFacts:
         size: Input size, for files that leave it open.
         colour: Channel order that the model expects: `rgb` or `bgr`.
         scale: What pixel values are divided by: 255 or 1.
-        anchor: Where the letterbox puts the picture: `centre`, `corner` or `stretch`.
+        mean: What is subtracted from the scaled values, one a channel in the model's order.
+        deviation: What they are divided by after that, one a channel in the model's order.
+        anchor: Where the letterbox puts the picture: `centre`, `corner` or `stretch`; `crop` cuts its middle out.
         rounding: How the scaled size becomes whole pixels: `round` or `floor`.
         gain: Whether boxes go back with one factor, `single`, or one of each axis, `per_axis`.
         pad_value: Grey level of the letterbox's padding, 0 to 255.
+        inputs: What the inputs beside the picture hold, by name: `width height` or `height width` of the picture,
+            `ones`, or their numbers in order. Kept as pairs of name and value.
 
     Raises:
         SettingsError: A value is not among those accepted.
@@ -47,10 +53,13 @@ class ModelFacts:
     size: Size | None = None
     colour: str | None = None
     scale: float | None = None
+    mean: tuple[float, float, float] | None = None
+    deviation: tuple[float, float, float] | None = None
     anchor: str | None = None
     rounding: str | None = None
     gain: str | None = None
     pad_value: int | None = None
+    inputs: Mapping[str, str | Sequence[float]] | tuple[tuple[str, Held], ...] | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -62,6 +71,11 @@ class ModelFacts:
         """These facts, and those of `other` where these say nothing."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(other, **{k: v for k, v in own.items() if v is not None})
+
+    @property
+    def side_inputs(self) -> dict[str, Held]:
+        """What is said of the inputs beside the picture, by name."""
+        return dict(self.inputs or ())  # type: ignore[arg-type] # pairs since __post_init__
 
     def conventions(self, habit: Conventions) -> Conventions:
         """A family's habit with these facts laid over it."""
@@ -76,6 +90,8 @@ class ModelFacts:
             fit=fit,
             colour=self.colour or habit.colour,  # type: ignore[arg-type] # the same
             scale=habit.scale if self.scale is None else self.scale,
+            mean=self.mean or habit.mean,
+            deviation=self.deviation or habit.deviation,
         )
 
     @classmethod
@@ -104,8 +120,12 @@ class ModelFacts:
             raise type(fault)(f"{path}: {fault}") from fault
 
 
-def parse_size(text: str) -> Size:
+def parse_size(text: str, key: str = "size") -> Size:
     """`640` or `640x480` (width x height) as a size.
+
+    Args:
+        text: What was given.
+        key: What it is, for the message.
 
     Raises:
         SettingsError: Neither.
@@ -113,13 +133,32 @@ def parse_size(text: str) -> Size:
     width, _, height = text.lower().partition("x")
     if not _is_number(width) or (height and not _is_number(height)) or ("x" in text.lower() and not height):
         raise SettingsError(
-            f'size: expected a number or WIDTHxHEIGHT, for instance 640 or 640x480; got "{text}"'
+            f'{key}: expected a number or WIDTHxHEIGHT, for instance 640 or 640x480; got "{text}"'
         )
     return Size(height=int(height or width), width=int(width))
 
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 6
+
+
+def parse_three(text: str, key: str) -> tuple[float, float, float]:
+    """Three numbers from a comma list, one a channel.
+
+    Args:
+        text: For instance `0.485,0.456,0.406`.
+        key: What they are, for the message.
+
+    Raises:
+        SettingsError: It holds anything else.
+    """
+    try:
+        first, second, third = (float(part) for part in text.split(","))
+    except ValueError as fault:
+        raise SettingsError(
+            f'{key}: expected three numbers with commas, as 0.485,0.456,0.406; got "{text}"'
+        ) from fault
+    return first, second, third
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -195,6 +234,35 @@ def _scale(value: Any) -> float:
     return float(value)
 
 
+def _mean(value: Any) -> tuple[float, float, float]:
+    return _three("mean", value, "numbers, for instance 0.485, 0.456, 0.406", above=-math.inf)
+
+
+def _deviation(value: Any) -> tuple[float, float, float]:
+    return _three("deviation", value, "numbers above 0, for instance 0.229, 0.224, 0.225", above=0)
+
+
+def _three(key: str, value: Any, expected: str, *, above: float) -> tuple[float, float, float]:
+    """One number a channel.
+
+    Raises:
+        SettingsError: There are not three, or one is no number, not finite or out of range.
+    """
+    numbers = value if isinstance(value, list | tuple) else ()
+    if len(numbers) != 3 or not all(
+        isinstance(n, int | float) and not isinstance(n, bool) and abs(n) <= 65535 and n > above
+        for n in numbers
+    ):
+        raise SettingsError(f"{key}: expected a list of three {expected}; got {value!r}")
+    return float(numbers[0]), float(numbers[1]), float(numbers[2])
+
+
+def _inputs(value: Any) -> tuple[tuple[str, Held], ...]:
+    from lineside.models.side_inputs import checked
+
+    return checked(value)
+
+
 def _pad_value(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 255:
         raise SettingsError(f"pad_value: expected a whole number from 0 to 255; got {value!r}")
@@ -206,5 +274,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "names": _names,
     "size": _size,
     "scale": _scale,
+    "mean": _mean,
+    "deviation": _deviation,
     "pad_value": _pad_value,
+    "inputs": _inputs,
 }

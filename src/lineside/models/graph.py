@@ -22,6 +22,8 @@ WEIGHTED = CONVOLUTIONS | {"MatMul", "Gemm", "MatMulInteger", "QLinearMatMul"}
 # Operators that change neither the values nor which channel is which.
 _TRANSPARENT = {"Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Dropout"}
 
+_SMALL = 4096  # elements of a constant whose values may matter: a shape, a step, an axis
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
@@ -85,22 +87,22 @@ class Graph:
 
     def _fixed(self) -> ModelProto:
         """A copy whose open input axes have numbers, so that inference can follow Shape operators."""
-        import onnx
-
         assert self._size is not None
-        model = onnx.ModelProto()
-        model.CopyFrom(self.model)
-        constants = {t.name for t in model.graph.initializer}
+        model = _without_weights(self.model)
+        constants = {t.name for t in self.model.graph.initializer}
         for value in model.graph.input:
             dims = value.type.tensor_type.shape.dim
-            if value.name in constants or len(dims) != 4:
+            if value.name in constants or not dims:
+                continue
+            if len(dims) != 4:  # beside the picture; its first axis is the batch's
+                if dims[0].dim_value <= 0:
+                    dims[0].dim_value = 1
                 continue
             channels_last = dims[3].dim_value == 3 and dims[1].dim_value != 3
             wanted = (1, *self._size, 3) if channels_last else (1, 3, *self._size)
             for dim, number in zip(dims, wanted, strict=True):
                 if dim.dim_value <= 0:
                     dim.dim_value = number
-        del model.graph.value_info[:]
         for value in model.graph.output:
             for dim in value.type.tensor_type.shape.dim:
                 if dim.dim_param:
@@ -115,12 +117,12 @@ class Graph:
         small = {
             t.name: numpy_helper.to_array(t)
             for t in self.model.graph.initializer
-            if math.prod(t.dims) <= 4096
+            if math.prod(t.dims) <= _SMALL
         }
         for node in self.model.graph.node:
             if node.op_type == "Constant":
                 for attribute in node.attribute:
-                    if attribute.name == "value" and math.prod(attribute.t.dims) <= 4096:
+                    if attribute.name == "value" and math.prod(attribute.t.dims) <= _SMALL:
                         small[node.output[0]] = numpy_helper.to_array(attribute.t)
         return small
 
@@ -158,6 +160,29 @@ class Graph:
     @cached_property
     def _trace(self) -> Trace:
         return Trace(self)
+
+
+def _without_weights(model: ModelProto) -> ModelProto:
+    """A copy of a model whose larger constants are inputs of the same type and shape.
+
+    Inference needs no more of them, and copies its whole model three times.
+    """
+    import onnx
+
+    light = onnx.ModelProto(
+        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions
+    )
+    graph = light.graph
+    graph.name = model.graph.name
+    for field in ("node", "input", "output", "sparse_initializer"):
+        getattr(graph, field).extend(getattr(model.graph, field))
+    declared = {value.name for value in graph.input}
+    for tensor in model.graph.initializer:
+        if math.prod(tensor.dims) <= _SMALL:
+            graph.initializer.append(tensor)
+        elif tensor.name not in declared:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return light
 
 
 def inner_graphs(node: NodeProto) -> Iterator[GraphProto]:

@@ -86,6 +86,7 @@ class Head:
         shapes: Shape of each output: of the probe run where there was one, else inferred.
         probe: The outputs of a run on a test picture, or `None` where nothing could be run.
         names_count: Number of class names that metadata or the user gave, or `None`.
+        keypoints_hint: Keypoints of an object and values of each, as metadata says, or `None`.
     """
 
     graph: Graph
@@ -93,6 +94,7 @@ class Head:
     shapes: tuple[tuple[int | None, ...], ...]
     probe: tuple[NDArray[Any], ...] | None
     names_count: int | None
+    keypoints_hint: tuple[int, int] | None = None
 
     def layouts(self, output: int) -> list[GridLayout]:
         """Every reading of an output as rows of a grid for this input size."""

@@ -95,6 +95,9 @@ def with_intake(habit: Conventions, graph: Graph, picture: InputSpec) -> tuple[C
         found.append(f"the graph multiplies the pixel values by {intake.factor:.3g} itself")
     if intake.swaps:
         found.append("the graph swaps red and blue itself")
+    if intake.centres and not habit.is_plain:
+        found.append("the graph subtracts a mean itself")
+        habit = replace(habit, mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0))
     return replace(habit, scale=scale, colour=intake.colour(habit.colour)), tuple(found)
 
 

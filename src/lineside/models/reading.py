@@ -9,11 +9,15 @@ from lineside.core.errors import (
     ConventionError,
     DeviceError,
     DeviceMemoryError,
+    ModelError,
     ModelFileError,
+    SettingsError,
     UnsupportedModelError,
 )
+from lineside.models.batch import fixed_batch, for_one_picture, refusal, refuse_other_answer
 from lineside.models.checks import refuse_dead_answer, refuse_not_finite, refuse_quantised_answer
 from lineside.models.facts import ModelFacts
+from lineside.models.file import external_digest
 from lineside.models.graph import Graph
 from lineside.models.head import Head
 from lineside.models.intake import with_intake
@@ -22,6 +26,7 @@ from lineside.models.picture_input import picture_input
 from lineside.models.probe import as_exported, planar, probe_picture
 from lineside.models.recognise import family, recognise
 from lineside.models.spec import Conventions
+from lineside.models.stride import SAFE_SIDE, graph_stride, refuse_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +51,7 @@ class Subject:
         facts: What the user set by hand.
         hints: What the exporter wrote into it.
         run: How a graph is run once, or `None`.
+        batch: The number of pictures that the file fixes for a run; `model` is rewritten for one then.
     """
 
     file: ModelFile
@@ -55,6 +61,7 @@ class Subject:
     facts: ModelFacts
     hints: Metadata
     run: Runner | None
+    batch: int = 1
 
     @property
     def name(self) -> str:
@@ -92,10 +99,7 @@ def read_model(file: ModelFile, *, facts: ModelFacts | None = None, run: Runner 
     subject = _open(file, facts, run)
     refuse_quantised_answer(subject.graph, subject.name)
     fed, _ = with_intake(Conventions(), subject.graph, subject.picture)
-    answer = _answer(subject, fed)
-    name, match = recognise(
-        _head(subject, answer), subject.name, by_hand=subject.facts.family, task_hint=subject.hints.task
-    )
+    answer, name, match = _recognised(subject, fed)
     conventions, found = _conventions(subject, family(name).CONVENTIONS)
     if answer is not None and _values(conventions) != _values(fed):
         answer = _answer(subject, conventions)
@@ -103,17 +107,61 @@ def read_model(file: ModelFile, *, facts: ModelFacts | None = None, run: Runner 
     match = replace(match, reasons=(*match.reasons, *found), spec=replace(match.spec, classes=len(names)))
     if answer is not None:
         refuse_dead_answer(family(name), answer, match.spec, nms_inside=match.nms_inside, file=subject.name)
-    planes = planar(probe_picture(subject.picture.size), conventions)
+    planes = _planes(subject, conventions)
     return Reading(subject, name, match, conventions, names, names_from, planes, answer)
 
 
 def _open(file: ModelFile, facts: ModelFacts | None, run: Runner | None) -> Subject:
     facts = (facts or ModelFacts()).over(ModelFacts.beside(file.path))
     model = file.parse()
+    batch = fixed_batch(model) if run is not None else 1  # what is rewritten must be proven
+    if batch > 1:
+        model = for_one_picture(model, batch)
     hints = Metadata.of(model)
     picture = picture_input(Graph(model), file.path.name, facts, hints)
     graph = Graph(model, (picture.size.height, picture.size.width))
-    return Subject(file, model, graph, picture, facts, hints, run)
+    return Subject(file, model, graph, picture, facts, hints, run, batch)
+
+
+def _recognised(subject: Subject, fed: Conventions) -> tuple[tuple[NDArray[Any], ...] | None, str, Match]:
+    """The graph's answer to the test picture, and the family and claim on its head.
+
+    Raises:
+        SettingsError: The file leaves its size open, and that asked for is no multiple of its stride.
+        ModelError: As `_answer` and `recognise` say.
+    """
+    try:
+        answer = _answer(subject, fed)
+        if answer is not None and subject.batch > 1:
+            refuse_other_answer(subject, _planes(subject, fed), fed, answer)
+        name, match = recognise(
+            head_of(subject, answer), subject.name, by_hand=subject.facts.family, task_hint=subject.hints.task
+        )
+    except ModelError as fault:
+        # Maps whose sides do not fit each other look like many other faults.
+        _refuse_uneven_size(subject, fault)
+        raise
+    if match.spec.task != "classify":
+        _refuse_uneven_size(subject)
+    return answer, name, match
+
+
+def _refuse_uneven_size(subject: Subject, fault: ModelError | None = None) -> None:
+    """Refuse a size of the user's or the metadata's that the graph's coarsest map does not divide.
+
+    Raises:
+        SettingsError: It does not; from the fault that showed it.
+    """
+    picture = subject.picture
+    if not picture.dynamic_size or not any(side % SAFE_SIDE for side in picture.size):
+        return
+    stride = graph_stride(subject.graph, picture)
+    if stride is None:
+        return
+    try:
+        refuse_between(subject.name, picture.size, stride)
+    except SettingsError as refusal:
+        raise refusal from fault
 
 
 def _answer(subject: Subject, conventions: Conventions) -> tuple[NDArray[Any], ...] | None:
@@ -128,12 +176,11 @@ def _answer(subject: Subject, conventions: Conventions) -> tuple[NDArray[Any], .
     if subject.run is None:
         return None
     picture = subject.picture
-    planes = planar(probe_picture(picture.size), conventions)
-    feeds = picture.feeds(as_exported(planes, picture, conventions))
+    feeds = picture.feeds(as_exported(_planes(subject, conventions), picture, conventions))
     try:
-        outputs = subject.run(subject.model.SerializeToString(), feeds)
+        outputs = subject.run(_serialised(subject), feeds)
     except UnsupportedModelError as fault:
-        raise UnsupportedModelError(f"{subject.name}: {fault}") from fault
+        raise _unsupported(subject, str(fault)) from fault
     except ModelFileError as fault:
         raise ModelFileError(f"{subject.file.path}: {fault}") from fault
     except DeviceMemoryError:
@@ -142,17 +189,44 @@ def _answer(subject: Subject, conventions: Conventions) -> tuple[NDArray[Any], .
         open_size = (
             " The file leaves its input size open: set it with --size." if picture.dynamic_size else ""
         )
-        raise UnsupportedModelError(
-            f"{subject.name}: a test run with a picture of {picture.size} failed: {fault}.{open_size}"
-        ) from fault
+        failed = f"a test run with a picture of {picture.size} failed: {fault}.{open_size}"
+        raise _unsupported(subject, failed) from fault
     refuse_not_finite(outputs, subject.name)
     return tuple(outputs)
 
 
-def _head(subject: Subject, answer: tuple[NDArray[Any], ...] | None) -> Head:
+def _serialised(subject: Subject) -> bytes:
+    """The bytes of the subject's model: the file's own, where it was neither rewritten nor put together."""
+    if subject.batch > 1 or external_digest(subject.file):
+        data: bytes = subject.model.SerializeToString()
+        return data
+    return subject.file.data
+
+
+def _unsupported(subject: Subject, why: str) -> UnsupportedModelError:
+    """The error of a test run that failed, which the rewriting for one picture may be to blame for."""
+    if subject.batch > 1:
+        return refusal(subject.name, subject.file.parse(), subject.batch, f"rewritten for one picture: {why}")
+    return UnsupportedModelError(f"{subject.name}: {why}")
+
+
+def _planes(subject: Subject, conventions: Conventions) -> NDArray[Any]:
+    """The test picture as planes in the model's channel order."""
+    return planar(probe_picture(subject.picture.size), conventions)
+
+
+def head_of(subject: Subject, answer: tuple[NDArray[Any], ...] | None) -> Head:
+    """The evidence of a model's head: its outputs, and what a test run answered, if there was one."""
     names = subject.facts.names or subject.hints.names
     shapes = _shapes(subject.graph, answer)
-    return Head(subject.graph, subject.picture.size, shapes, answer, len(names) if names else None)
+    return Head(
+        subject.graph,
+        subject.picture.size,
+        shapes,
+        answer,
+        len(names) if names else None,
+        subject.hints.keypoints,
+    )
 
 
 def _conventions(subject: Subject, habit: Conventions) -> tuple[Conventions, tuple[str, ...]]:
@@ -193,8 +267,9 @@ def _names(subject: Subject, match: Match) -> tuple[tuple[str, ...], str]:
         if names is None:
             continue
         if classes and len(names) != classes:
+            odd = "".join(f"; {warning}" for warning in subject.hints.warnings if source == "metadata")
             raise ConventionError(
-                f"{subject.name}: {len(names)} class names ({source}), but the head has {classes} classes. "
+                f"{subject.name}: {len(names)} class names ({source}), but the head has {classes} classes{odd}. "
                 f"Give all {classes} with --names, or names = in the .toml beside the model"
             )
         return names, source

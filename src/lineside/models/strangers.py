@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from lineside.core.errors import AmbiguousHeadError, TaskNotBuiltError, UnknownHeadError
-from lineside.models.evidence import are_corners, between_0_and_1, box_form, follow_grid, in_pixels
+from lineside.core.errors import AmbiguousHeadError, UnknownHeadError
+from lineside.models.evidence import between_0_and_1, follow_grid, in_pixels
+from lineside.models.families import _corners, _distances, _query_forms
 from lineside.models.graph import CONVOLUTIONS
+from lineside.models.task_strangers import refuse_task, task_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,13 +19,8 @@ if TYPE_CHECKING:
     from lineside.models.head import GridLayout, Head
     from lineside.models.tracing import Segment
 
-_TASKS = {
-    "segment": "segmentation",
-    "pose": "pose (keypoints)",
-    "obb": "oriented boxes",
-    "classify": "classification",
-}
-_CORNERS = "a grid of boxes given as corners (RTMDet, PP-YOLOE, YOLO-NAS)"
+_CORNERS = "a grid of boxes given as corners, with the scores before them (DAMO-YOLO)"
+_SEEN = 0.3  # how sure a claim is of which more than the shapes speaks
 
 
 def refuse(head: Head, file: str, *, task_hint: str | None, families: Sequence[str]) -> NoReturn:
@@ -36,17 +33,14 @@ def refuse(head: Head, file: str, *, task_hint: str | None, families: Sequence[s
         families: The families that there are, for the message.
 
     Raises:
-        TaskNotBuiltError: It is another task's head.
+        TaskNotBuiltError: The metadata names a task that is not built.
         AmbiguousHeadError: Two known heads look alike here.
         UnknownHeadError: It is a head that is not built yet, or nothing known.
     """
-    task = _task(head) or _TASKS.get(task_hint or "")
-    if task is not None:
-        raise TaskNotBuiltError(
-            f"{file}: a model for {task}; lineside decodes detection so far. Seen: {head.seen()}"
-        )
-    name = _name(head)
+    refuse_task(head, file, task_hint)
+    name = task_name(head) or _name(head)
     if name is None:
+        _refuse_corners(head, file)
         _refuse_twins(head, file)
     what = f"this looks like {name}, which is not built yet" if name else "no family recognises the head"
     how = "" if head.probe is not None else " (by its structure; no test run was made)"
@@ -56,56 +50,8 @@ def refuse(head: Head, file: str, *, task_hint: str | None, families: Sequence[s
     )
 
 
-def _task(head: Head) -> str | None:
-    """The task of a head that does not detect boxes."""
-    ranks = [len(shape) for shape in head.shapes]
-    if sorted(ranks) == [3, 4] and _has_prototypes(head, ranks.index(3), ranks.index(4)):
-        return "segmentation"
-    if ranks == [2] and head.shapes[0][1] is not None and _ends_in_classifier(head):
-        return "classification"
-    layout = next(iter(head.layouts(0)), None) if ranks == [3] else None
-    if layout is None:
-        return None
-    if {"Cos", "Sin"} <= head.graph.tail(head.graph.outputs[0].name):
-        return "oriented boxes"
-    return _behind_scores(head.segments(0, layout.channel_axis))
-
-
-def _has_prototypes(head: Head, rows: int, maps: int) -> bool:
-    """Whether one output is (1, masks, H/s, W/s), and the rows of the other have a coefficient for each mask."""
-    masks, height = head.shapes[maps][1:3]
-    channels = min((d for d in head.shapes[rows][1:] if d is not None), default=0)
-    return (
-        masks is not None
-        and height is not None
-        and 8 <= masks < channels - 4
-        and height * 2 <= head.size.height
-    )
-
-
-def _ends_in_classifier(head: Head) -> bool:
-    tail = head.graph.tail(head.graph.outputs[0].name)
-    return (
-        "GlobalAveragePool" in head.graph.operators
-        or "Softmax" in tail
-        or "ReduceMean" in head.graph.operators
-    )
-
-
-def _behind_scores(parts: Sequence[Segment]) -> str | None:
-    """The task of what follows four box values and the sigmoid of the class scores."""
-    scores = [i for i, part in enumerate(parts) if part.origin == "Sigmoid"]
-    if not scores or sum(p.channels or 0 for p in parts[: scores[0]]) != 4:
-        return None
-    rest = parts[scores[0] + 1 :]
-    if len(rest) == 1 and rest[0].origin in CONVOLUTIONS | {"Add"}:
-        return "segmentation (its masks' coefficients, without the prototypes)"
-    count = sum(part.channels or 0 for part in rest)
-    return "pose (keypoints)" if count >= 6 and (count % 3 == 0 or count % 2 == 0) else None
-
-
 def _refuse_twins(head: Head, file: str) -> None:
-    """Refuse a decoded grid with objectness: YOLOX's and YOLOv6's have one form and other pictures."""
+    """Refuse a decoded grid with an objectness that is neither YOLOv6's constant nor YOLOX's sigmoid."""
     for layout in _grids(head):
         parts = head.segments(0, layout.channel_axis)
         rows = head.rows(0, layout)
@@ -116,16 +62,34 @@ def _refuse_twins(head: Head, file: str) -> None:
         if _has_objectness(head, parts):
             raise AmbiguousHeadError(
                 f"{file}: {twins}: they have the same form, but YOLOX takes BGR from 0 to 255 and YOLOv6 RGB from "
-                f"0 to 1; neither is built yet. Seen: {head.seen()}. If it is YOLOX, export it without "
-                "decode_in_inference"
+                "0 to 1. In the graph the one's objectness is a sigmoid and its sizes are exponentials, the other's "
+                f"objectness is the constant 1; here is neither. Seen: {head.seen()}. Export the head as its "
+                "repository does"
             )
         if rows is not None:
             raise AmbiguousHeadError(
                 f"{file}: two readings are left of {layout.rows} rows with {layout.channels} channels: yolov8 "
-                f"with {classes + 1} classes, or {twins}, which are not built yet. Seen: {head.seen()}. If it is "
-                "the first, give its class names (--names, or names = in the .toml beside the model) or say "
-                "--family yolov8"
+                f"with {classes + 1} classes, or {twins}. Seen: {head.seen()}. If it is the first, give its class "
+                "names (--names, or names = in the .toml beside the model) or say --family yolov8; if it is one of "
+                "the others, say --family yolox or --family yolov6"
             )
+
+
+def _refuse_corners(head: Head, file: str) -> None:
+    """Refuse corners in one output whose distances' origin or whose axes fit neither RTMDet nor PP-YOLOE."""
+    if len(head.shapes) == 1 and _are_corners(head):
+        raise AmbiguousHeadError(
+            f"{file}: a grid of boxes given as corners in one output, RTMDet or PP-YOLOE: the one takes BGR, centred and "
+            "padded, the other RGB from 0 to 1, stretched. In the graph RTMDet has no distributions, and PP-YOLOE "
+            f"has, with its channels last; here is neither. Seen: {head.seen()}. Say which it is with --family "
+            "rtmdet or --family ppyoloe"
+        )
+
+
+def _are_corners(head: Head) -> bool:
+    """Whether the arithmetic or the answer to the test picture says that boxes are corners along a grid."""
+    found = _corners.claim(head, lambda _: True)
+    return found is not None and found.sureness >= _SEEN
 
 
 def _grids(head: Head) -> list[GridLayout]:
@@ -148,12 +112,8 @@ def _grid_name(head: Head) -> str | None:
         rows = head.rows(0, layout)
         if parts[1:] and parts[0].channels == 4 and parts[0].origin in CONVOLUTIONS:
             return "an anchor-free head that was cut off before its boxes are decoded"
-        if parts[1:] and box_form(head.graph, parts[:1]) == "corners":
-            return _CORNERS
         if rows is None or not between_0_and_1(rows[:, 4:]):
             continue
-        if are_corners(rows) and in_pixels(rows):
-            return _CORNERS
         in_shares = rows[:, :2] * (head.size.width, head.size.height)
         if not in_pixels(rows) and follow_grid(in_shares, layout, head.size):
             return "a grid of boxes as shares of the picture (TensorFlow exports)"
@@ -165,27 +125,26 @@ def _name(head: Head) -> str | None:
     shapes = head.shapes
     ranks = {len(shape) for shape in shapes}
     operators = head.graph.operators
-    pairs = len(shapes) >= 4 and len(shapes) % 2 == 0 and ranks == {3} and _distributions(head)
     names = {
-        "PicoDet or NanoDet (distribution heads, scores and box distributions a level)": pairs,
-        "a raw YOLO head (one undecoded output a level, as YOLOv5, v7 and darknet exports have)": (
+        'a DETR whose classes are a softmax with one "no object" (DETR, Table Transformer)': (
+            _query_forms.is_without_selection(head)
+        ),
+        _CORNERS: len(shapes) == 2 and _are_corners(head),
+        "scores and box distributions a level, in an order or of levels that neither PicoDet nor NanoDet has": (
+            _distances.pairs(head) is not None
+        ),
+        "undecoded levels that are not three anchors a cell from one convolution each": (
             len(shapes) >= 2 and ranks in ({4}, {5}) and len({shape[2:4] for shape in shapes}) == len(shapes)
         ),
-        "an export with TensorRT's NMS outputs": operators & {"EfficientNMS_TRT", "BatchedNMS_TRT"},
-        "an export with NMS inside in another form than (1, rows, 6) of box, score and class": (
+        "TensorRT's NMS in another form than a number, and boxes in pixels, scores and classes": (
+            operators & {"EfficientNMS_TRT", "BatchedNMS_TRT"}
+        ),
+        "an export with NMS inside, none of whose outputs are in a known form": (
             "NonMaxSuppression" in operators
         ),
-        "a DETR (RT-DETR, RF-DETR, D-FINE)": (
+        "a DETR in another form than RT-DETR, D-FINE and RF-DETR are known in": (
             ranks <= {2, 3}
             and ("LayerNormalization" in operators or operators >= {"TopK", "Softmax", "MatMul"})
         ),
     }
     return _grid_name(head) or next((name for name, fits in names.items() if fits), None)
-
-
-def _distributions(head: Head) -> bool:
-    """Whether half of the outputs are box distributions of 4 * (n + 1) bins."""
-    channels = [shape[2] for shape in head.shapes]
-    half = len(channels) // 2
-    bins = channels[half:]
-    return len(set(bins)) == 1 and bins[0] is not None and bins[0] % 4 == 0 and bins[0] > 4

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from lineside.core.classification import Classification
 from lineside.core.errors import ImageFormatError
 from lineside.core.geometry import Size
+from lineside.outputs.shapes import Colour, draw_keypoints, draw_masks, draw_oriented
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from lineside.core.detections import Detections
-
-Colour: TypeAlias = tuple[int, int, int]
 
 # Okabe and Ito, "Color Universal Design" (2008), without black: told apart with any colour vision. BGR.
 PALETTE: tuple[Colour, ...] = (
@@ -32,9 +32,11 @@ _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 def draw(image: NDArray[np.uint8], detections: Detections) -> NDArray[np.uint8]:
     """A copy of the picture with a box and a label (class and confidence) for each detection.
 
-    Line width and text follow the picture's size. A class has one colour of `PALETTE`; every seventh shares
+    An oriented box is drawn turned, a mask as a tint of its pixels, a keypoint as a dot where its visibility is at
+    least one half; the 17 keypoints of a person are joined. Line width and text follow the picture's size. A class has one colour of `PALETTE`; every seventh shares
     it. The best detections are drawn last, on top. Labels stay inside the picture, and clear of each other
-    where there is room. Names beyond ASCII need OpenCV 5; older ones get `class 3`.
+    where there is room. Names beyond ASCII need OpenCV 5; older ones get `class 3`. The classes of a whole
+    picture stand below each other in its upper left corner, best first.
 
     Args:
         image: uint8 BGR (H, W, 3); not changed.
@@ -53,9 +55,12 @@ def draw(image: NDArray[np.uint8], detections: Detections) -> NDArray[np.uint8]:
         raise ImageFormatError(f"expected the detections' picture of {detections.size}, got one of {size}")
     canvas = image.copy()
     pen = _pen(size)
+    if isinstance(detections, Classification):
+        for label in _lines(detections, pen, size):
+            _draw_label(canvas, label, pen)
+        return canvas
     labels = _labels(detections, pen, size)
-    for label in reversed(labels):
-        _draw_box(canvas, label, pen)
+    _draw_shapes(canvas, detections, labels, pen)
     for label in reversed(labels):
         _draw_label(canvas, label, pen)
     return canvas
@@ -152,12 +157,31 @@ def _labels(detections: Detections, pen: _Pen, size: Size) -> list[_Label]:
             min(max(right, 0), size.width - 1),
             min(max(bottom, 0), size.height - 1),
         )
-        name = detections.names[k]
-        shown = name if pen.face is not None or name.isascii() else f"class {k}"
-        text = _fitted(shown, f" {confidence:.2f}", pen, size.width)
+        text = _text(detections.names[k], k, confidence, pen, size)
         place = _place(box, pen.width_px(text), pen, size, [label.place for label in labels])
         labels.append(_Label(box, place, text, PALETTE[k % len(PALETTE)]))
     return labels
+
+
+def _lines(classes: Classification, pen: _Pen, size: Size) -> list[_Label]:
+    """The classes of a picture below each other, as far as there is room; the best one in any case."""
+    labels: list[_Label] = []
+    height = pen.text_px + 2 * pen.margin_px
+    whole = _Rectangle(0, 0, size.width - 1, size.height - 1)
+    for k, confidence in zip(classes.class_id.tolist(), classes.confidence.tolist(), strict=True):
+        top = len(labels) * height
+        if labels and top + height > size.height:
+            break
+        text = _text(classes.names[k], k, confidence, pen, size)
+        place = _Rectangle(0, top, pen.width_px(text) + 2 * pen.margin_px - 1, top + height - 1)
+        labels.append(_Label(whole, place, text, PALETTE[k % len(PALETTE)]))
+    return labels
+
+
+def _text(name: str, class_id: int, confidence: float, pen: _Pen, size: Size) -> str:
+    """A label's text: what the font has, as wide as the picture lets it be."""
+    shown = name if pen.face is not None or name.isascii() else f"class {class_id}"
+    return _fitted(shown, f" {confidence:.2f}", pen, size.width)
 
 
 def _fitted(name: str, score: str, pen: _Pen, width_px: int) -> str:
@@ -186,6 +210,21 @@ def _place(
     inside = [t for t in tops if 0 <= t <= size.height - height] or [0]
     places = [_Rectangle(left, t, left + width - 1, t + height - 1) for t in inside]
     return next((p for p in places if not any(p.meets(other) for other in others)), places[0])
+
+
+def _draw_shapes(canvas: NDArray[np.uint8], detections: Detections, labels: list[_Label], pen: _Pen) -> None:
+    """What is drawn below the labels: masks, then boxes, then keypoints, the best of each last."""
+    if detections.masks is not None:
+        draw_masks(canvas, detections.masks, [label.colour for label in labels], max(1, pen.line_px // 2))
+    turned, points = detections.xyxyxyxy, detections.keypoints
+    for number in reversed(range(len(labels))):
+        if turned is None:
+            _draw_box(canvas, labels[number], pen)
+        else:
+            draw_oriented(canvas, turned[number], labels[number].colour, pen.line_px)
+    if points is not None:
+        for number in reversed(range(len(labels))):
+            draw_keypoints(canvas, points[number], labels[number].colour, pen.line_px)
 
 
 def _draw_box(canvas: NDArray[np.uint8], label: _Label, pen: _Pen) -> None:

@@ -8,7 +8,7 @@ import io
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from lineside.core.errors import LinesideError, OutputError
 from lineside.outputs.files import PendingFile, cannot_write
@@ -32,8 +32,16 @@ CSV_COLUMNS = (
     "y2",
     "truncated",
     "message",
+    "box_cx",
+    "box_cy",
+    "box_width",
+    "box_height",
+    "box_rotation",
+    "keypoints",
 )
 """The header of the CSV table."""
+
+_NO_DETAILS = [""] * 6
 
 
 class _Table(ABC):
@@ -147,7 +155,7 @@ class JsonDocument(_Table):
 
 
 class Csv(_Table):
-    """One row a detection, in the columns `CSV_COLUMNS`.
+    """One row a detection, or a class of a whole picture without corners, in the columns `CSV_COLUMNS`.
 
     A picture without detections, or that could not be judged, has one row that says so.
     """
@@ -183,12 +191,21 @@ def _json(record: Record, encoding: str) -> str:
 def _rows(record: Record) -> list[list[object]]:
     about = [record.source, record.sequence, "" if record.time_s is None else record.time_s]
     if isinstance(record.result, LinesideError):
-        return [[*about, record.result.code, *[""] * 8, str(record.result)]]
+        return [[*about, record.result.code, *[""] * 8, str(record.result), *_NO_DETAILS]]
     value = record.result.to_dict()
     truncated = "true" if value["truncated"] else "false"
-    if not value["detections"]:
-        return [[*about, "empty", *[""] * 7, truncated, ""]]
+    if not value["detections"] and not value.get("classes"):
+        return [[*about, "empty", *[""] * 7, truncated, "", *_NO_DETAILS]]
     return [
-        [*about, "ok", d["class_id"], d["name"], d["confidence"], *d["xyxy"], truncated, ""]
+        [*about, "ok", d["class_id"], d["name"], d["confidence"], *d["xyxy"], truncated, "", *_details(d)]
         for d in value["detections"]
+    ] + [
+        [*about, "ok", c["class_id"], c["name"], c["confidence"], *[""] * 4, truncated, "", *_NO_DETAILS]
+        for c in value.get("classes", ())
     ]
+
+
+def _details(detection: dict[str, Any]) -> list[object]:
+    """The oriented box, and the keypoints as `x y visibility` joined by semicolons; empty where there are none."""
+    points = ";".join(f"{x} {y} {seen}" for x, y, seen in detection.get("keypoints", ()))
+    return [*detection.get("xywhr", [""] * 5), points]

@@ -1,182 +1,144 @@
-"""Non-maximum suppression: of boxes that overlap too much, the surest stays."""
+"""NMS as a part to choose: which of overlapping boxes stay, and as what.
+
+A kind is a file of `postprocess/kinds/`; its name is the file's. Settings of a kind follow its name, as in
+`soft?sigma=0.3`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-
-from lineside.core.errors import UnknownNameError, near
+from lineside.core import plugins
+from lineside.core.errors import SettingsError, UnknownNameError, near
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
     from lineside.postprocess.candidates import Candidates
 
-KINDS = ("iou", "none")
+KINDS = "lineside.postprocess.kinds"
+"""The folder of the kinds of NMS, and the entry point group for more of them."""
 
-_FIRST = 128  # candidates of the first block; most frames have fewer, and one compiled call serves them
-_TILE = 1 << 15  # overlaps of one block: they stay in the cache, and below the allocator's mmap size
-_GROWTH = 3  # by which the next block is longer than all before it
-_GATHER = 4  # what it costs to gather a class's own boxes for each candidate, against comparing with all
-_FARTHEST = 1e7  # pixels: beyond any picture; what lies farther is moved here, where doubles keep its digits
+Boxes = Literal["upright", "oriented"]
 
 
-def suppress(
-    found: Candidates, *, kind: str, iou: float, class_aware: bool, limit: int
-) -> tuple[NDArray[np.intp], bool]:
-    """The candidates that stay, best first, and whether `limit` cut some off.
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """What a call asks of any kind of NMS.
 
-    Greedy NMS over boxes in the order of their confidence; a box goes when its IoU with one that stays is
-    above `iou`. The result is that of the plain algorithm, stopped once `limit` boxes and one more are known.
+    Attributes:
+        iou: Overlap above which two boxes are one object's, 0 to 1.
+        class_aware: Only boxes of one class are compared.
+        limit: The most objects that are left.
+        confidence: An object's confidence is above it, also where the kind changes confidences.
+    """
 
-    Args:
-        found: Candidates, best first.
-        kind: `iou`, or `none` for no suppression.
-        iou: Threshold, 0 to 1.
-        class_aware: Only boxes of one class suppress each other.
-        limit: The most boxes to keep.
+    iou: float
+    class_aware: bool
+    limit: int
+    confidence: float = 0.0
 
-    Returns:
-        Indices into `found`, and True when more than `limit` would have stayed.
+
+class Nms(Protocol):
+    """A kind of NMS with its settings. It keeps no state."""
+
+    def __call__(self, found: Candidates, how: Suppression) -> Candidates:
+        """What is left of candidates that come best first, best first again; the candidates stay as they are.
+
+        At most `how.limit` are left, and `truncated` is true where that cut some off. The `rows` of each say
+        which of the head's rows to ask for more of it.
+        """
+        ...
+
+
+class Kind(Protocol):
+    """A file of `postprocess/kinds/`.
+
+    Attributes:
+        BOXES: What it takes: `upright`, `oriented`, or both.
+    """
+
+    BOXES: tuple[Boxes, ...]
+
+    def make(self, settings: Mapping[str, float]) -> Nms:
+        """The kind with these settings, by name; `numbers` reads them.
+
+        Raises:
+            SettingsError: A setting is unknown or out of range.
+        """
+        ...
+
+
+def settle(
+    found: Candidates, *, kind: str, iou: float, class_aware: bool, limit: int, confidence: float = 0.0
+) -> Candidates:
+    """What a kind of NMS leaves of candidates, best first; the arguments are those of `Suppression`.
 
     Raises:
-        UnknownNameError: No such kind.
+        SettingsError: As `open_nms`.
     """
-    if kind not in KINDS:
-        raise UnknownNameError(f'nms: unknown kind "{kind}"{near(kind, KINDS)}')
-    count = len(found.confidence)
-    if kind == "none" or count < 2:
-        return np.arange(min(count, limit)), count > limit
-    boxes, labels = found.xyxy, found.class_id if class_aware else None
-    if count <= _FIRST:
-        xywh = _rectangles(boxes)
-        if np.minimum.reduce(xywh[:, 2:], axis=None) > 0:
-            keep = _settle(xywh, labels, iou)
-            return keep[:limit], len(keep) > limit
-    corners = np.ascontiguousarray(boxes.T)
-    solid = np.logical_and.reduce(corners[2:] > corners[:2], axis=0)
-    if solid.all():
-        keep = _greedy(corners, labels, iou, limit + 1)
-    else:
-        # A box without an area overlaps nothing: it neither goes nor makes another go.
-        inside = np.flatnonzero(solid)
-        labels = None if labels is None else labels[inside]
-        kept = inside[_greedy(corners.take(inside, axis=1), labels, iou, limit + 1)]
-        keep = np.sort(np.concatenate([kept, np.flatnonzero(~solid)]))
-    return keep[:limit], len(keep) > limit
+    nms = open_nms(kind, boxes="upright" if found.xywhr is None else "oriented")
+    return nms(found, Suppression(iou, class_aware, limit, confidence))
 
 
-def settle(found: Candidates, *, kind: str, iou: float, class_aware: bool, limit: int) -> Candidates:
-    """The candidates that are left of overlapping ones, best first; the arguments are those of `suppress`."""
-    keep, more = suppress(found, kind=kind, iou=iou, class_aware=class_aware, limit=limit)
-    return found.take(keep, truncated=found.truncated or more)
-
-
-def _greedy(
-    corners: NDArray[np.float32], labels: NDArray[np.int32] | None, iou: float, enough: int
-) -> NDArray[np.intp]:
-    """Indices that stay, until `enough` are known.
-
-    Block by block in the order of confidence, longer and longer as long as the overlaps fit the cache: numpy
-    clears a block of what the kept boxes suppress, OpenCV settles the rest among themselves. What comes after
-    the last box that is needed is never looked at.
+@lru_cache(maxsize=256)
+def open_nms(text: str, *, boxes: Boxes = "upright") -> Nms:
+    """The kind of NMS that a text names.
 
     Args:
-        corners: float32 (4, N), best first: left, top, right and bottom.
-        labels: Only boxes of one label suppress each other; `None`: all do.
-        iou: The threshold.
-        enough: How many are needed.
+        text: A kind, or a kind with settings: `soft?sigma=0.3`, more of them joined by `&`.
+        boxes: What the model answers.
+
+    Raises:
+        SettingsError: There is no such kind, it has no meaning for these boxes, or a setting is not accepted.
     """
-    kept = _settle(_rectangles(corners[:, :_FIRST].T), None if labels is None else labels[:_FIRST], iou)
-    count = corners.shape[1]
-    if count <= _FIRST:
-        return kept
-    if labels is not None and (labels == labels[0]).all():
-        labels = None
-    sides = _with_share(corners, iou)
-    start = _FIRST
-    while start < count and len(kept) < enough:
-        most = len(kept) if labels is None else min(len(kept), _GATHER * _most_of_one(labels[kept]))
-        stop = start + max(min(_GROWTH * start, _TILE // most), _FIRST)
-        left = start + _clear_of(sides, labels, kept, slice(start, stop)).nonzero()[0]
-        xywh = _rectangles(corners.take(left, axis=1).T)
-        fresh = left[_settle(xywh, None if labels is None else labels[left], iou)]
-        kept = np.concatenate([kept, fresh])
-        start = stop
-    return kept
+    name, mark, rest = text.partition("?")
+    if name not in plugins.own(KINDS) and name not in plugins.names(KINDS):
+        raise UnknownNameError(f'nms: unknown kind "{name}"{near(name, plugins.names(KINDS))}')
+    kind: Kind = plugins.load(KINDS, name)
+    if boxes not in kind.BOXES:
+        fitting = [other for other in plugins.own(KINDS) if boxes in plugins.load(KINDS, other).BOXES]
+        raise SettingsError(
+            f'nms: "{name}" is for {" and ".join(kind.BOXES)} boxes and the model\'s are {boxes}; '
+            f"choose one of {', '.join(fitting)}"
+        )
+    return kind.make(_settings(name, rest) if mark else {})
 
 
-def _rectangles(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Left, top, width and height of boxes (N, 4), none of them beyond `_FARTHEST`."""
-    xywh = np.maximum(boxes, -_FARTHEST)
-    np.minimum(xywh, _FARTHEST, out=xywh)
-    xywh[:, 2:] -= xywh[:, :2]
-    return xywh
+def numbers(kind: str, settings: Mapping[str, float], **defaults: float) -> dict[str, float]:
+    """The settings of a kind, with its defaults for what is not set.
+
+    Raises:
+        UnknownNameError: A setting has no default, so the kind does not know it.
+    """
+    for name in settings:
+        if name not in defaults:
+            known = near(name, defaults) or "; it has none"
+            raise UnknownNameError(f'nms: {kind}: no such setting "{name}"{known}')
+    return defaults | dict(settings)
 
 
-def _settle(xywh: NDArray[np.float32], labels: NDArray[np.int32] | None, iou: float) -> NDArray[np.intp]:
-    """Which boxes stay among themselves, by OpenCV's greedy NMS."""
-    import cv2
-
-    count = len(xywh)
-    if count < 2:
-        return np.arange(count)
-    # Descending stand-ins for the scores: the order is settled, and ties must not change it.
-    ranks = range(count, 0, -1)
-    if labels is None:
-        keep = cv2.dnn.NMSBoxes(xywh.tolist(), ranks, 0.0, iou)
-    else:
-        keep = cv2.dnn.NMSBoxesBatched(xywh.tolist(), ranks, labels.tolist(), 0.0, iou)
-    return np.asarray(keep, np.intp)
+def _settings(kind: str, text: str) -> dict[str, float]:
+    """The settings behind the question mark: `name=number`, joined by `&`."""
+    settings: dict[str, float] = {}
+    for part in text.split("&"):
+        name, equals, value = part.partition("=")
+        number = _number(value)
+        if not (name and equals) or number is None or name in settings:
+            raise SettingsError(
+                f"nms: {kind}: expected settings like {kind}?name=0.5&other=2, each once; got {text!r}"
+            )
+        settings[name] = number
+    return settings
 
 
-def _with_share(corners: NDArray[np.float32], iou: float) -> NDArray[np.float32]:
-    """The corners, and the part of each area that counts: inter / union > iou is inter > share * (area + area)."""
-    sides = np.empty((5, corners.shape[1]), np.float32)
-    sides[:4] = corners
-    with np.errstate(over="ignore", invalid="ignore"):  # boxes far beyond any picture have infinite areas
-        np.multiply(corners[2] - corners[0], corners[3] - corners[1], out=sides[4])
-        sides[4] *= np.float32(iou / (1 + iou))
-    return sides
-
-
-def _clear_of(
-    sides: NDArray[np.float32], labels: NDArray[np.int32] | None, kept: NDArray[np.intp], block: slice
-) -> NDArray[np.bool_]:
-    """Which boxes of a block overlap no kept one by more than the threshold; bool (block,)."""
-    a, b = sides.take(kept, axis=1), sides[:, block]
-    own = labels is not None and _GATHER * _most_of_one(labels[kept]) < len(kept)
-    if labels is not None and own:
-        # Taken, not indexed: that leaves what follows contiguous, and several times quicker.
-        a = _by_class(a, labels[kept], int(labels.max()) + 1).take(labels[block], axis=2)
-    else:
-        a = a[:, :, None]
-    with np.errstate(over="ignore", invalid="ignore"):
-        width = np.minimum(a[2], b[2])
-        width -= np.maximum(a[0], b[0])
-        np.maximum(width, 0, out=width)
-        height = np.minimum(a[3], b[3])
-        height -= np.maximum(a[1], b[1])
-        width *= height  # a negative height leaves a product that is no overlap either
-        np.add(a[4], b[4], out=height)
-    over = width > height
-    if labels is not None and not own:
-        over &= labels[kept][:, None] == labels[block]
-    covered: NDArray[np.bool_] = np.logical_or.reduce(over, axis=0)
-    return ~covered
-
-
-def _most_of_one(labels: NDArray[np.int32]) -> int:
-    """How many boxes the most frequent class has."""
-    return int(np.bincount(labels).max())
-
-
-def _by_class(sides: NDArray[np.float32], labels: NDArray[np.int32], classes: int) -> NDArray[np.float32]:
-    """A table of boxes, (5, most of one class, classes); free places hold boxes without an area."""
-    order = labels.argsort(kind="stable")
-    label = labels[order]
-    place = np.arange(len(label)) - label.searchsorted(label)
-    table = np.zeros((len(sides), int(place.max()) + 1, classes), np.float32)
-    table[:, place, label] = sides.take(order, axis=1)
-    return table
+def _number(text: Any) -> float | None:
+    """The finite number that a text holds, or `None`."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

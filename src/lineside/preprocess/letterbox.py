@@ -10,6 +10,7 @@ import numpy as np
 
 from lineside.core.errors import ImageFormatError
 from lineside.core.geometry import Letterbox, Size
+from lineside.preprocess.resample import Reduction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class Slot:
         self._scaled: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
         self._targets: list[NDArray[np.uint8]] = []
         self._strips: list[_Strip] = []
+        self._reduction: Reduction | None = None
 
     def fill(self, image: NDArray[np.uint8]) -> Letterbox:
         """Letterbox a picture into `planes`.
@@ -60,6 +62,9 @@ class Slot:
             for strip in self._strips:
                 strip.halve(image)
             return self._letterbox
+        if self._reduction is not None:
+            self._reduction.fill(image, self._targets)
+            return self._letterbox
         source = image
         if self._letterbox.scaled != frame:
             _resize(image, self._scaled)
@@ -70,11 +75,16 @@ class Slot:
     def _lay_out(self, frame: Size) -> None:
         """Make the buffers of another frame size; the padding is written here and stays."""
         box = _fit(frame, self._size, self._conventions)
+        order = (2, 1, 0) if self._conventions.colour == "rgb" else (0, 1, 2)
+        if self._conventions.fit.anchor == "crop":
+            self._targets = [self.planes[0, c] for c in order]
+            self._reduction = Reduction(box)
+            self._letterbox = box
+            return
         self.planes.fill(self._conventions.fit.pad_value)
         self._scaled = np.empty((*box.scaled, 3), np.uint8)
         rows = slice(box.top_px, box.top_px + box.scaled.height)
         columns = slice(box.left_px, box.left_px + box.scaled.width)
-        order = (2, 1, 0) if self._conventions.colour == "rgb" else (0, 1, 2)
         self._targets = [self.planes[0, c, rows, columns] for c in order]
         halved = frame == (2 * box.scaled.height, 2 * box.scaled.width)
         self._strips = _strips(self._targets) if halved else []

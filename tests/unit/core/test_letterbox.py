@@ -157,3 +157,42 @@ def test_no_boxes_are_no_trouble():
 
 def test_a_size_reads_as_people_write_it():
     assert str(Size(height=480, width=640)) == "640x480"
+
+
+CROP = Fit(anchor="crop", rounding="floor")
+
+
+def resized_and_cropped(frame, side):
+    """torchvision's `Resize(side)` and `CenterCrop(side)`: width and height, and what is cut off left and above."""
+    short, long = sorted(frame)
+    longer = int(side * long / short)
+    width, height = (side, longer) if frame.width <= frame.height else (longer, side)
+    return (width, height), (round((width - side) / 2.0), round((height - side) / 2.0))
+
+
+@given(frames, model_sides)
+def test_a_crop_is_that_of_torchvision(frame, side):
+    box = Letterbox.fit(frame, Size(side, side), CROP)
+    size, cut = resized_and_cropped(frame, side)
+    assert (box.scaled.width, box.scaled.height) == size
+    assert (-box.left_px, -box.top_px) == cut
+
+
+@given(frames, models, st.sampled_from([CROP, Fit(anchor="crop"), Fit(anchor="crop", gain="single")]))
+def test_a_crop_covers_the_whole_input_with_the_middle_of_the_frame(frame, model, fit):
+    box = Letterbox.fit(frame, model, fit)
+    assert box.scaled.width >= model.width
+    assert box.scaled.height >= model.height
+    assert model.width in box.scaled or model.height in box.scaled
+    for padding, scaled, side in (
+        (box.left_px, box.scaled.width, model.width),
+        (box.top_px, box.scaled.height, model.height),
+    ):
+        assert abs(-2 * padding - (scaled - side)) <= 1
+
+
+def test_a_box_of_the_crop_comes_back_to_its_place_in_the_frame():
+    box = Letterbox.fit(Size(100, 200), Size(50, 50), CROP)
+    boxes = np.array([[0, 0, 50, 50], [10, 20, 30, 40]], np.float32)
+    box.to_frame(boxes)
+    assert boxes.tolist() == [[50, 0, 150, 100], [70, 40, 110, 80]]

@@ -7,7 +7,7 @@ import pytest
 
 from lineside.core.errors import SettingsError, UnknownNameError
 from lineside.detector.detector import Detector
-from lineside.testing.graphs import GraphSpec, anchor_free, end_to_end, nms_inside, yolox
+from lineside.testing.graphs import GraphSpec, anchor_free, end_to_end, nms_inside, oriented_boxes, yolox
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,50 @@ def test_a_count_that_is_none_is_refused(crowded, noise, value):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [("soft", "known: iou, none"), ("IOU", 'mean "iou"'), (None, "none")]
+    ("value", "said"),
+    [
+        ("weighted", "known: diou, iou, none"),
+        ("IOU", 'mean "iou"'),
+        ("soft?width=2", 'no such setting "width"'),
+    ],
 )
 def test_an_unknown_kind_of_nms_is_refused_with_the_known_ones(crowded, noise, value, said):
     with pytest.raises(UnknownNameError, match=said):
         crowded(noise, nms=value)
+
+
+@pytest.mark.parametrize("value", [3, True, ["iou"], {"kind": "iou"}, b"iou"])
+def test_a_kind_of_nms_is_a_name(crowded, noise, value):
+    with pytest.raises(SettingsError, match="nms: expected the name of a kind"):
+        crowded(noise, nms=value)
+
+
+@pytest.mark.parametrize("kind", ["soft", "soft?sigma=0.1", "diou", "wbf"])
+def test_each_kind_of_nms_leaves_fewer_than_none_and_more_than_nothing(crowded, noise, kind):
+    every = crowded(noise, confidence=0.05, nms="none", max_detections=10_000)
+    some = crowded(noise, confidence=0.05, nms=kind, max_detections=10_000)
+    assert 0 < len(some) < len(every)
+    assert (np.diff(some.confidence) <= 0).all()
+    assert (some.confidence > 0.05).all()
+
+
+def test_the_habit_of_oriented_boxes_is_their_own_and_what_has_no_meaning_for_them_is_refused(
+    write, cache, noise
+):
+    model = Detector(write(oriented_boxes(GraphSpec(classes=3)), "turned"), threads=1, cache=cache)
+    habit = model(noise, confidence=0.05, max_detections=10_000)
+    np.testing.assert_array_equal(
+        habit.xywhr, model(noise, confidence=0.05, max_detections=10_000, nms="probiou").xywhr
+    )
+    assert len(habit) < len(model(noise, confidence=0.05, max_detections=10_000, nms="none"))
+    assert len(model(noise, confidence=0.05, max_detections=10_000, nms="iou"))
+    with pytest.raises(SettingsError, match="choose one of iou, none, probiou"):
+        model(noise, nms="wbf")
+
+
+def test_the_kind_for_oriented_boxes_is_refused_by_a_model_of_upright_ones(crowded, noise):
+    with pytest.raises(SettingsError, match="probiou"):
+        crowded(noise, nms="probiou")
 
 
 def test_an_unknown_setting_is_pythons_own_error(crowded, noise):

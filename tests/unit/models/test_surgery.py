@@ -36,10 +36,8 @@ def _agrees(reading, prepared, seed):
     """Both graphs answer the same for random pixels."""
     spec, how = reading.subject.picture, reading.conventions
     planes = np.random.default_rng(seed).integers(0, 256, (1, 3, *spec.size), np.uint8)
-    exported = run_once(
-        reading.subject.model.SerializeToString(), {spec.name: as_exported(planes, spec, how)}
-    )
-    changed = run_once(prepared.SerializeToString(), {spec.name: planes})
+    exported = run_once(reading.subject.model.SerializeToString(), spec.feeds(as_exported(planes, spec, how)))
+    changed = run_once(prepared.SerializeToString(), spec.feeds(planes))
     half = exported[0].dtype == np.float16
     for one, other in zip(exported, changed, strict=True):
         assert one.dtype == other.dtype
@@ -58,17 +56,24 @@ def test_a_prepared_graph_answers_as_the_exported_one(name, tmp_path):
     onnx.checker.check_model(prepared)
     value = prepared.graph.input[0].type.tensor_type
     assert value.elem_type == TensorProto.UINT8
-    assert len(prepared.graph.input) == 1
+    assert len(prepared.graph.input) == 1 + len(reading.subject.picture.constants)
     _agrees(reading, prepared, 1)
     if "int8" in name:
-        assert how in ({DIVISION, FIRST_QUANTISER} if "static" in name else {DIVISION})
+        assert how.split("; ")[0] in ({DIVISION, FIRST_QUANTISER} if "static" in name else {DIVISION})
     elif "yolox" in name:
         assert how == PLAIN
     elif reading.subject.picture.dtype == "float16":
         assert how == HALF_TABLE
+    elif not reading.conventions.is_plain:
+        assert how in {f"{DIVISION}, centred", f"{PLAIN}, centred"}
     else:
         first = next(n for n in reading.subject.model.graph.node if reading.subject.picture.name in n.input)
-        assert how == (FIRST_CONVOLUTION if first.op_type == "Conv" else DIVISION)
+        folds = first.op_type == "Conv"
+        # Where the graph sorts its rows two that are all but equal may change places, and the division is taken.
+        sorts = reading.subject.graph.operators & {"NonMaxSuppression", "TopK"}
+        # A keypoint's coordinate near 0 is held to a score's tolerance, which folding may miss by a digit.
+        loose = sorts or reading.match.spec.task == "pose"
+        assert how == (FIRST_CONVOLUTION if folds else DIVISION) or (folds and loose and how == DIVISION)
 
 
 def test_the_exported_model_is_left_as_it_was(tmp_path):
@@ -245,7 +250,7 @@ def test_a_scale_set_by_hand_is_built_in(tmp_path):
     path.with_suffix(".toml").write_text("scale = 100\n")
     reading = read_model(ModelFile.read(path), run=run_once)
     prepared, how = take_bytes(
-        reading.subject.model, reading.subject.picture, reading.conventions.scale, fold=False
+        reading.subject.model, reading.subject.picture, reading.conventions, fold=False
     )
     assert how == "cast and division by 100"
     _agrees(reading, prepared, 11)

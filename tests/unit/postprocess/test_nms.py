@@ -1,4 +1,4 @@
-"""NMS against the plain algorithm, for as many candidates as its blocks have borders."""
+"""The kind `iou` against the plain algorithm, for as many candidates as its blocks have borders."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineside.core.errors import UnknownNameError
-from lineside.postprocess.candidates import Candidates
-from lineside.postprocess.nms import suppress
+from crowds import candidates, clear_threshold
+from lineside.postprocess.nms import settle
 
 COUNTS = (2, 3, 127, 128, 129, 255, 256, 257, 384, 385, 500, 1500)
 
 
-def candidates(boxes, class_id=None, scores=None):
-    boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-    count = len(boxes)
-    return Candidates(
-        xyxy=boxes,
-        confidence=np.linspace(0.99, 0.26, count, dtype=np.float32) if scores is None else scores,
-        class_id=np.zeros(count, np.int32) if class_id is None else np.asarray(class_id, np.int32),
-    )
+def suppress(found, **how):
+    """Which candidates stay, and whether some were cut off."""
+    left = settle(found, **how)
+    np.testing.assert_array_equal(left.xyxy, found.xyxy[left.rows])
+    np.testing.assert_array_equal(left.confidence, found.confidence[left.rows])
+    return left.rows, left.truncated
 
 
 def overlaps(boxes):
@@ -48,15 +45,6 @@ def plain(overlap, class_id, iou, *, class_aware):
             struck &= class_id == class_id[i]
         alive &= ~struck
     return kept
-
-
-def clear_threshold(overlap, wanted):
-    """A threshold near `wanted` in the middle of the widest gap between overlaps, so that rounding decides nothing."""
-    near = np.unique(overlap[np.abs(overlap - wanted) < 0.03])
-    edges = np.concatenate([[wanted - 0.03], near, [wanted + 0.03]])
-    widest = np.diff(edges).argmax()
-    assert edges[widest + 1] - edges[widest] > 5e-6
-    return float((edges[widest] + edges[widest + 1]) / 2)
 
 
 def crowd(seed, count, classes):
@@ -205,8 +193,3 @@ def test_few_or_no_candidates(kind, count):
 def test_no_suppression_keeps_overlapping_boxes():
     found = candidates([[0, 0, 10, 10]] * 4)
     assert suppress(found, kind="none", iou=0.5, class_aware=True, limit=9)[0].tolist() == [0, 1, 2, 3]
-
-
-def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(UnknownNameError, match='unknown kind "soft"; known: iou, none'):
-        suppress(candidates([]), kind="soft", iou=0.5, class_aware=True, limit=9)

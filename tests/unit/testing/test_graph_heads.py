@@ -10,12 +10,16 @@ from lineside.testing.graphs import (
     classification,
     detr,
     end_to_end,
+    nanodet,
     nms_inside,
     oriented_boxes,
     picodet,
     pose,
+    ppyoloe,
+    rtmdet,
     segmentation,
     super_resolution,
+    yolonas,
     yolov5,
     yolov6,
     yolox,
@@ -137,6 +141,47 @@ def test_yolov6_has_an_objectness_of_one(answer):
     assert (out[:, 4] == 1).all()
     points, strides = anchor_points(SPEC)
     assert np.abs(out[:, :2] / strides[:, None] - points.T).max() < 4
+
+
+@pytest.mark.parametrize("how", ["filled", "computed"])
+def test_an_objectness_of_one_can_be_written_otherwise(how, answer):
+    np.testing.assert_array_equal(answer(yolov6(objectness=how))[0], answer(yolov6())[0])
+
+
+def test_yolox_can_write_its_decoded_boxes_over_the_raw_ones(answer):
+    straight, over = (answer(yolox(decoded=True, in_place=p), scale=255)[0] for p in (False, True))
+    np.testing.assert_array_equal(over, straight)
+
+
+def test_corners_lie_around_their_cells_and_paddle_begins_with_the_coarsest(answer):
+    points, strides = anchor_points(SPEC)
+    for model, order in (
+        (yolonas(), strides),
+        (rtmdet(rows_first=True), strides),
+        (ppyoloe(joined=True), -strides),
+    ):
+        rows = np.argsort(order, kind="stable")
+        boxes = answer(model)[0][0][:, :4]
+        offset = (boxes[:, :2] + boxes[:, 2:]) / 2 / strides[rows, None] - points.T[rows]
+        assert np.abs(offset).max() < 4
+        assert (boxes[:, 2:] > boxes[:, :2]).all()
+
+
+def test_boxes_are_divided_by_the_scale_factor(open_session):
+    session = open_session(ppyoloe())
+    picture = np.random.default_rng(0).random((1, 3, *SPEC.size)).astype(np.float32)
+    one, other = (
+        session.run(None, {"image": picture, "scale_factor": np.array([factors], np.float32)})[0]
+        for factors in ((1, 1), (0.5, 2))
+    )
+    np.testing.assert_allclose(other, one * [0.5, 2, 0.5, 2], rtol=1e-6)
+
+
+def test_the_same_nanodet_can_answer_a_pair_of_outputs_a_level(answer):
+    joined, pairs = answer(nanodet())[0][0], answer(nanodet(pairs=True))
+    np.testing.assert_array_equal(joined[:, :3], np.concatenate([p[0] for p in pairs[::2]]))
+    np.testing.assert_array_equal(joined[:, 3:], np.concatenate([p[0] for p in pairs[1::2]]))
+    assert [p.shape[1] for p in pairs[::2]] == [320, 80, 20, 6]  # 2 x 3 cells of 64 in 128x160: rounded up
 
 
 @pytest.mark.parametrize("generation", ["v10", "26"])

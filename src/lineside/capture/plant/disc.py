@@ -175,7 +175,7 @@ class Disc:
         dark = np.ones(_RINGS, np.float32)
         for at, rise in ((self.hub, -self.recess), (self.rim, self.recess)):
             bump = np.exp(-(((r - np.float32(at)) / wide) ** 2))
-            slope -= bump * np.float32(rise / 0.035)
+            slope -= bump * np.float32(rise / 0.12)
             dark -= np.float32(min(abs(rise) * 7, 0.5)) * np.exp(
                 -(((r - np.float32(at)) / (2.4 * wide)) ** 2)
             )
@@ -183,7 +183,7 @@ class Disc:
         slope += 0.475 * (1 + np.tanh((r - np.float32(1 - self.chamfer)) / ramp))
         slope -= 0.475 * (1 - np.tanh((r - np.float32(self.bore + self.chamfer)) / ramp))
         cell = _RINGS / 1.1 / canvas.stage.radius_px
-        slope += np.float32(0.028) * ring_noise(rng, _RINGS, 1.6 * cell) + np.float32(0.018) * ring_noise(
+        slope += np.float32(0.020) * ring_noise(rng, _RINGS, 1.6 * cell) + np.float32(0.018) * ring_noise(
             rng, _RINGS, 5 * cell
         )
         tone = dark * (

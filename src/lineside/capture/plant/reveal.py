@@ -26,10 +26,10 @@ SEEN = 9.0
 SEEN_SHARE = 0.30
 """The same as a share of the defect's strongest change: its faint outskirts are no part of its box."""
 
-CONTRAST = 46.0
+CONTRAST = 54.0
 """Mean change within the mask, in grey levels, that every defect is given at least."""
 
-CONTRAST_TO_NOISE = 6.0
+CONTRAST_TO_NOISE = 7.0
 """The same in standard deviations of the texture and the noise around it."""
 
 _AMPLIFIED = (1.0, 1.5, 2.2, 3.2)

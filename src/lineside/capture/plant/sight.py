@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from lineside.capture.plant.reveal import Trace
     from lineside.capture.plant.view import Drawn
 
-HIDDEN_SHARE = 0.5
-"""A defect of which more than this is hidden is not in the picture's truth."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
@@ -53,7 +50,7 @@ def _see(trace: Trace, drawn: Drawn) -> Seen | None:
     whole = trace.change >= least
     mask = whole & (_uncovered(trace, drawn) >= least) if drawn.covers else whole
     count = int(np.count_nonzero(mask))
-    if count == 0 or count < (1 - HIDDEN_SHARE) * np.count_nonzero(whole):
+    if count == 0:
         return None
     x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
     left, top = trace.window.left + x, trace.window.top + y

@@ -8,26 +8,10 @@ Conventions: Ultralytics' `LetterBox` and `scale_boxes` (centred, rounded, one g
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from lineside.models.evidence import (
-    are_corners,
-    between_0_and_1,
-    box_form,
-    follow_grid,
-    grid_agreement,
-    in_pixels,
-)
+from lineside.models.evidence import box_form
+from lineside.models.families import _anchor_free
 from lineside.models.head import GridLayout, Head, Match
-from lineside.models.spec import Conventions, HeadSpec, as_float32
-from lineside.postprocess.candidates import Candidates, Selection, check_boxes, from_centres, pick
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from lineside.models.tracing import Segment
+from lineside.models.spec import Conventions, HeadSpec
 
 TITLE = "anchor-free head (YOLOv8, v9, 11, 12, 13)"
 ALIASES = (
@@ -45,10 +29,6 @@ ALIASES = (
 CONVENTIONS = Conventions()
 NMS_FREE = False
 
-_REACH_CELLS = 17  # a distribution of 16 bins reaches 15 cells from its anchor point, a longer one is rare
-_RAW = {"Sigmoid", "Conv", "ConvInteger", "QLinearConv", "Add"}  # no decoded box ends in one of these
-_TRACED = 0.6  # how sure the structure alone makes
-
 
 def match(head: Head, *, by_hand: bool) -> Match | None:  # noqa: ARG001 # the hand adds nothing to the evidence
     """The claim of the anchor-free head on one grid output without objectness."""
@@ -61,83 +41,40 @@ def match(head: Head, *, by_hand: bool) -> Match | None:  # noqa: ARG001 # the h
 
 def _claim(head: Head, layout: GridLayout) -> Match | None:
     classes = layout.channels - 4
-    parts = head.segments(0, layout.channel_axis)
-    structure = _structure(head, parts, classes)
+    traced = len(head.segments(0, layout.channel_axis)) > 1
+    structure = _structure(head, layout, classes)
     # Scores out of range are the business of the dead-export check, where the channels could be told apart.
-    values = _values(head, layout, any_scores=len(parts) > 1)
+    values = _anchor_free.box_values(head, 0, layout, scores=None if traced else slice(4, None))
     if structure is None or values is None:
         return None
-    reasons = [f"{layout.rows} rows are one box a cell at strides {', '.join(map(str, layout.strides))}"]
+    reasons = [_anchor_free.grid_reason(layout)]
     reasons += [reason for _, reason in (structure, values) if reason]
     sureness = structure[0] + values[0]
-    if head.names_count == classes and structure[0] >= _TRACED:
+    if head.names_count == classes and structure[0] >= _anchor_free.TRACED:
         sureness += 0.09
         reasons.append(f"the number of class names agrees: {classes}")
     spec = HeadSpec(0, classes, layout.strides, 1, layout.channels_first, head.size, layout.rows)
     return Match(min(sureness, 1.0), tuple(reasons), spec)
 
 
-def _structure(head: Head, parts: Sequence[Segment], classes: int) -> tuple[float, str] | None:
+def _structure(head: Head, layout: GridLayout, classes: int) -> tuple[float, str] | None:
     """What the graph says: points and a reason, or `None` where it is another head's."""
+    parts = head.segments(0, layout.channel_axis)
     named = head.names_count == classes
     if len(parts) < 2:
         fits = f"4 + {classes} channels fit the {classes} class names, and leave no room for objectness"
-        return (0.4, fits) if named else (0.0, "")
-    boxes, scores = parts[:-1], parts[-1]
-    form = box_form(head.graph, boxes)
-    if sum(p.channels or 0 for p in boxes) != 4 or form == "corners" or any(p.origin in _RAW for p in boxes):
+        return (_anchor_free.NAMED, fits) if named else (0.0, "")
+    channels = _anchor_free.channels_of(parts)
+    if channels is None or channels.rest:
         return None
-    if scores.origin == "Sigmoid":
-        if len(head.behind(scores)) > 1:
-            return None  # one of the channels is no class: objectness, joined before the sigmoid
-        if form is None and head.probe is None:
-            return (
-                0.2,
-                "its channels are 4 box values and one sigmoid's; the boxes' form cannot be told without a run",
-            )
-        return _TRACED, f"its channels are 4 box values from arithmetic and {classes} from one sigmoid"
-    return (
-        (0.4, f"its channels are 4 box values and {classes} others, as many as class names")
-        if named
-        else (0.0, "")
-    )
-
-
-def _values(head: Head, layout: GridLayout, *, any_scores: bool) -> tuple[float, str] | None:
-    """What the probe run says: points and a reason, or `None` where it contradicts."""
-    rows = head.rows(0, layout)
-    if rows is None:
+    if channels.scores.origin == "Sigmoid":
+        return _anchor_free.box_structure(head, channels)
+    if box_form(head.graph, channels.boxes) == "corners":
+        return None
+    if not named:
         return 0.0, ""
-    agreement = grid_agreement(rows, layout, head.size, _REACH_CELLS)
-    if (
-        agreement < 0.6
-        or not in_pixels(rows)
-        or are_corners(rows)
-        or not follow_grid(rows, layout, head.size)
-    ):
-        return None
-    if not any_scores and not between_0_and_1(rows[:, 4:]):
-        return None
-    return 0.3, f"in a probe run {agreement:.0%} of the boxes are centred near their cell"
+    return _anchor_free.NAMED, f"its channels are 4 box values and {classes} others, as many as class names"
 
 
-def scores(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
-    """Class scores, (classes, rows)."""
-    return _channels(outputs, spec)[4:]
-
-
-def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
-    """Candidates of one picture in model pixels.
-
-    Raises:
-        ModelOutputError: A value is not finite, or a score no probability.
-    """
-    channels = _channels(outputs, spec)
-    check_boxes(channels[:4])
-    rows, classes, confidence = pick(channels[4:], want)
-    return from_centres(as_float32(channels[:4].take(rows, axis=1)), classes, confidence, want)
-
-
-def _channels(outputs: Sequence[NDArray[Any]], spec: HeadSpec) -> NDArray[Any]:
-    value: NDArray[Any] = outputs[spec.output][0]
-    return value if spec.channels_first else value.T
+scores = _anchor_free.scores
+decode = _anchor_free.decode

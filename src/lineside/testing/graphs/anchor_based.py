@@ -44,35 +44,52 @@ def yolov5(spec: GraphSpec = DEFAULT, *, raw: bool = False) -> onnx.ModelProto:
     columns = 5 + spec.classes
     bias = np.tile([0.0, 0.0, 0.0, 0.0, -1.0, *[0.0] * spec.classes], 3)
     maps = [b.conv(level, 3 * columns, bias=bias, gain=1.2) for level in backbone(b, b.picture())]
-    cells = [_cells(b, m, columns) for m in maps]
+    grids = [cells(b, m, columns) for m in maps]
     if raw:
         stem = spec.output_name.rstrip("0123456789") or "output"
         shapes = [(spec.size.height // m.stride, spec.size.width // m.stride) for m in maps]
         outputs = [
             Output(f"{stem}{i}", name, (spec.batch, 3, *hw, columns))
-            for i, (name, hw) in enumerate(zip(cells, shapes, strict=True))
+            for i, (name, hw) in enumerate(zip(grids, shapes, strict=True))
         ]
         return b.finish(outputs, yolov5_metadata(spec))
-    decoded = [_decode(b, name, m, ANCHORS[i]) for i, (name, m) in enumerate(zip(cells, maps, strict=True))]
+    decoded = [decode(b, name, m, ANCHORS[i]) for i, (name, m) in enumerate(zip(grids, maps, strict=True))]
     out = b.add("Concat", *(b.reshape(d, b.batch, -1, columns) for d in decoded), axis=1)
     shape = (spec.batch, 3 * spec.anchors, columns)
     return b.finish([Output(spec.output_name, out, shape)], yolov5_metadata(spec))
 
 
-def _cells(b: GraphBuilder, m: Feature, columns: int) -> str:
+def cells(b: GraphBuilder, m: Feature, columns: int) -> str:
+    """A level's answers as (N, 3, H, W, columns)."""
     rows, across = b.spec.size.height // m.stride, b.spec.size.width // m.stride
     return b.add("Transpose", b.reshape(m.name, b.batch, 3, columns, rows, across), perm=[0, 1, 3, 4, 2])
 
 
-def _decode(b: GraphBuilder, cells: str, m: Feature, anchors: tuple[tuple[int, int], ...]) -> str:
+def decode(
+    b: GraphBuilder, cells: str, m: Feature, anchors: tuple[tuple[int, int], ...], *, plain: int = 0
+) -> str:
+    """A level's answers with boxes in pixels and scores behind sigmoids.
+
+    Args:
+        b: The builder.
+        cells: The level's answers, (N, 3, H, W, columns).
+        m: The level.
+        anchors: Width and height of its anchors in pixels.
+        plain: Columns at the end that stay as they are.
+    """
     rows, across = b.spec.size.height // m.stride, b.spec.size.width // m.stride
     y, x = np.mgrid[:rows, :across].astype(np.float32)
     corner: NDArray[np.float32] = np.stack([x, y], axis=-1) - np.float32(0.5)
     offsets = np.broadcast_to(corner, (1, 3, rows, across, 2))
     sides = np.broadcast_to(np.asarray(anchors, np.float32)[None, :, None, None], offsets.shape)
-    xy, wh, scores = b.split(b.add("Sigmoid", cells), [2, 2, b.spec.classes + 1], 4)
+    sizes = [2, 2, b.spec.classes + 1]
+    if plain:
+        *parts, rest = b.split(cells, [*sizes, plain], 4)
+        xy, wh, scores = (b.add("Sigmoid", part) for part in parts)
+    else:
+        xy, wh, scores = b.split(b.add("Sigmoid", cells), sizes, 4)
     centre = b.add("Add", b.add("Mul", xy, b.floats(2.0)), b.floats(offsets))
     centre = b.add("Mul", centre, b.floats(float(m.stride)))
     side = b.add("Pow", b.add("Mul", wh, b.floats(2.0)), b.floats(2.0))
     side = b.add("Mul", side, b.floats(sides))
-    return b.add("Concat", centre, side, scores, axis=4)
+    return b.add("Concat", centre, side, scores, *([rest] if plain else []), axis=4)

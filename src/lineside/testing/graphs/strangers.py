@@ -4,72 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnx import TensorProto
 
 from lineside.core.errors import SettingsError
 from lineside.testing.graphs.anchor_free import detection_parts
 from lineside.testing.graphs.builder import Feature, GraphBuilder, Output
-from lineside.testing.graphs.head import anchor_points, backbone, branch
+from lineside.testing.graphs.head import backbone, branch
 from lineside.testing.graphs.spec import DEFAULT, GraphSpec, ultralytics_metadata
 
 if TYPE_CHECKING:
     import onnx
-    from numpy.typing import NDArray
-
-_TOKEN = 16
-_QUERIES = 300
-_PICODET_BINS = 8
-
-
-def detr(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
-    """A transformer head like RT-DETR's: (N, K, 4 + classes), normalised centre and size, then scores.
-
-    The best K (300, or all) tokens by their encoder score attend to each other; there is one row of class
-    scores a query, and no anchors are left.
-
-    Raises:
-        SettingsError: The size is dynamic.
-    """
-    spec.refuse("detr")
-    b = GraphBuilder(spec)
-    maps = [b.conv(level, _TOKEN) for level in backbone(b, b.picture())]
-    flat = [b.reshape(m.name, b.batch, _TOKEN, -1) for m in maps]
-    tokens = b.add("Transpose", b.add("Concat", *flat, axis=2), perm=[0, 2, 1])
-    count = min(_QUERIES, spec.anchors)
-    best = b.add("ReduceMax", _linear(b, tokens, spec.classes), b.ints(-1), keepdims=0)
-    _, index = b.add_many("TopK", [best, b.ints(count)], 2, axis=1, largest=1, sorted=1)
-    index = b.add("Unsqueeze", index, b.ints(-1))
-    query = b.add("GatherElements", tokens, b.add("Tile", index, b.ints(1, 1, _TOKEN)), axis=1)
-    everywhere = b.add("Add", _linear(b, tokens, 4), b.floats(_reference_points(spec)))
-    points = b.add("GatherElements", everywhere, b.add("Tile", index, b.ints(1, 1, 4)), axis=1)
-    query = _attend(b, query)
-    boxes = b.add("Sigmoid", b.add("Add", _linear(b, query, 4), points))
-    scores = b.add("Sigmoid", _linear(b, query, spec.classes))
-    out = b.add("Concat", boxes, scores, axis=-1)
-    return b.finish([Output(spec.output_name, out, (spec.batch, count, 4 + spec.classes))])
-
-
-def picodet(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
-    """Raw outputs like PP-PicoDet's: a level has scores (1, A, classes) and box logits (1, A, 32).
-
-    Eight outputs with four levels (strides 8, 16, 32, 64), all scores before all boxes.
-
-    Raises:
-        SettingsError: The batch or the size is dynamic.
-    """
-    spec.refuse("picodet", dynamic_batch=True)
-    b = GraphBuilder(spec)
-    scores: list[Output] = []
-    boxes: list[Output] = []
-    bins = 4 * _PICODET_BINS
-    for i, level in enumerate(backbone(b, b.picture("image"))):
-        cells = (spec.size.height // level.stride) * (spec.size.width // level.stride)
-        both = branch(b, level, spec.classes + bins, bias=-1.0)
-        cls, reach = b.split(both.name, [spec.classes, bins], 1)
-        scores.append(_rows(b, f"scores_{i}", b.add("Sigmoid", cls), (cells, spec.classes)))
-        boxes.append(_rows(b, f"boxes_{i}", reach, (cells, bins)))
-    return b.finish([*scores, *boxes])
 
 
 def super_resolution(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
@@ -136,33 +80,3 @@ def _detector(b: GraphBuilder, stem: Feature) -> onnx.ModelProto:
     out = b.add("Concat", boxes, b.add("Sigmoid", logits), axis=1)
     shape = (spec.batch, 4 + spec.classes, spec.anchor_dim)
     return b.finish([Output(spec.output_name, out, shape)], ultralytics_metadata(spec, "YOLOv8n", "detect"))
-
-
-def _rows(b: GraphBuilder, name: str, tensor: str, shape: tuple[int, int]) -> Output:
-    flat = b.reshape(tensor, 1, shape[1], shape[0])
-    return Output(name, b.add("Transpose", flat, perm=[0, 2, 1]), (1, *shape))
-
-
-def _linear(b: GraphBuilder, x: str, width: int) -> str:
-    weight = b.rng.standard_normal((_TOKEN, width)) / np.sqrt(_TOKEN)
-    product = b.add("MatMul", x, b.weights("decoder.linear.weight", weight))
-    return b.add("Add", product, b.weights("decoder.linear.bias", np.zeros(width)))
-
-
-def _attend(b: GraphBuilder, x: str) -> str:
-    query, key, value = (_linear(b, x, _TOKEN) for _ in range(3))
-    weight = b.add("MatMul", query, b.add("Transpose", key, perm=[0, 2, 1]))
-    weight = b.add("Softmax", b.add("Mul", weight, b.floats(_TOKEN**-0.5)), axis=-1)
-    mixed = b.add("Add", x, b.add("MatMul", weight, value))
-    scale = b.weights("decoder.norm.weight", np.ones(_TOKEN))
-    shift = b.weights("decoder.norm.bias", np.zeros(_TOKEN))
-    return b.add("LayerNormalization", mixed, scale, shift, axis=-1)
-
-
-def _reference_points(spec: GraphSpec) -> NDArray[np.float32]:
-    """Logits (1, A, 4) of the cells' centres and of sizes of three cells, normalised to the picture."""
-    points, strides = anchor_points(spec)
-    extent = np.array([[spec.size.width], [spec.size.height]], np.float32)
-    share = np.concatenate([points * strides / extent, np.clip(3 * strides / extent, 0.05, 0.95)])
-    logits: NDArray[np.float32] = np.log(share / (1 - share)).T[None].astype(np.float32)
-    return logits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,13 +13,19 @@ from lineside.testing.graphs.head import anchor_points, backbone, branch, class_
 from lineside.testing.graphs.spec import DEFAULT, GraphSpec, ultralytics_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
 
 COEFFICIENTS = 32
 
 
-def segmentation(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
+def segmentation(spec: GraphSpec = DEFAULT, *, prototypes_first: bool = False) -> onnx.ModelProto:
     """Instance segmentation: (N, 4 + classes + 32, A), and prototypes (N, 32, H/4, W/4) as `output1`.
+
+    Args:
+        spec: The outside.
+        prototypes_first: The prototypes are the first output of the two.
 
     Raises:
         SettingsError: The size is dynamic.
@@ -34,13 +40,20 @@ def segmentation(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
     quarter = (spec.batch, COEFFICIENTS, spec.size.height // 4, spec.size.width // 4)
     outputs = [
         Output(spec.output_name, out, shape),
-        Output("output1", _prototypes(b, levels[0]), quarter),
+        Output("output1", prototypes(b, levels[0]), quarter),
     ]
+    if prototypes_first:
+        outputs.reverse()
     return b.finish(outputs, ultralytics_metadata(spec, "YOLOv8n-seg", "segment"))
 
 
-def pose(spec: GraphSpec = DEFAULT, *, keypoints: int = 17) -> onnx.ModelProto:
-    """Keypoints: (N, 4 + classes + 3 keypoints, A), each x and y in pixels and a visibility 0 to 1.
+def pose(spec: GraphSpec = DEFAULT, *, keypoints: int = 17, visibility: bool = True) -> onnx.ModelProto:
+    """Keypoints: (N, 4 + classes + values, A), each x and y in pixels, and a visibility 0 to 1.
+
+    Args:
+        spec: The outside.
+        keypoints: How many of an object.
+        visibility: Whether there is one.
 
     Raises:
         SettingsError: The size is dynamic.
@@ -49,17 +62,24 @@ def pose(spec: GraphSpec = DEFAULT, *, keypoints: int = 17) -> onnx.ModelProto:
     b = GraphBuilder(spec)
     levels = backbone(b, b.picture())
     boxes, logits = detection_parts(b, levels)
-    raw = flatten(b, [branch(b, level, 3 * keypoints) for level in levels])
-    raw = b.reshape(raw, b.batch, keypoints, 3, spec.anchors)
-    points, strides = anchor_points(spec)
+    each = 3 if visibility else 2
+    joints = decoded_keypoints(b, levels, keypoints, each)
+    out = b.add("Concat", boxes, b.add("Sigmoid", logits), joints, axis=1)
+    shape = (spec.batch, 4 + spec.classes + each * keypoints, spec.anchors)
+    metadata = ultralytics_metadata(spec, "YOLO11n-pose", "pose", kpt_shape=str([keypoints, each]))
+    return b.finish([Output(spec.output_name, out, shape)], metadata)
+
+
+def decoded_keypoints(b: GraphBuilder, levels: Sequence[Feature], keypoints: int, each: int) -> str:
+    """Keypoints (N, values, A) in pixels, in the order of nodes of the Ultralytics export."""
+    raw = flatten(b, [branch(b, level, each * keypoints) for level in levels])
+    raw = b.reshape(raw, b.batch, keypoints, each, b.spec.anchors)
+    points, strides = anchor_points(b.spec)
     xy = b.add("Mul", b.slice(raw, 0, 2, 2), b.floats(2.0))
     xy = b.add("Mul", b.add("Add", xy, b.floats(points - 0.5)), b.floats(strides[None]))
-    seen = b.add("Sigmoid", b.slice(raw, 2, 3, 2))
-    joints = b.reshape(b.add("Concat", xy, seen, axis=2), b.batch, 3 * keypoints, spec.anchors)
-    out = b.add("Concat", boxes, b.add("Sigmoid", logits), joints, axis=1)
-    shape = (spec.batch, 4 + spec.classes + 3 * keypoints, spec.anchors)
-    metadata = ultralytics_metadata(spec, "YOLO11n-pose", "pose", kpt_shape=str([keypoints, 3]))
-    return b.finish([Output(spec.output_name, out, shape)], metadata)
+    if each == 3:
+        xy = b.add("Concat", xy, b.add("Sigmoid", b.slice(raw, 2, 3, 2)), axis=2)
+    return b.reshape(xy, b.batch, each * keypoints, b.spec.anchors)
 
 
 def oriented_boxes(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
@@ -71,20 +91,36 @@ def oriented_boxes(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
     spec.refuse("oriented_boxes")
     b = GraphBuilder(spec)
     levels = backbone(b, b.picture())
-    reach = distances(b, levels, dfl=True)
-    logits = flatten(b, [class_branch(b, level, spec.classes) for level in levels])
-    turn = b.add("Sigmoid", flatten(b, [branch(b, level, 1) for level in levels]))
-    angle = b.add("Mul", b.add("Sub", turn, b.floats(0.25)), b.floats(math.pi))
-    points, strides = anchor_points(spec)
-    boxes = _turned_boxes(b, reach, angle, b.floats(points[None]))
-    boxes = b.add("Mul", boxes, b.floats(strides[None]))
+    boxes, logits, angle = oriented_parts(b, levels, dfl=True)
     out = b.add("Concat", boxes, b.add("Sigmoid", logits), angle, axis=1)
     shape = (spec.batch, 5 + spec.classes, spec.anchors)
     return b.finish([Output(spec.output_name, out, shape)], ultralytics_metadata(spec, "YOLOv8n-obb", "obb"))
 
 
-def classification(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
-    """Classification: (N, classes), a softmax.
+def oriented_parts(b: GraphBuilder, levels: Sequence[Feature], *, dfl: bool) -> tuple[str, str, str]:
+    """Boxes (N, 4, A) in pixels along their own axes, class logits, and angles (N, 1, A)."""
+    spec = b.spec
+    reach = distances(b, levels, dfl=dfl)
+    logits = flatten(b, [class_branch(b, level, spec.classes) for level in levels])
+    turn = b.add("Sigmoid", flatten(b, [branch(b, level, 1) for level in levels]))
+    angle = b.add("Mul", b.add("Sub", turn, b.floats(0.25)), b.floats(math.pi))
+    points, strides = anchor_points(spec)
+    boxes = _turned_boxes(b, reach, angle, b.floats(points[None]))
+    return b.add("Mul", boxes, b.floats(strides[None])), logits, angle
+
+
+def classification(
+    spec: GraphSpec = DEFAULT,
+    *,
+    ending: Literal["softmax", "sigmoid", "logits"] = "softmax",
+    pool: Literal["average", "mean"] = "average",
+) -> onnx.ModelProto:
+    """Classification: (N, classes).
+
+    Args:
+        spec: The outside.
+        ending: A softmax or a sigmoid behind the last layer, or nothing.
+        pool: How the last map becomes one place: `GlobalAveragePool` and `Flatten`, or a `ReduceMean`.
 
     Raises:
         SettingsError: The size is dynamic.
@@ -92,15 +128,23 @@ def classification(spec: GraphSpec = DEFAULT) -> onnx.ModelProto:
     spec.refuse("classification")
     b = GraphBuilder(spec)
     last = backbone(b, b.picture())[-1]
-    pooled = b.add("Flatten", b.add("GlobalAveragePool", last.name), axis=1)
+    if pool == "average":
+        pooled = b.add("Flatten", b.add("GlobalAveragePool", last.name), axis=1)
+    else:
+        pooled = b.add("ReduceMean", last.name, b.ints(2, 3), keepdims=0)
     weight = b.weights("model.linear.weight", b.rng.standard_normal((spec.classes, last.channels)))
     bias = b.weights("model.linear.bias", np.zeros(spec.classes))
-    scores = b.add("Softmax", b.add("Gemm", pooled, weight, bias, transB=1), axis=1)
-    output = Output(spec.output_name, scores, (spec.batch, spec.classes))
+    values = b.add("Gemm", pooled, weight, bias, transB=1)
+    if ending == "softmax":
+        values = b.add("Softmax", values, axis=1)
+    elif ending == "sigmoid":
+        values = b.add("Sigmoid", values)
+    output = Output(spec.output_name, values, (spec.batch, spec.classes))
     return b.finish([output], ultralytics_metadata(spec, "YOLO26n-cls", "classify"))
 
 
-def _prototypes(b: GraphBuilder, level: Feature) -> str:
+def prototypes(b: GraphBuilder, level: Feature) -> str:
+    """Mask prototypes (N, 32, H/4, W/4) from the finest level."""
     x = b.conv_silu(level, 8)
     while x.stride > 4:
         weight = b.weights("model.proto.upsample.weight", 0.5 * b.rng.standard_normal((8, 8, 2, 2)))
