@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from lineside.core.geometry import Size
 
+    Bitmap = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Masks:
@@ -32,7 +34,7 @@ class Masks:
         SettingsError: A bitmap is no bool array, or reaches beyond the picture.
     """
 
-    crops: tuple[NDArray[np.bool_], ...]
+    crops: tuple[Bitmap, ...]
     corners: NDArray[np.int32]
     size: Size
 

@@ -97,6 +97,7 @@ class ModelFile:
                 f"{self.path}: no ONNX model: it holds {len(model.graph.node)} nodes and "
                 f"{len(model.graph.output)} outputs. Is it another format, or a truncated file?"
             )
+        _refuse_starved_nodes(model, self.path)
         _refuse_circles(model.graph, self.path)
         self._load_external(model)
         for tensor in _tensors(model.graph):
@@ -162,6 +163,28 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
             yield from attribute.tensors
         for inner in inner_graphs(node):
             yield from _tensors(inner)
+
+
+def _refuse_starved_nodes(model: ModelProto, path: Path) -> None:
+    """Refuse a node that is given less than its operator needs: whoever reads the graph may count on it."""
+    from onnx import defs
+
+    opset = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), 0)
+    needed: dict[str, int] = {}
+    for node in model.graph.node:
+        kind = node.op_type
+        if node.domain not in {"", "ai.onnx"}:
+            continue
+        if kind not in needed:
+            try:
+                needed[kind] = int(defs.get_schema(kind, max_inclusive_version=opset).min_input)
+            except (defs.SchemaError, TypeError):  # of another version, or no name at all: the runtime says so
+                needed[kind] = 0
+        if len(node.input) < needed[kind]:
+            raise ModelFileError(
+                f'{path}: its node "{node.name}" ({kind}) has {len(node.input)} inputs, expected at least '
+                f"{needed[kind]}; the file is damaged, export it again"
+            )
 
 
 def _refuse_circles(graph: GraphProto, path: Path) -> None:
