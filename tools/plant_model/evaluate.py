@@ -106,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder with plant.onnx and plant-int8.onnx")
     parser.add_argument(
-        "--seeds", type=int, nargs=2, default=(1, 20), help="first and last seed of the plants"
+        "--seeds", type=int, nargs=2, default=(21, 40), help="first and last seed of the plants"
     )
     parser.add_argument("--pictures", type=int, default=80, help="pictures of each seed")
     options = parser.parse_args()

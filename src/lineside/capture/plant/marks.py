@@ -208,9 +208,9 @@ def _misprint(site: Site, rng: np.random.Generator) -> Patch:
     inside = _blotch(site, rng, 0.30)
     window = np.clip(inside * np.float32(max(site.size_px * 0.5, 4)) + np.float32(0.5), 0, 1)[..., None]
     inked = float((site.ink[..., 3:] * window).sum() / max(float(window.sum()), 1e-6))
-    if inked < 0.12 or choice < 0.45:
+    if inked < 0.12 or choice < 0.62:
         return _ink_blob(site, window, rng)
-    if choice < 0.70 or site.size_px < 18:
+    if choice < 0.76 or site.size_px < 18:
         # Worn, not gone: a letter that is missing without a trace would be a space.
         v = site.local()[1]
         worn = np.float32(0.76) + np.float32(0.14) * np.sin(
@@ -218,7 +218,7 @@ def _misprint(site: Site, rng: np.random.Generator) -> Patch:
         )
         away = window * worn[..., None]
         return np.asarray(site.clean * (1 - away) + site.bare * away, np.float32)
-    if choice < 0.85:
+    if choice < 0.88:
         move = float(np.clip(0.16 * site.size_px, 3.5, 9))
         return _print_again(site, window, [move], 0.8, rng)
     reach = float(np.clip(0.45 * site.size_px, 6, 26))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COUNTS, _COUNT_SHARES = (1, 2, 3), (0.80, 0.15, 0.05)
 _TRIES = 24
-SMALLEST_MISPRINT_PX = 34.0
+SMALLEST_MISPRINT_PX = 40.0
 """About a letter. A smaller fault of print cannot be told from the shape of a letter that one does not know."""
 
 LARGEST_SHARE = 0.55
