@@ -178,10 +178,8 @@ def _refuse_starved_nodes(model: ModelProto, path: Path) -> None:
         if kind not in needed:
             try:
                 needed[kind] = int(defs.get_schema(kind, max_inclusive_version=opset).min_input)
-            except (
-                defs.SchemaError,
-                TypeError,
-            ):  # of another version, or no name at all: the runtime says it
+            except (defs.SchemaError, TypeError):
+                # An operator of another version, or no name at all: the runtime says so.
                 needed[kind] = 0
         if len(node.input) < needed[kind]:
             raise ModelFileError(
