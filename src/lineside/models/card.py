@@ -197,6 +197,7 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
     task = reading.match.spec.task
     if hints.task not in {None, task}:
         found.append(f'the metadata says task "{hints.task}", the head answers "{task}"; the head rules')
+    found += reading.match.warnings
     if reading.match.nms_inside:
         found.append(
             "the file carries its own NMS: its thresholds are fixed, and an answer that is NaN inside comes out "

@@ -41,6 +41,8 @@ class ModelFacts:
         rounding: How the scaled size becomes whole pixels: `round` or `floor`.
         gain: Whether boxes go back with one factor, `single`, or one of each axis, `per_axis`.
         pad_value: Grey level of the letterbox's padding, 0 to 255.
+        anchors: Width and height of the anchor boxes in pixels, three a level and the finest level first, for heads
+            that are decoded on the host.
         inputs: What the inputs beside the picture hold, by name: `width height` or `height width` of the picture,
             `ones`, or their numbers in order. Kept as pairs of name and value.
 
@@ -59,6 +61,7 @@ class ModelFacts:
     rounding: str | None = None
     gain: str | None = None
     pad_value: int | None = None
+    anchors: tuple[tuple[float, float], ...] | None = None
     inputs: Mapping[str, str | Sequence[float]] | tuple[tuple[str, Held], ...] | None = None
 
     def __post_init__(self) -> None:
@@ -269,6 +272,27 @@ def _pad_value(value: Any) -> int:
     return value
 
 
+def _anchors(value: Any) -> tuple[tuple[float, float], ...]:
+    """Pairs of width and height.
+
+    Raises:
+        SettingsError: They are none, or not three a level.
+    """
+    rows = value if isinstance(value, list | tuple) else ()
+    pairs = [tuple(row) if isinstance(row, list | tuple) else () for row in rows]
+    is_table = pairs and len(pairs) % 3 == 0 and all(len(pair) == 2 for pair in pairs)
+    if not is_table or not all(
+        isinstance(n, int | float) and not isinstance(n, bool) and 0 < n <= 65535
+        for pair in pairs
+        for n in pair
+    ):
+        raise SettingsError(
+            "anchors: expected pairs of width and height in pixels, three a level and the finest first, for instance "
+            f"[[10, 13], [16, 30], [33, 23], ...]; got {value!r}"
+        )
+    return tuple((float(width), float(height)) for width, height in pairs)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "family": _family,
     "names": _names,
@@ -277,5 +301,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "mean": _mean,
     "deviation": _deviation,
     "pad_value": _pad_value,
+    "anchors": _anchors,
     "inputs": _inputs,
 }

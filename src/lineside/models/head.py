@@ -68,12 +68,14 @@ class Match:
         reasons: What speaks for it, one sentence each.
         spec: How it would be decoded.
         nms_inside: Whether the file carries its own NMS.
+        warnings: What a careful user should know of this reading.
     """
 
     sureness: float
     reasons: tuple[str, ...]
     spec: HeadSpec
     nms_inside: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Head:
         probe: The outputs of a run on a test picture, or `None` where nothing could be run.
         names_count: Number of class names that metadata or the user gave, or `None`.
         keypoints_hint: Keypoints of an object and values of each, as metadata says, or `None`.
+        anchors: Anchor boxes in pixels that the user gave, or `None`.
     """
 
     graph: Graph
@@ -95,6 +98,7 @@ class Head:
     probe: tuple[NDArray[Any], ...] | None
     names_count: int | None
     keypoints_hint: tuple[int, int] | None = None
+    anchors: tuple[tuple[float, float], ...] | None = None
 
     def layouts(self, output: int) -> list[GridLayout]:
         """Every reading of an output as rows of a grid for this input size."""

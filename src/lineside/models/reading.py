@@ -143,7 +143,22 @@ def _recognised(subject: Subject, fed: Conventions) -> tuple[tuple[NDArray[Any],
         raise
     if match.spec.task != "classify":
         _refuse_uneven_size(subject)
+    _refuse_idle_anchors(subject, match)
     return answer, name, match
+
+
+def _refuse_idle_anchors(subject: Subject, match: Match) -> None:
+    """Refuse anchors set by hand that decode nothing.
+
+    Raises:
+        ConventionError: The head has none, or another number of them.
+    """
+    given, used = subject.facts.anchors, match.spec.anchor_px
+    if given is not None and used != given:
+        wanted = (
+            f"the head takes {len(used)}" if used else "the graph decodes its boxes itself; leave them out"
+        )
+        raise ConventionError(f"{subject.name}: {len(given)} anchors set by hand, but {wanted}")
 
 
 def _refuse_uneven_size(subject: Subject, fault: ModelError | None = None) -> None:
@@ -226,6 +241,7 @@ def head_of(subject: Subject, answer: tuple[NDArray[Any], ...] | None) -> Head:
         answer,
         len(names) if names else None,
         subject.hints.keypoints,
+        subject.facts.anchors,
     )
 
 

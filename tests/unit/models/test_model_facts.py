@@ -42,7 +42,8 @@ def model(tmp_path):
 def test_a_file_beside_the_model_may_set_every_key(model):
     model.with_suffix(".toml").write_text(EVERY_KEY, encoding="utf-8")
     facts = ModelFacts.beside(model)
-    assert all(getattr(facts, field.name) is not None for field in fields(facts))
+    unset = {field.name for field in fields(facts) if getattr(facts, field.name) is None}
+    assert unset == {"anchors"}  # this head has none
     card = ModelCard.read(model, run=run_once)
     assert (card.family, card.names, card.names_from) == ("yolov8", ("bolt", "nut", "washer"), "by hand")
     fit = Fit(anchor="corner", rounding="floor", gain="single", pad_value=0)

@@ -154,6 +154,32 @@ def test_the_defaults_are_owned_up_to(run, tmp_path):
     card = ModelCard.read(write(raw_anchors(), tmp_path / "model.onnx"), run=run)
     assert card.head.anchor_px[0] == (10, 13)
     assert any("as the file holds none" in reason for reason in card.evidence)
+    assert any("the file holds no anchors" in warning for warning in card.warnings)
+
+
+@RUNS
+def test_anchors_set_by_hand_go_before_those_of_the_metadata(run, tmp_path):
+    path = write(with_metadata(raw_anchors(BARE), anchors=str(OWN)), tmp_path / "model.onnx")
+    mine = [(w + 1, h + 1) for level in OWN for w, h in level]
+    (tmp_path / "model.toml").write_text(f"anchors = {[list(pair) for pair in mine]}")
+    card = ModelCard.read(path, run=run)
+    assert card.head.anchor_px == tuple(mine)
+    assert "anchors set by hand" in card.evidence
+    assert not any("anchors" in warning for warning in card.warnings)
+
+
+def test_anchors_that_decode_nothing_are_refused(tmp_path):
+    facts = ModelFacts(anchors=((10, 13), (16, 30), (33, 23)))
+    with pytest.raises(ConventionError, match=r"model.onnx: 3 anchors set by hand, but the head takes 9"):
+        ModelCard.read(write(raw_anchors(BARE), tmp_path / "model.onnx"), facts=facts)
+    with pytest.raises(ConventionError, match="the graph decodes its boxes itself"):
+        ModelCard.read(write(yolov5(BARE), tmp_path / "model.onnx"), facts=facts)
+
+
+@pytest.mark.parametrize("anchors", [[], [[1, 2]], [[1, 2, 3]] * 3, [[0, 1]] * 3, [["1", 2]] * 3, "10,13", 5])
+def test_anchors_by_hand_that_are_none_are_refused(anchors):
+    with pytest.raises(SettingsError, match="anchors: expected pairs of width and height"):
+        ModelFacts(anchors=anchors)
 
 
 @RUNS

@@ -125,18 +125,23 @@ def claim(head: Head, kin: Kin, *, by_hand: bool) -> Match | None:
         f"{len(levels.strides)} outputs are undecoded levels of three boxes a cell, at strides {strides}",
         f"each holds {ANCHORS} x (5 + {classes}) values of one convolution, {_DONE_TEXT[done]}",
         f"{net}: {_LEAN_TEXT[lean]}",
-        "anchors from the metadata"
-        if own
-        else "anchors: the family's defaults, as the file holds none. Where training changed them, sizes are wrong",
+        "anchors: the family's defaults, as the file holds none"
+        if own is None
+        else f"anchors {'set by hand' if own == head.anchors else 'from the metadata'}",
     ]
     if head.probe is not None:
         reasons.append("in a probe run the values do not follow the grid, so they are not decoded yet")
     if head.names_count == classes:
         sureness += 0.05
         reasons.append(f"5 + {classes} values fit the {classes} class names")
-    return Match(sureness, tuple(reasons), _spec(head, levels, anchors, done))
+    spec = _spec(head, levels, anchors, done)
+    return Match(sureness, tuple(reasons), spec, warnings=() if own else (_UNSURE,))
 
 
+_UNSURE = (
+    "the file holds no anchors, so those that its family was published with are taken. Where training chose others, "
+    "every box has a wrong size: set anchors = [[width, height], ...] in the .toml beside the model"
+)
 _DONE_TEXT = {
     "logits": "no sigmoid behind it",
     "scores": "a sigmoid behind objectness and classes",
@@ -194,7 +199,9 @@ def _rows(head: Head, levels: Levels) -> NDArray[np.float32]:
 
 
 def _own_anchors(head: Head, levels: int) -> Pairs | None:
-    """The anchors in the metadata entry `anchors`, in pixels: three pairs a level, or `None`."""
+    """The anchors set by hand, else those in the metadata entry `anchors`: pixels, three pairs a level; or `None`."""
+    if head.anchors is not None:
+        return head.anchors if len(head.anchors) == ANCHORS * levels else None
     entries = {p.key: p.value for p in head.graph.model.metadata_props}
     value = literal(entries.get("anchors"))
     try:
