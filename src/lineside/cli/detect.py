@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.progress import progress
 from lineside.core.errors import LinesideError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lineside.capture.sources import FrameSource
     from lineside.core.detections import Detections
@@ -198,7 +199,7 @@ class _Run:
         """Judge everything; write what is asked for as it comes."""
         counts = [s.count for s in self.sources]
         total = None if None in counts else sum(c or 0 for c in counts)
-        with _Progress(total) as advance:
+        with progress("detecting", total) as advance:
             for source in self.sources:
                 with ExitStack() as stack:
                     drawing = _Drawing(stack, folder, source)
@@ -258,28 +259,6 @@ class _Drawing:
 
 
 _MOST_ROWS = 1000
-
-
-class _Progress:
-    """A progress bar on stderr, where that is a terminal; rich is imported only then."""
-
-    def __init__(self, total: int | None) -> None:
-        self._total = total
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Callable[[], None]:
-        if not sys.stderr.isatty() or self._total == 1:
-            return lambda: None
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        bar = self._stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
-        task = bar.add_task("detecting", total=self._total)
-        return lambda: bar.advance(task)
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
 
 def _report(run: _Run, form: str, save: Path | None) -> None:
