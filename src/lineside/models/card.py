@@ -164,6 +164,17 @@ def _frozen(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: tuples(value) for name, value in fields.items()}
 
 
+def _feeding_is_a_guess(reading: Reading) -> bool:
+    """Whether neither the exporter, the user nor the graph says what the picture's values should be."""
+    from lineside.models.intake import Intake
+
+    subject = reading.subject
+    entries = {entry.key: entry.value for entry in subject.model.metadata_props}
+    by_hand = (subject.facts.mean, subject.facts.deviation, subject.facts.scale)
+    known = "ultralytics" in entries.get("author", "").lower() or any(v is not None for v in by_hand)
+    return not known and not Intake.of(subject.graph, subject.picture.name).centres
+
+
 def _evidence(reading: Reading) -> tuple[str, ...]:
     family, run = reading.subject.facts.family, reading.subject.run
     by_hand = () if family is None else (f"family set by hand: {family}",)
@@ -198,6 +209,11 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
     if hints.task not in {None, task}:
         found.append(f'the metadata says task "{hints.task}", the head answers "{task}"; the head rules')
     found += reading.match.warnings
+    if task == "classify" and _feeding_is_a_guess(reading):
+        found.append(
+            "nothing in the file says how a picture is fed to this classifier; it is taken for one of Ultralytics: RGB, "
+            "divided by 255. Others want ImageNet's mean and deviation: try it on pictures that you know"
+        )
     if reading.match.nms_inside:
         found.append(
             "the file carries its own NMS: its thresholds are fixed, and an answer that is NaN inside comes out "

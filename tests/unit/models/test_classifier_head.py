@@ -145,3 +145,13 @@ def test_classes_come_best_first_and_their_probabilities_add_up(spec_and_values)
     assert (np.diff(found.confidence) <= 0).all()
     assert found.xyxy.tolist() == [[0, 0, 160, 128]] * 3
     assert not found.truncated
+
+
+def test_a_classifier_of_unknown_feeding_says_so(tmp_path):
+    def warned(model, **how):
+        return any("how a picture is fed" in text for text in card_of(model, tmp_path, **how).warnings)
+
+    assert warned(classification(BARE))
+    assert not warned(classification())
+    facts = ModelFacts(mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225))
+    assert not warned(classification(BARE), facts=facts)
