@@ -45,8 +45,7 @@ def merge(
     everything = _joined(parts, corners, grid.frame)
     number = np.repeat(numbers, [len(part) for part in parts]).astype(np.intp)
     is_cut = grid.cut(everything.xyxy, number)
-    labels = everything.class_id if how.class_aware else None
-    kept = everything[~needless_pieces(everything.xyxy, number, is_cut, labels)]
+    kept = everything[~needless_pieces(everything.xyxy, number, is_cut, everything.class_id)]
     left = nms(_sorted(kept), how)
     rows = left.rows
     assert rows is not None  # `_sorted` gave them, and every kind of NMS passes them on

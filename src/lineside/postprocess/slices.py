@@ -92,7 +92,7 @@ def needless_pieces(
     xyxy: NDArray[np.float32],
     number: NDArray[np.intp],
     is_cut: NDArray[np.bool_],
-    class_id: NDArray[np.int32] | None,
+    class_id: NDArray[np.int32],
 ) -> NDArray[np.bool_]:
     """Which cut boxes another slice shows better: whole, or a larger piece. bool (N,).
 
@@ -102,7 +102,8 @@ def needless_pieces(
         xyxy: float32 (N, 4) in pixels of the picture.
         number: intp (N,), the slice of each.
         is_cut: bool (N,), from `SliceGrid.cut`.
-        class_id: int32 (N,): only boxes of one class are compared; `None`: all are.
+        class_id: int32 (N,): only boxes of one class are compared, whatever NMS does later. A small defect at a
+            border must not give way to the part around it.
     """
     needless = np.zeros(len(xyxy), np.bool_)
     boxes = xyxy.astype(np.float64)
@@ -116,8 +117,7 @@ def needless_pieces(
         common = np.multiply.reduce(np.maximum(high - low, 0), axis=2)
         shows = (common >= _COVERED * area[some, None]) & (number[some, None] != number)
         shows &= ~is_cut | (area > area[some, None])
-        if class_id is not None:
-            shows &= class_id[some, None] == class_id
+        shows &= class_id[some, None] == class_id
         needless[some] = shows.any(axis=1)
     return needless
 

@@ -93,7 +93,7 @@ WHOLE, HALF, SLIVER = [80.0, 40, 110, 60], [80.0, 40, 100, 60], [80.0, 40, 86, 6
 
 
 def needless(boxes, slices, is_cut, class_id=None):
-    labels = None if class_id is None else np.array(class_id, np.int32)
+    labels = np.array(class_id or [0] * len(boxes), np.int32)
     return needless_pieces(np.array(boxes, np.float32), np.array(slices), np.array(is_cut), labels).tolist()
 
 
@@ -109,11 +109,10 @@ def test_a_piece_stays_where_no_other_slice_shows_more_of_it():
     assert needless([HALF, HALF], [0, 1], [True, True]) == [False, False]
 
 
-def test_pieces_of_another_class_stay_unless_classes_are_not_asked_for():
+def test_a_defect_at_a_border_does_not_give_way_to_the_part_around_it():
     pair = [WHOLE, HALF], [1, 0], [False, True]
     assert needless(*pair, class_id=[0, 1]) == [False, False]
     assert needless(*pair, class_id=[1, 1]) == [False, True]
-    assert needless(*pair) == [False, True]
 
 
 def test_whole_boxes_never_give_way_here():
@@ -124,4 +123,4 @@ def test_of_no_boxes_none_is_cut_or_needless():
     grid = SliceGrid.over(Size(100, 180), Size(100, 100), 0.2)
     none = np.zeros((0, 4), np.float32), np.zeros(0, np.intp)
     assert grid.cut(*none).shape == (0,)
-    assert needless_pieces(*none, np.zeros(0, bool), None).shape == (0,)
+    assert needless_pieces(*none, np.zeros(0, bool), np.zeros(0, np.int32)).shape == (0,)
