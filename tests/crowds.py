@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from lineside.postprocess.candidates import Candidates
+from lineside.postprocess.nms import Suppression, open_nms
 
 
 def candidates(boxes, class_id=None, scores=None, *, oriented=False):
@@ -121,3 +122,9 @@ def clear_threshold(overlap, wanted):
     widest = np.diff(edges).argmax()
     assert edges[widest + 1] - edges[widest] > 5e-6
     return float((edges[widest] + edges[widest + 1]) / 2)
+
+
+def settle(found, *, kind, iou, class_aware, limit, confidence=0.0):
+    """What a kind of NMS leaves of candidates, chosen by its name as a call does."""
+    nms = open_nms(kind, boxes="upright" if found.xywhr is None else "oriented")
+    return nms(found, Suppression(iou, class_aware, limit, confidence))

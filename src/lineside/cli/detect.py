@@ -5,17 +5,22 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lineside.cli import options
+from lineside.cli.drawings import Drawings, frame_name, open_folder
 from lineside.cli.progress import progress
 from lineside.core.errors import LinesideError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from lineside.capture.sources import FrameSource
     from lineside.core.detections import Detections
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
     from lineside.outputs.folder import OutputFolder
     from lineside.outputs.records import Record
     from lineside.outputs.tables import Csv, JsonDocument, JsonLines
-    from lineside.outputs.video import VideoWriter
 
 
 def detect(
@@ -43,10 +47,8 @@ def detect(
             show_default=False,
         ),
     ] = None,
-    iou: Annotated[float, typer.Option(help="NMS threshold, 0 to 1.")] = 0.45,
-    classes: Annotated[
-        str | None, typer.Option(help="Only these: names or ids, a comma list.", show_default=False)
-    ] = None,
+    iou: options.Iou = 0.45,
+    classes: options.Classes = None,
     max_detections: Annotated[
         int | None,
         typer.Option(
@@ -55,14 +57,7 @@ def detect(
         ),
     ] = None,
     nms: options.Nms = None,
-    class_aware: Annotated[
-        bool | None,
-        typer.Option(
-            "--class-aware/--agnostic",
-            help="NMS within each class or over all. Default: the family's habit.",
-            show_default=False,
-        ),
-    ] = None,
+    class_aware: options.ClassAware = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON line a picture.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a detection.")] = False,
@@ -73,13 +68,8 @@ def detect(
     save: Annotated[
         Path | None, typer.Option(help="Folder for annotated pictures and videos.", show_default=False)
     ] = None,
-    scale_16bit: Annotated[
-        float | None,
-        typer.Option(help="Accept 16-bit pictures: the value that becomes white.", show_default=False),
-    ] = None,
-    limit_px: Annotated[
-        int | None, typer.Option(help="Pixels of the largest picture that is decoded.", show_default=False)
-    ] = None,
+    scale_16bit: options.Scale16Bit = None,
+    limit_px: options.LimitPx = None,
     slices: options.Slices = None,
     overlap: options.Overlap = None,
     whole: options.Whole = False,
@@ -100,7 +90,6 @@ def detect(
 
     A picture that cannot be judged is told and counted; the others go on, and the exit code is 2.
     """
-    from lineside.capture.pictures import DEFAULT_LIMIT_PX, Reading
     from lineside.capture.sources import open_sources
     from lineside.detector.detector import Detector
 
@@ -118,7 +107,7 @@ def detect(
         gain=gain,
         pad_value=pad_value,
     )
-    reading = Reading(limit_px=DEFAULT_LIMIT_PX if limit_px is None else limit_px, scale_16bit=scale_16bit)
+    reading = options.reading(limit_px=limit_px, scale_16bit=scale_16bit)
     sources = open_sources(source, reading=reading)
     with ExitStack() as stack:
         for one in sources:
@@ -128,14 +117,14 @@ def detect(
         settings = detector.thresholds(
             confidence=confidence,
             iou=iou,
-            classes=None if classes is None else [c.strip() for c in classes.split(",") if c.strip()],
+            classes=options.class_list(classes),
             max_detections=max_detections,
             nms=nms,
             class_aware=class_aware,
         )
         run = _Run(detector, settings, sources)
         table = _open_table(stack, form, output)
-        folder = _open_folder(save, sources)
+        folder = open_folder(save, sources)
         run.all(table, folder)
     _report(run, form, save)
     if run.failed:
@@ -168,20 +157,6 @@ def _open_table(stack: ExitStack, form: str, output: Path | None) -> JsonLines |
     return table
 
 
-def _name(frame: Frame) -> str:
-    """A frame's name in the results: its stream, with the part's number where the stream shows many parts."""
-    return frame.stream if frame.part is None else f"{frame.stream}-{frame.part:06d}"
-
-
-def _open_folder(save: Path | None, sources: list[FrameSource]) -> OutputFolder | None:
-    if save is None:
-        return None
-    from lineside.outputs.folder import OutputFolder
-
-    inputs = [path for s in sources for path in getattr(s, "paths", (s.name,))]
-    return OutputFolder(save, inputs=inputs)
-
-
 @dataclass(slots=True)
 class _Run:
     """One pass over the sources: each picture becomes one record."""
@@ -202,14 +177,14 @@ class _Run:
         with progress("detecting", total) as advance:
             for source in self.sources:
                 with ExitStack() as stack:
-                    drawing = _Drawing(stack, folder, source)
+                    drawings = Drawings(stack, folder, source)
                     for record, frame in self._records(source):
                         if table is not None:
                             table.write(record)
                         elif len(self.records) < _MOST_ROWS:
                             self.records.append(record)
                         if frame is not None and not isinstance(record.result, LinesideError):
-                            drawing.write(frame, record.result)
+                            drawings.write(frame, partial(_drawn, frame, record.result))
                         advance()
 
     def _records(self, source: FrameSource) -> Iterator[tuple[Record, Frame | None]]:
@@ -225,37 +200,17 @@ class _Run:
             found, timing = self.detector.timed(outcome.image, self.settings)
             self.timings.append(timing)
             self.objects += len(found)
-            yield Record(_name(outcome), outcome.sequence, found, outcome.time_s), outcome
+            yield Record(frame_name(outcome), outcome.sequence, found, outcome.time_s), outcome
 
     def _say(self, text: str) -> None:
         self.failed += 1
         typer.echo(f"error: {text}", err=True)
 
 
-class _Drawing:
-    """Annotated pictures, or one annotated video a video."""
+def _drawn(frame: Frame, found: Detections) -> NDArray[np.uint8]:
+    from lineside.outputs.overlay import draw
 
-    def __init__(self, stack: ExitStack, folder: OutputFolder | None, source: FrameSource) -> None:
-        self._stack = stack
-        self._folder = folder
-        self._is_video = hasattr(source, "fps")
-        self._fps: float | None = getattr(source, "fps", None)
-        self._writer: VideoWriter | None = None
-
-    def write(self, frame: Frame, found: Detections) -> None:
-        """Draw one result, where a folder is asked for."""
-        if self._folder is None:
-            return
-        from lineside.outputs.overlay import draw
-
-        picture = draw(frame.image, found)
-        if not self._is_video:
-            self._folder.write_picture(_name(frame), picture)
-            return
-        if self._writer is None:
-            writer = self._folder.open_video(frame.stream, fps=self._fps or 25.0, size=found.size)
-            self._writer = self._stack.enter_context(writer)
-        self._writer.write(picture)
+    return draw(frame.image, found)
 
 
 _MOST_ROWS = 1000

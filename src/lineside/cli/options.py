@@ -11,6 +11,7 @@ from lineside.core import plugins
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from lineside.capture.pictures import Reading
     from lineside.detector.detector import Detector
     from lineside.detector.slicing import SlicedDetector
     from lineside.models.facts import ModelFacts
@@ -42,6 +43,25 @@ Nms = Annotated[
         help=f"Kind of NMS: {_nms_kinds()}; with settings as soft?sigma=0.3. Default: the family's habit.",
         show_default=False,
     ),
+]
+Iou = Annotated[float, typer.Option(help="NMS threshold, 0 to 1.")]
+Classes = Annotated[
+    str | None, typer.Option(help="Only these: names or ids, a comma list.", show_default=False)
+]
+ClassAware = Annotated[
+    bool | None,
+    typer.Option(
+        "--class-aware/--agnostic",
+        help="NMS within each class or over all. Default: the family's habit.",
+        show_default=False,
+    ),
+]
+Scale16Bit = Annotated[
+    float | None,
+    typer.Option(help="Accept 16-bit pictures: the value that becomes white.", show_default=False),
+]
+LimitPx = Annotated[
+    int | None, typer.Option(help="Pixels of the largest picture that is decoded.", show_default=False)
 ]
 Slices = Annotated[
     str | None,
@@ -154,6 +174,22 @@ def facts(
         deviation=None if deviation is None else parse_three(deviation, "deviation"),
         **others,
     )
+
+
+def class_list(text: str | None) -> list[str] | None:
+    """The classes of a comma list; `None` for all."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def reading(*, limit_px: int | None, scale_16bit: float | None) -> Reading:
+    """How pictures are read, as the options ask for it.
+
+    Raises:
+        SettingsError: A value is out of range.
+    """
+    from lineside.capture.pictures import DEFAULT_LIMIT_PX, Reading
+
+    return Reading(limit_px=DEFAULT_LIMIT_PX if limit_px is None else limit_px, scale_16bit=scale_16bit)
 
 
 def sliced(

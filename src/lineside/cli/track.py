@@ -98,20 +98,11 @@ def track(
         ),
     ] = False,
     confidence: Annotated[float, typer.Option(help="Only objects above it begin, 0 to 1.")] = 0.25,
-    iou: Annotated[float, typer.Option(help="NMS threshold, 0 to 1.")] = 0.45,
-    classes: Annotated[
-        str | None, typer.Option(help="Only these: names or ids, a comma list.", show_default=False)
-    ] = None,
+    iou: options.Iou = 0.45,
+    classes: options.Classes = None,
     max_detections: Annotated[int, typer.Option(help="At most so many a frame.")] = 300,
     nms: options.Nms = None,
-    class_aware: Annotated[
-        bool | None,
-        typer.Option(
-            "--class-aware/--agnostic",
-            help="NMS within each class or over all. Default: the family's habit.",
-            show_default=False,
-        ),
-    ] = None,
+    class_aware: options.ClassAware = None,
     slices: options.Slices = None,
     overlap: options.Overlap = None,
     whole: options.Whole = False,
@@ -125,13 +116,8 @@ def track(
     save: Annotated[
         Path | None, typer.Option(help="Folder for the annotated video or pictures.", show_default=False)
     ] = None,
-    scale_16bit: Annotated[
-        float | None,
-        typer.Option(help="Accept 16-bit pictures: the value that becomes white.", show_default=False),
-    ] = None,
-    limit_px: Annotated[
-        int | None, typer.Option(help="Pixels of the largest picture that is decoded.", show_default=False)
-    ] = None,
+    scale_16bit: options.Scale16Bit = None,
+    limit_px: options.LimitPx = None,
     threads: options.Threads = None,
     family: options.Family = None,
     names: options.Names = None,
@@ -149,7 +135,6 @@ def track(
 
     A frame that cannot be judged is told and counted; objects keep their ids through it, and the exit code is 2.
     """
-    from lineside.capture.pictures import DEFAULT_LIMIT_PX, Reading
     from lineside.cli.track_report import Form, show
     from lineside.cli.track_run import TrackRun
     from lineside.detector.detector import Detector
@@ -170,7 +155,7 @@ def track(
         gain=gain,
         pad_value=pad_value,
     )
-    reading = Reading(limit_px=DEFAULT_LIMIT_PX if limit_px is None else limit_px, scale_16bit=scale_16bit)
+    reading = options.reading(limit_px=limit_px, scale_16bit=scale_16bit)
     low = min(0.1, confidence) if low_confidence is None else low_confidence
     tracker = Tracker(
         TrackerSettings(
@@ -190,7 +175,7 @@ def track(
         settings = detector.thresholds(
             confidence=low,
             iou=iou,
-            classes=None if classes is None else [c.strip() for c in classes.split(",") if c.strip()],
+            classes=options.class_list(classes),
             max_detections=max_detections,
             nms=nms,
             class_aware=class_aware,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
+from lineside.cli.drawings import Drawings, open_folder
 from lineside.cli.progress import progress
 from lineside.cli.track_drawing import Canvas
 from lineside.cli.track_report import Roster, Rows
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from lineside.detector.detector import Detector, Timings
     from lineside.detector.slicing import SlicedDetector
     from lineside.detector.thresholds import Thresholds
-    from lineside.outputs.folder import OutputFolder
-    from lineside.outputs.video import VideoWriter
     from lineside.tracking.counting import LineCounter, ZoneCounter
     from lineside.tracking.tracker import Tracker
     from lineside.tracking.tracks import Tracks
@@ -58,13 +58,14 @@ class TrackRun:
         with ExitStack() as stack:
             advance = stack.enter_context(progress("tracking", self.source.count))
             rows = stack.enter_context(Rows.opened(form))
-            drawing = _Drawing(stack, save, self)
+            drawings = Drawings(stack, open_folder(save, [self.source]), self.source)
+            canvas = Canvas(self.lines, self.zones)
             for outcome in self.source:
                 self.frames += 1
                 if isinstance(outcome, Frame):
                     tracks = self._follow(outcome)
                     rows.write(outcome, tracks)
-                    drawing.write(outcome, tracks)
+                    drawings.write(outcome, partial(canvas.draw, outcome.image, tracks))
                 else:
                     self.failed += 1
                     typer.echo(f"error: {outcome.error} [{outcome.error.code}]", err=True)
@@ -86,32 +87,3 @@ class TrackRun:
             zone.update(tracks)
         self.roster.update(tracks)
         return tracks
-
-
-class _Drawing:
-    """The stream with what was followed drawn in: one video of a video, else pictures."""
-
-    def __init__(self, stack: ExitStack, save: Path | None, run: TrackRun) -> None:
-        self._stack = stack
-        self._run = run
-        self._canvas = Canvas(run.lines, run.zones)
-        self._folder: OutputFolder | None = None
-        self._writer: VideoWriter | None = None
-        if save is not None:
-            from lineside.outputs.folder import OutputFolder
-
-            self._folder = OutputFolder(save, inputs=getattr(run.source, "paths", (run.source.name,)))
-
-    def write(self, frame: Frame, tracks: Tracks) -> None:
-        """Draw one frame, where a folder is asked for."""
-        if self._folder is None:
-            return
-        picture = self._canvas.draw(frame.image, tracks)
-        if not hasattr(self._run.source, "fps"):
-            self._folder.write_picture(frame.stream, picture)
-            return
-        if self._writer is None:
-            size = tracks.detections.size
-            writer = self._folder.open_video(frame.stream, fps=self._run.fps or 25.0, size=size)
-            self._writer = self._stack.enter_context(writer)
-        self._writer.write(picture)

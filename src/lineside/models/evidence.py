@@ -22,23 +22,25 @@ BoxForm = Literal["centres", "corners"]
 
 _ARITHMETIC = {"Add", "Div", "Mul", "Sub"}
 # Operators between the rows that a head ends with and the columns that they were joined from.
-_ROW_MOVES = {
-    "Cast",
-    "Compress",
-    "Expand",
-    "Flatten",
-    "Gather",
-    "GatherElements",
-    "GatherND",
-    "Identity",
-    "Pad",
-    "Reshape",
-    "ScatterND",
-    "Slice",
-    "Squeeze",
-    "Transpose",
-    "Unsqueeze",
-}
+_ROW_MOVES = frozenset(
+    {
+        "Cast",
+        "Compress",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "GatherElements",
+        "GatherND",
+        "Identity",
+        "Pad",
+        "Reshape",
+        "ScatterND",
+        "Slice",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
 
 
 def between_0_and_1(values: NDArray[Any]) -> bool:
@@ -176,11 +178,17 @@ def row_columns(graph: Graph, name: str) -> list[Segment]:
     return []
 
 
-def is_whole(graph: Graph, name: str) -> bool:
-    """Whether a tensor holds values of an integer type, perhaps cast."""
+def is_whole(graph: Graph, name: str, *, through: frozenset[str] = _ROW_MOVES) -> bool:
+    """Whether a tensor holds values of an integer type, perhaps cast, chosen and moved.
+
+    Args:
+        graph: The graph.
+        name: The tensor.
+        through: Operators that hand values on, by which it is followed backwards.
+    """
     while graph.dtypes.get(name) not in {"int32", "int64"}:
         node = graph.producers.get(name)
-        if node is None or node.op_type not in _ROW_MOVES or not node.input:
+        if node is None or node.op_type not in through or not node.input:
             return False
-        name = node.input[0]
+        name = node.input[-1] if node.op_type in {"ScatterND", "Where"} else node.input[0]
     return True

@@ -41,8 +41,8 @@ class ModelFacts:
         rounding: How the scaled size becomes whole pixels: `round` or `floor`.
         gain: Whether boxes go back with one factor, `single`, or one of each axis, `per_axis`.
         pad_value: Grey level of the letterbox's padding, 0 to 255.
-        anchors: Width and height of the anchor boxes in pixels, three a level and the finest level first, for heads
-            that are decoded on the host.
+        anchors: Width and height of the anchor boxes in pixels, three a level, level by level, for heads that are
+            decoded on the host.
         inputs: What the inputs beside the picture hold, by name: `width height` or `height width` of the picture,
             `ones`, or their numbers in order. Kept as pairs of name and value.
 
@@ -287,7 +287,7 @@ def _anchors(value: Any) -> tuple[tuple[float, float], ...]:
         for n in pair
     ):
         raise SettingsError(
-            "anchors: expected pairs of width and height in pixels, three a level and the finest first, for instance "
+            "anchors: expected pairs of width and height in pixels, three a level, level by level, for instance "
             f"[[10, 13], [16, 30], [33, 23], ...]; got {value!r}"
         )
     return tuple((float(width), float(height)) for width, height in pairs)

@@ -154,7 +154,7 @@ def _refuse_idle_anchors(subject: Subject, match: Match) -> None:
         ConventionError: The head has none, or another number of them.
     """
     given, used = subject.facts.anchors, match.spec.anchor_px
-    if given is not None and used != given:
+    if given is not None and sorted(used) != sorted(given):
         wanted = (
             f"the head takes {len(used)}" if used else "the graph decodes its boxes itself; leave them out"
         )

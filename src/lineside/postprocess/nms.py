@@ -72,18 +72,6 @@ class Kind(Protocol):
         ...
 
 
-def settle(
-    found: Candidates, *, kind: str, iou: float, class_aware: bool, limit: int, confidence: float = 0.0
-) -> Candidates:
-    """What a kind of NMS leaves of candidates, best first; the arguments are those of `Suppression`.
-
-    Raises:
-        SettingsError: As `open_nms`.
-    """
-    nms = open_nms(kind, boxes="upright" if found.xywhr is None else "oriented")
-    return nms(found, Suppression(iou, class_aware, limit, confidence))
-
-
 @lru_cache(maxsize=256)
 def open_nms(text: str, *, boxes: Boxes = "upright") -> Nms:
     """The kind of NMS that a text names.

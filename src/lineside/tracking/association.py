@@ -1,4 +1,4 @@
-"""Which detection belongs to which object: overlaps, and the assignment with the largest sum of them."""
+"""Which detection belongs to which object: the assignment with the largest sum of overlaps."""
 
 from __future__ import annotations
 
@@ -35,25 +35,6 @@ def solver() -> Callable[..., Any]:
     return solve
 
 
-def overlaps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The IoU of each box with each other, 0 to 1; of boxes without an area 0.
-
-    Args:
-        a: float64 (A, 4): left, top, right, bottom.
-        b: float64 (B, 4).
-
-    Returns:
-        float64 (A, B).
-    """
-    corner = np.maximum(a[:, None, :2], b[None, :, :2])
-    opposite = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.maximum(opposite - corner, 0)
-    shared = sides[..., 0] * sides[..., 1]
-    union = _areas(a)[:, None] + _areas(b)[None, :] - shared
-    out: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return out
-
-
 def assign(
     gains: NDArray[np.float64], weights: NDArray[np.float64], least: float, solve: Callable[..., Any]
 ) -> Pairs:
@@ -76,10 +57,3 @@ def assign(
     rows, columns = solve(np.where(fit, gains * weights[:, None], 0.0), maximize=True)
     real = fit[rows, columns]
     return rows[real], columns[real]
-
-
-def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    areas: NDArray[np.float64] = np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(
-        boxes[:, 3] - boxes[:, 1], 0
-    )
-    return areas

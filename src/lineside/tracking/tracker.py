@@ -9,7 +9,8 @@ import numpy as np
 
 from lineside.core.classification import Classification
 from lineside.core.errors import SettingsError
-from lineside.tracking.association import assign, overlaps, solver
+from lineside.postprocess.upright import overlaps
+from lineside.tracking.association import assign, solver
 from lineside.tracking.objects import Objects, Seen
 from lineside.tracking.settings import TrackerSettings, is_count, is_number
 from lineside.tracking.tracks import UNCONFIRMED, Tracks

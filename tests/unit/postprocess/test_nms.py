@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crowds import candidates, clear_threshold
-from lineside.postprocess.nms import settle
+from crowds import candidates, clear_threshold, settle
 
 COUNTS = (2, 3, 127, 128, 129, 255, 256, 257, 384, 385, 500, 1500)
 

@@ -17,12 +17,12 @@ import json, sys
 import numpy as np
 from lineside.core.errors import LinesideError
 from lineside.postprocess.candidates import Candidates
-from lineside.postprocess.nms import settle
+from lineside.postprocess.nms import Suppression, open_nms
 boxes, classes = np.array(json.loads(sys.argv[2]), np.float32), np.array(json.loads(sys.argv[3]), np.int32)
 confidence = np.linspace(0.9, 0.5, len(boxes), dtype=np.float32)
 found = Candidates(boxes, confidence, classes, rows=np.arange(len(boxes)))
 try:
-    left = settle(found, kind=sys.argv[1], iou=0.45, class_aware=True, limit=10)
+    left = open_nms(sys.argv[1])(found, Suppression(0.45, class_aware=True, limit=10))
 except LinesideError as refusal:
     print(json.dumps([type(refusal).__name__, str(refusal)]))
 else:

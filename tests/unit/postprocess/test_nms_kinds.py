@@ -19,11 +19,12 @@ from crowds import (
     pairwise,
     probiou_of,
     rotated_iou_of,
+    settle,
 )
 from lineside.core import plugins
 from lineside.core.errors import NotInstalledError, SettingsError, UnknownNameError
 from lineside.postprocess.candidates import Candidates, best_first
-from lineside.postprocess.nms import KINDS, open_nms, settle
+from lineside.postprocess.nms import KINDS, open_nms
 
 PAIRS = [
     (name, boxes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import ModelOutputError
+from lineside.models.evidence import is_whole
 from lineside.models.graph import WEIGHTED
 from lineside.models.spec import as_float32
 from lineside.models.tracing import integer
@@ -28,25 +29,27 @@ PLUG_INS = frozenset(
 """TensorRT's NMS layers, which only TensorRT runs."""
 
 _CLASSWISE = {"NonMaxSuppression": 1, "EfficientNMS_TRT": 2, "BatchedNMS_TRT": 2, "BatchedNMSDynamic_TRT": 2}
-_MOVES = {
-    "Cast",
-    "Concat",
-    "Expand",
-    "Gather",
-    "GatherElements",
-    "GatherND",
-    "Identity",
-    "Pad",
-    "Reshape",
-    "ScatterElements",
-    "ScatterND",
-    "Slice",
-    "Squeeze",
-    "Tile",
-    "Transpose",
-    "Unsqueeze",
-    "Where",
-}
+_MOVES = frozenset(
+    {
+        "Cast",
+        "Concat",
+        "Expand",
+        "Gather",
+        "GatherElements",
+        "GatherND",
+        "Identity",
+        "Pad",
+        "Reshape",
+        "ScatterElements",
+        "ScatterND",
+        "Slice",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+    }
+)
 
 
 def candidates(
@@ -107,13 +110,8 @@ def has_nms(graph: Graph, output: int) -> bool:
 
 
 def holds_whole_numbers(graph: Graph, name: str) -> bool:
-    """Whether a tensor holds values of an integer type, perhaps cast, chosen and moved."""
-    while graph.dtypes.get(name) not in {"int32", "int64"}:
-        node = graph.producers.get(name)
-        if node is None or node.op_type not in _MOVES or not node.input:
-            return False
-        name = node.input[0] if node.op_type not in {"ScatterND", "Where"} else node.input[-1]
-    return True
+    """Whether a tensor holds values of an integer type, also where detections are joined to a table of zeros."""
+    return is_whole(graph, name, through=_MOVES)
 
 
 def class_count(graph: Graph, outputs: Sequence[int]) -> int | None:

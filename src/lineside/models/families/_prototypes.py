@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lineside.models.graph import CONVOLUTIONS
 from lineside.models.head import Details
-from lineside.models.spec import as_float32
+from lineside.models.spec import HeadSpec, as_float32
 from lineside.postprocess.finite import check_finite
 from lineside.postprocess.masks import prototype_masks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from lineside.core.geometry import Letterbox
-    from lineside.models.head import Head
-    from lineside.models.spec import HeadSpec
+    from lineside.models.head import GridLayout, Head, Match
     from lineside.models.tracing import Segment
     from lineside.postprocess.candidates import Candidates
 
@@ -57,6 +56,40 @@ def mask_outputs(head: Head) -> MaskOutputs | None:
         if (height, width) == (head.size.height // step, head.size.width // step):
             return MaskOutputs(1 - maps, maps, masks, step)
     return None
+
+
+def surest(
+    head: Head, anchors: int, claim: Callable[[Head, MaskOutputs, GridLayout], Match | None]
+) -> Match | None:
+    """The surest claim on a grid of rows and prototypes, or `None`.
+
+    Args:
+        head: The evidence.
+        anchors: Boxes of a cell.
+        claim: A family's claim on one reading of the rows.
+    """
+    where = mask_outputs(head)
+    if where is None:
+        return None
+    layouts = [layout for layout in head.layouts(where.rows) if layout.anchors == anchors]
+    claims = [m for m in (claim(head, where, layout) for layout in layouts) if m]
+    return max(claims, key=lambda m: m.sureness, default=None)
+
+
+def grid_spec(head: Head, where: MaskOutputs, layout: GridLayout, classes: int) -> HeadSpec:
+    """The head of a grid of rows with coefficients, and prototypes."""
+    return HeadSpec(
+        output=where.rows,
+        classes=classes,
+        strides=layout.strides,
+        anchors=layout.anchors,
+        channels_first=layout.channels_first,
+        size=head.size,
+        rows=layout.rows,
+        task="segment",
+        others=(where.prototypes,),
+        coefficients=where.masks,
+    )
 
 
 def are_coefficients(parts: Sequence[Segment], masks: int) -> bool:

@@ -57,6 +57,9 @@ COCO_FOUR_LEVELS: Pairs = (
 )
 """Of YOLOv5's P6 models, YOLOR and YOLOv7-W6, E6, D6: strides 8, 16, 32, 64."""
 
+COCO_TINY: Pairs = ((23, 27), (37, 58), (81, 82), (81, 82), (135, 169), (344, 319))
+"""Of `yolov3-tiny.cfg` and `yolov4-tiny.cfg`, as their weights were trained: anchors 2 to 4 at stride 16, 4 to 6 at 32."""
+
 _SLOPE = 0.5  # decoded centres grow by a pixel a pixel, what a convolution answers hardly at all
 _SURE = {True: 0.85, None: 0.6, False: 0.3}  # a family that is out needs to lie a fifth below one that is in
 
@@ -99,12 +102,25 @@ class Kin:
     leans: Callable[[Look], bool | None]
     others: tuple[Pairs, ...] = ()
 
-    def factors(self, strides: Strides) -> tuple[float, ...]:
+    def match(self, head: Head, *, by_hand: bool) -> Match | None:
+        """The claim on outputs that are all undecoded levels."""
+        return _claim(head, self, by_hand=by_hand)
+
+    def decode(self, outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
+        """Candidates of one picture in model pixels.
+
+        Raises:
+            ModelOutputError: A value is not finite, or a score no probability.
+        """
+        stretch = self._factors(spec.strides)
+        return _raw_boxes.decode(outputs, spec, want, squares=self.squares, stretch=stretch)
+
+    def _factors(self, strides: Strides) -> tuple[float, ...]:
         """The stretch of each level."""
         return self.stretch.get(strides, (2.0 if self.squares else 1.0,) * len(strides))
 
 
-def claim(head: Head, kin: Kin, *, by_hand: bool) -> Match | None:
+def _claim(head: Head, kin: Kin, *, by_hand: bool) -> Match | None:
     """A family's claim on a head whose every output is a level."""
     levels = Levels.of(head)
     if levels is None:
@@ -127,7 +143,7 @@ def claim(head: Head, kin: Kin, *, by_hand: bool) -> Match | None:
         f"{net}: {_LEAN_TEXT[lean]}",
         "anchors: the family's defaults, as the file holds none"
         if own is None
-        else f"anchors {'set by hand' if own == head.anchors else 'from the metadata'}",
+        else f"anchors {'from the metadata' if head.anchors is None else 'set by hand'}",
     ]
     if head.probe is not None:
         reasons.append("in a probe run the values do not follow the grid, so they are not decoded yet")
@@ -199,11 +215,12 @@ def _rows(head: Head, levels: Levels) -> NDArray[np.float32]:
 
 
 def _own_anchors(head: Head, levels: int) -> Pairs | None:
-    """The anchors set by hand, else those in the metadata entry `anchors`: pixels, three pairs a level; or `None`."""
-    if head.anchors is not None:
-        return head.anchors if len(head.anchors) == ANCHORS * levels else None
+    """The anchors set by hand, else those in the metadata entry `anchors`: pixels, three pairs a level; or `None`.
+
+    Levels may come in any order, as outputs do; the answer begins with the finest.
+    """
     entries = {p.key: p.value for p in head.graph.model.metadata_props}
-    value = literal(entries.get("anchors"))
+    value = literal(entries.get("anchors")) if head.anchors is None else head.anchors
     try:
         table = np.array(value, np.float64).reshape(levels, ANCHORS, 2)
     except (TypeError, ValueError):
@@ -212,12 +229,3 @@ def _own_anchors(head: Head, levels: int) -> Pairs | None:
         return None
     finest_first = table[table.prod(axis=2).mean(axis=1).argsort(kind="stable")]
     return tuple((float(w), float(h)) for w, h in finest_first.reshape(-1, 2))
-
-
-def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection, kin: Kin) -> Candidates:
-    """Candidates of one picture in model pixels.
-
-    Raises:
-        ModelOutputError: A value is not finite, or a score no probability.
-    """
-    return _raw_boxes.decode(outputs, spec, want, squares=kin.squares, stretch=kin.factors(spec.strides))

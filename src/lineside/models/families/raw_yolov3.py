@@ -19,21 +19,10 @@ told `letter_box=1`: `anchor = "stretch"` sets that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from lineside.core.geometry import Fit
-from lineside.models.families import _raw_anchors, _raw_boxes
-from lineside.models.families._raw_anchors import COCO_V3, COCO_V4, Kin, Look
+from lineside.models.families import _raw_boxes
+from lineside.models.families._raw_anchors import COCO_TINY, COCO_V3, COCO_V4, Kin, Look
 from lineside.models.spec import Conventions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from lineside.models.head import Head, Match
-    from lineside.models.spec import HeadSpec
-    from lineside.postprocess.candidates import Candidates, Selection
 
 TITLE = "undecoded levels (YOLOv3, v3-tiny)"
 ALIASES = ("yolov3_raw", "yolov3-raw", "yolov3-tiny-raw", "darknet-v3")
@@ -57,7 +46,7 @@ _KIN = Kin(
     squares=False,
     anchors={
         (8, 16, 32): COCO_V3,
-        (16, 32): ((23, 27), (37, 58), (81, 82), (81, 82), (135, 169), (344, 319)),
+        (16, 32): COCO_TINY,
     },
     stretch={},
     leans=_leans,
@@ -65,18 +54,6 @@ _KIN = Kin(
 )
 
 
-def match(head: Head, *, by_hand: bool) -> Match | None:
-    """The claim on outputs that are all undecoded levels."""
-    return _raw_anchors.claim(head, _KIN, by_hand=by_hand)
-
-
+match = _KIN.match
 scores = _raw_boxes.scores
-
-
-def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
-    """Candidates of one picture in model pixels.
-
-    Raises:
-        ModelOutputError: A value is not finite, or a score no probability.
-    """
-    return _raw_anchors.decode(outputs, spec, want, _KIN)
+decode = _KIN.decode

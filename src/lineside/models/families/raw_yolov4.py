@@ -17,21 +17,10 @@ centred, one gain, grey 128). AlexeyAB's darknet stretches the picture unless it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from lineside.core.geometry import Fit
-from lineside.models.families import _raw_anchors, _raw_boxes
-from lineside.models.families._raw_anchors import COCO_V3, COCO_V4, Kin, Look
+from lineside.models.families import _raw_boxes
+from lineside.models.families._raw_anchors import COCO_TINY, COCO_V3, COCO_V4, Kin, Look
 from lineside.models.spec import Conventions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from lineside.models.head import Head, Match
-    from lineside.models.spec import HeadSpec
-    from lineside.postprocess.candidates import Candidates, Selection
 
 TITLE = "undecoded levels (YOLOv4, v4-tiny)"
 ALIASES = ("yolov4", "yolo4", "yolov4_raw", "yolov4-raw", "yolov4-tiny-raw", "darknet-v4")
@@ -56,7 +45,7 @@ _KIN = Kin(
     squares=False,
     anchors={
         (8, 16, 32): COCO_V4,
-        (16, 32): ((23, 27), (37, 58), (81, 82), (81, 82), (135, 169), (344, 319)),
+        (16, 32): COCO_TINY,
     },
     stretch={(8, 16, 32): (1.2, 1.1, 1.05), (16, 32): (1.05, 1.05)},
     leans=_leans,
@@ -64,18 +53,6 @@ _KIN = Kin(
 )
 
 
-def match(head: Head, *, by_hand: bool) -> Match | None:
-    """The claim on outputs that are all undecoded levels."""
-    return _raw_anchors.claim(head, _KIN, by_hand=by_hand)
-
-
+match = _KIN.match
 scores = _raw_boxes.scores
-
-
-def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
-    """Candidates of one picture in model pixels.
-
-    Raises:
-        ModelOutputError: A value is not finite, or a score no probability.
-    """
-    return _raw_anchors.decode(outputs, spec, want, _KIN)
+decode = _KIN.decode

@@ -10,20 +10,9 @@ Conventions: the letterbox of the YOLOv7 repository, which is that of YOLOv5.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from lineside.models.families import _raw_anchors, _raw_boxes
+from lineside.models.families import _raw_boxes
 from lineside.models.families._raw_anchors import COCO_FOUR_LEVELS, COCO_V3, COCO_V4, Kin, Look
 from lineside.models.spec import Conventions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from lineside.models.head import Head, Match
-    from lineside.models.spec import HeadSpec
-    from lineside.postprocess.candidates import Candidates, Selection
 
 TITLE = "undecoded levels (YOLOv7, Scaled-YOLOv4)"
 ALIASES = ("yolov7_raw", "yolov7-raw", "scaled-yolov4-raw")
@@ -53,18 +42,6 @@ _KIN = Kin(
 )
 
 
-def match(head: Head, *, by_hand: bool) -> Match | None:
-    """The claim on outputs that are all undecoded levels."""
-    return _raw_anchors.claim(head, _KIN, by_hand=by_hand)
-
-
+match = _KIN.match
 scores = _raw_boxes.scores
-
-
-def decode(outputs: Sequence[NDArray[Any]], spec: HeadSpec, want: Selection) -> Candidates:
-    """Candidates of one picture in model pixels.
-
-    Raises:
-        ModelOutputError: A value is not finite, or a score no probability.
-    """
-    return _raw_anchors.decode(outputs, spec, want, _KIN)
+decode = _KIN.decode

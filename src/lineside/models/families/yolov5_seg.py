@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.models.evidence import are_corners, between_0_and_1, follow_grid, grid_agreement, in_pixels
 from lineside.models.families import _objectness, _prototypes
 from lineside.models.head import GridLayout, Head, Match
-from lineside.models.spec import Conventions, HeadSpec
+from lineside.models.spec import Conventions
 from lineside.postprocess.candidates import Candidates, Selection, from_centres
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.models.families._prototypes import MaskOutputs
+    from lineside.models.spec import HeadSpec
     from lineside.models.tracing import Segment
 
 TITLE = "anchors with objectness, segmentation (YOLOv5-seg, v7-seg)"
@@ -34,12 +35,7 @@ _REACH_CELLS = 2  # 2 * sigmoid - 0.5 keeps the centre within one and a half cel
 
 def match(head: Head, *, by_hand: bool) -> Match | None:  # noqa: ARG001 # the hand adds nothing to the evidence
     """The claim on an output with three boxes a cell, and prototypes."""
-    where = _prototypes.mask_outputs(head)
-    if where is None:
-        return None
-    layouts = [layout for layout in head.layouts(where.rows) if layout.anchors == 3]
-    claims = [m for m in (_claim(head, where, layout) for layout in layouts) if m]
-    return max(claims, key=lambda m: m.sureness, default=None)
+    return _prototypes.surest(head, 3, _claim)
 
 
 def _claim(head: Head, where: MaskOutputs, layout: GridLayout) -> Match | None:
@@ -67,18 +63,7 @@ def _claim(head: Head, where: MaskOutputs, layout: GridLayout) -> Match | None:
     if head.names_count == classes:
         sureness += 0.1
         reasons.append(f"5 + {classes} + {where.masks} channels fit the class names and prototypes")
-    spec = HeadSpec(
-        output=where.rows,
-        classes=classes,
-        strides=layout.strides,
-        anchors=3,
-        channels_first=layout.channels_first,
-        size=head.size,
-        rows=layout.rows,
-        task="segment",
-        others=(where.prototypes,),
-        coefficients=where.masks,
-    )
+    spec = _prototypes.grid_spec(head, where, layout, classes)
     return Match(min(sureness, 1.0), (*reasons, where.reason), spec)
 
 

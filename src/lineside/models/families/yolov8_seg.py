@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lineside.models.families import _anchor_free, _prototypes
 from lineside.models.head import GridLayout, Head, Match
-from lineside.models.spec import Conventions, HeadSpec
+from lineside.models.spec import Conventions
 
 if TYPE_CHECKING:
     from lineside.models.families._prototypes import MaskOutputs
@@ -25,12 +25,7 @@ NMS_FREE = False
 
 def match(head: Head, *, by_hand: bool) -> Match | None:  # noqa: ARG001 # the hand adds nothing to the evidence
     """The claim on one grid output without objectness, and prototypes."""
-    where = _prototypes.mask_outputs(head)
-    if where is None:
-        return None
-    layouts = [layout for layout in head.layouts(where.rows) if layout.anchors == 1]
-    claims = [m for m in (_claim(head, where, layout) for layout in layouts) if m]
-    return max(claims, key=lambda m: m.sureness, default=None)
+    return _prototypes.surest(head, 1, _claim)
 
 
 def _claim(head: Head, where: MaskOutputs, layout: GridLayout) -> Match | None:
@@ -58,18 +53,7 @@ def _claim(head: Head, where: MaskOutputs, layout: GridLayout) -> Match | None:
     reasons = [_anchor_free.grid_reason(layout), where.reason]
     reasons += [reason for _, reason in (structure, values) if reason]
     sureness = structure[0] + values[0] + 0.05
-    spec = HeadSpec(
-        output=where.rows,
-        classes=classes,
-        strides=layout.strides,
-        anchors=1,
-        channels_first=layout.channels_first,
-        size=head.size,
-        rows=layout.rows,
-        task="segment",
-        others=(where.prototypes,),
-        coefficients=where.masks,
-    )
+    spec = _prototypes.grid_spec(head, where, layout, classes)
     return Match(min(sureness, 1.0), tuple(reasons), spec)
 
 
