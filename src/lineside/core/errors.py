@@ -7,6 +7,7 @@ LinesideError                         code                    what the line does
 ├── PluginError                       plugin.unknown          stop
 │   └── NotInstalledError             plugin.not_installed    stop
 │       └── MissingRuntimeError       plugin.no_runtime       stop
+│           └── RuntimeConflictError  plugin.runtime_conflict stop
 ├── ModelError                        model.invalid           keep the old model
 │   ├── ModelFileError                model.file              keep the old model
 │   ├── UnsupportedModelError         model.unsupported       keep the old model
@@ -23,7 +24,13 @@ LinesideError                         code                    what the line does
 ├── SourceError                       source.invalid          stop
 ├── DatasetError                      dataset.invalid         stop
 ├── DeviceError                       device.fault            reroute
-│   └── DeviceMemoryError             device.out_of_memory    restart the session
+│   ├── DeviceMemoryError             device.out_of_memory    restart the session
+│   ├── DeviceLostError               device.lost             restart the worker
+│   ├── DriverError                   device.driver           reroute
+│   ├── DeviceUnavailableError        device.unavailable      reroute
+│   ├── DeviceMismatchError           device.mismatch         reroute
+│   ├── DeviceDemotedError            device.demoted          stop
+│   └── RunCancelledError             device.cancelled        reroute
 └── OutputError                       output.failed           retry
 ```
 
@@ -48,6 +55,7 @@ class Recovery(StrEnum):
     RETRY = "retry"
     REROUTE = "reroute"
     RESTART_SESSION = "restart the session"
+    RESTART_WORKER = "restart the worker"
     KEEP_OLD_MODEL = "keep the old model"
 
 
@@ -86,6 +94,12 @@ class MissingRuntimeError(NotInstalledError):
     """No onnxruntime wheel is installed, or what is left of several that were: no device can be used."""
 
     code = "plugin.no_runtime"
+
+
+class RuntimeConflictError(MissingRuntimeError):
+    """Several onnxruntime wheels own the same files in this environment, so none of them can be trusted."""
+
+    code = "plugin.runtime_conflict"
 
 
 class ModelError(LinesideError):
@@ -194,6 +208,44 @@ class DeviceMemoryError(DeviceError):
 
     code = "device.out_of_memory"
     recovery = Recovery.RESTART_SESSION
+
+
+class DeviceLostError(DeviceError):
+    """A device is gone for this process: a sticky driver fault, a reset. Only a new process may get it back."""
+
+    code = "device.lost"
+    recovery = Recovery.RESTART_WORKER
+
+
+class DriverError(DeviceError):
+    """A driver or a library of the device's maker is missing, or too old for the provider."""
+
+    code = "device.driver"
+
+
+class DeviceUnavailableError(DeviceError):
+    """The installed runtime has no such provider, or the machine no such device."""
+
+    code = "device.unavailable"
+
+
+class DeviceMismatchError(DeviceError):
+    """What runs is not what was asked for: too little of the graph on the device, or other answers than the CPU's."""
+
+    code = "device.mismatch"
+
+
+class DeviceDemotedError(DeviceError):
+    """Only a device further down the list works, and the settings require the first."""
+
+    code = "device.demoted"
+    recovery = Recovery.STOP
+
+
+class RunCancelledError(DeviceError):
+    """A run was ended from outside, by its watchdog; the session can be used again."""
+
+    code = "device.cancelled"
 
 
 class OutputError(LinesideError):
