@@ -1,37 +1,37 @@
 """Every refusal of lineside, in one tree.
 
 ```
-LinesideError                         code                    what the line does
-├── SettingsError (ValueError)        settings.invalid        stop
-│   └── UnknownNameError              settings.unknown_name   stop
-├── PluginError                       plugin.unknown          stop
-│   └── NotInstalledError             plugin.not_installed    stop
-│       └── MissingRuntimeError       plugin.no_runtime       stop
-│           └── RuntimeConflictError  plugin.runtime_conflict stop
-├── ModelError                        model.invalid           keep the old model
-│   ├── ModelFileError                model.file              keep the old model
-│   ├── UnsupportedModelError         model.unsupported       keep the old model
-│   ├── UnknownHeadError              model.head_unknown      keep the old model
-│   ├── AmbiguousHeadError            model.head_ambiguous    keep the old model
-│   ├── TaskNotBuiltError             model.task              keep the old model
-│   ├── ConventionError               model.convention        keep the old model
-│   ├── DeadModelError                model.dead              keep the old model
-│   └── ModelOutputError              model.output            restart the session
-├── ImageError                        image.invalid           retry
-│   ├── ImageFileError                image.file              retry
-│   ├── ImageTooLargeError            image.too_large         retry
-│   └── ImageFormatError (TypeError)  image.format            stop
-├── SourceError                       source.invalid          stop
-├── DatasetError                      dataset.invalid         stop
-├── DeviceError                       device.fault            reroute
-│   ├── DeviceMemoryError             device.out_of_memory    restart the session
-│   ├── DeviceLostError               device.lost             restart the worker
-│   ├── DriverError                   device.driver           reroute
-│   ├── DeviceUnavailableError        device.unavailable      reroute
-│   ├── DeviceMismatchError           device.mismatch         reroute
-│   ├── DeviceDemotedError            device.demoted          stop
-│   └── RunCancelledError             device.cancelled        reroute
-└── OutputError                       output.failed           retry
+LinesideError                         code                     what the line does
+├── SettingsError (ValueError)        settings.invalid         stop
+│   └── UnknownNameError              settings.unknown_name    stop
+├── PluginError                       plugin.unknown           stop
+│   └── NotInstalledError             plugin.not_installed     stop
+│       └── MissingRuntimeError       plugin.no_runtime        stop
+│           └── RuntimeConflictError  plugin.runtime_conflict  stop
+├── ModelError                        model.invalid            keep the old model
+│   ├── ModelFileError                model.file               keep the old model
+│   ├── UnsupportedModelError         model.unsupported        keep the old model
+│   ├── UnknownHeadError              model.head_unknown       keep the old model
+│   ├── AmbiguousHeadError            model.head_ambiguous     keep the old model
+│   ├── TaskNotBuiltError             model.task               keep the old model
+│   ├── ConventionError               model.convention         keep the old model
+│   ├── DeadModelError                model.dead               keep the old model
+│   └── ModelOutputError              model.output             restart the session
+├── ImageError                        image.invalid            retry
+│   ├── ImageFileError                image.file               retry
+│   ├── ImageTooLargeError            image.too_large          retry
+│   └── ImageFormatError (TypeError)  image.format             stop
+├── SourceError                       source.invalid           stop
+├── DatasetError                      dataset.invalid          stop
+├── DeviceError                       device.fault             reroute
+│   ├── DeviceMemoryError             device.out_of_memory     restart the session
+│   ├── DeviceLostError               device.lost              restart the worker
+│   ├── DriverError                   device.driver            reroute
+│   ├── DeviceUnavailableError        device.unavailable       reroute
+│   ├── DeviceMismatchError           device.mismatch          reroute
+│   ├── DeviceDemotedError            device.demoted           stop
+│   └── RunCancelledError             device.cancelled         reroute
+└── OutputError                       output.failed            retry
 ```
 
 A code is stable: it is the log field, the metric label and the anchor in `docs/errors.md`. A message says
