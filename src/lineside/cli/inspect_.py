@@ -12,7 +12,11 @@ from lineside.cli import options
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
     from lineside.models.spec import Conventions
 
 _RUNS = 50
@@ -29,6 +33,8 @@ def inspect_model(
         int | None,
         typer.Option(min=1, help=f"Runs that --measure counts. Default: {_RUNS}.", show_default=False),
     ] = None,
+    devices: options.AlsoDevices = None,
+    demotion: options.Demotion = "prefer",
     family: options.Family = None,
     names: options.NamesOrClasses = None,
     size: options.Size = None,
@@ -59,6 +65,8 @@ def inspect_model(
         gain=gain,
         pad_value=pad_value,
     )
+    if measure and devices is not None:
+        raise SettingsError("--measure: expected without --devices; it measures the CPU")
     if measure:
         from lineside.cli.inspect_measure import report
 
@@ -68,10 +76,24 @@ def inspect_model(
         raise SettingsError("--runs: expected together with --measure")
     card = ModelCard.read(model, facts=facts, run=run_once)
     card = replace(card, warnings=(*card.warnings, *speed_hints(card.precision)))
+    truth = None if devices is None else _opened(model, facts, devices, demotion)
     if as_json:
-        typer.echo(json.dumps(card.to_dict(), indent=2))
-    else:
-        _show(card)
+        device = {} if truth is None else {"device": truth.to_dict()}
+        typer.echo(json.dumps(card.to_dict() | device, indent=2))
+        return
+    _show(card)
+    if truth is not None:
+        from lineside.cli.device_table import show_truth
+
+        show_truth(truth)
+
+
+def _opened(model: Path, facts: ModelFacts, devices: str, demotion: str) -> Truth:
+    """The report on the model, opened on the devices."""
+    from lineside.cli.opening import open_detector
+    from lineside.detector.detector import Detector
+
+    return open_detector(Detector, model, devices=devices, demotion=demotion, facts=facts).truth
 
 
 def _show(card: ModelCard) -> None:
