@@ -105,6 +105,21 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """A range of a provider's wheels, and the kernel driver that it needs.
+
+    Attributes:
+        extra: The extra of lineside that brings a wheel of this range.
+        since: The first version of the wheel in it.
+        least_driver: The oldest driver that it works with.
+    """
+
+    extra: str
+    since: str
+    least_driver: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """All that is known of an execution provider.
 
@@ -132,6 +147,8 @@ class Provider:
         divides: Whether what stands behind the colon is an equal share of one device, as of the CPU's cores, and no device.
         open: Opens a session where the provider does not go through ONNX Runtime; `None` for one that does. What it raises
             is a LinesideError.
+        hardware: What it computes on, in the words of `Card.word`: `gpu:nvidia`, `gpu` for any, `cpu`; any one is enough.
+        builds: Its wheels by the driver that they need, newest first; empty where any driver does, or none is needed.
     """
 
     name: str
@@ -154,6 +171,8 @@ class Provider:
     notes: tuple[str, ...] = field(default=())
     divides: bool = False
     open: Callable[[SessionRequest], Session] | None = None
+    hardware: tuple[str, ...] = ("cpu",)
+    builds: tuple[Build, ...] = ()
 
     def classify(self, text: str) -> Fault:
         """What a fault text means; `Fault.DEVICE` where nothing else is known of it."""

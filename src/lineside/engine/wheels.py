@@ -6,11 +6,9 @@ last runs, the other is broken, and removing either takes the files of both. `pi
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,8 +82,8 @@ class Wheels:
         if self.is_empty:
             rest = f"; {self.runtimes[0]} is still listed as installed" if self.runtimes else ""
             return (
-                f"onnxruntime in {self.place} is an empty shell, left when one of two wheels was removed: it can be "
-                f"imported and holds nothing{rest}"
+                "onnxruntime is damaged: what is left of it is an empty shell that can be imported and holds nothing, as when "
+                f"one of two wheels was removed{rest}"
             )
         return ""
 
@@ -105,21 +103,24 @@ class Wheels:
         if len(self.runtimes) != 1:
             return ()
         needs = ((plugin, _PLUGIN_NEEDS.get(plugin.name, "")) for plugin in self.plugins)
-        return tuple((plugin, need) for plugin, need in needs if need and precedes(self.runtimes[0].version, need))
+        return tuple(
+            (plugin, need) for plugin, need in needs if need and precedes(self.runtimes[0].version, need)
+        )
 
 
-def find_wheels(path: Sequence[str] | None = None) -> Wheels:
+def find_wheels(path: Sequence[str] | None = None, *, named: str = "") -> Wheels:
     """What is installed on a path of folders; nothing is imported.
 
     Args:
         path: The folders in the order in which Python looks into them; its own unless given.
+        named: What the names of the distributions begin with that are looked at; all are unless given, which takes longer.
     """
     folders = tuple(dict.fromkeys(Path(entry or ".") for entry in (sys.path if path is None else path)))
     place = _imported_from(folders)
     owners: list[Wheel] = []
     plugins: list[Wheel] = []
     for folder in folders:
-        for wheel in _in_folder(folder):
+        for wheel in _in_folder(folder, named):
             (plugins if wheel.is_plugin else owners).append(wheel)
     runtimes = tuple(wheel for wheel in owners if place is None or wheel.place == place)
     return Wheels(
@@ -145,7 +146,9 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _imported_from(folders: Iterable[Path]) -> Path | None:
     """The folder that Python would import `onnxruntime` from: a package before any mere folder of that name."""
     listed = [folder for folder in folders if (folder / FOLDER).is_dir()]
-    return next((folder for folder in listed if (folder / FOLDER / "__init__.py").is_file()), next(iter(listed), None))
+    return next(
+        (folder for folder in listed if (folder / FOLDER / "__init__.py").is_file()), next(iter(listed), None)
+    )
 
 
 def _is_empty(place: Path | None, runtimes: Sequence[Wheel]) -> bool:
@@ -155,16 +158,14 @@ def _is_empty(place: Path | None, runtimes: Sequence[Wheel]) -> bool:
     return not (place / FOLDER / "__init__.py").is_file()
 
 
-def _in_folder(folder: Path) -> Iterator[Wheel]:
+def _in_folder(folder: Path, named: str) -> Iterator[Wheel]:
     """The wheels and plug-in libraries that a folder's metadata lists, whatever they call themselves."""
     try:
-        entries = sorted(folder.glob("*.dist-info"))
+        entries = sorted(folder.glob(f"{named}*.dist-info"))
     except OSError:  # a folder of the path that may not be read holds nothing that could be imported
         return
     for entry in entries:
-        found = PathDistribution(entry)
-        owned = _owned(found, folder)
-        name = _name(entry)
+        owned, name = _owned(entry), _name(entry)
         if owned:
             missing = sum(not (folder / file).exists() for file in owned)
             yield Wheel(name, _version(entry), folder, missing=missing)
@@ -172,9 +173,12 @@ def _in_folder(folder: Path) -> Iterator[Wheel]:
             yield Wheel(name, _version(entry), folder, is_plugin=True)
 
 
-def _owned(distribution: PathDistribution, folder: Path) -> list[str]:
+def _owned(entry: Path) -> list[str]:
     """A few files of `onnxruntime` that a distribution owns: the package's own, and those of its folder `capi`."""
-    record = distribution.read_text("RECORD") or ""
+    try:
+        record = (entry / "RECORD").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # the system's own packager leaves no list, and pip cannot remove what it cannot list
+        return []
     if f"{FOLDER}/" not in record:
         return []
     files = (line.rpartition(",")[0].rpartition(",")[0].strip('"') for line in record.splitlines())
