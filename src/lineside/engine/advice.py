@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lineside.engine.hardware import Finding
 from lineside.engine.provider import providers
-from lineside.engine.wheels import precedes
+from lineside.engine.wheels import LEAST, precedes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,3 +135,35 @@ def _rank(provider: Provider, hardware: Hardware) -> int | None:
 
 def _named(card: Card) -> str:
     return card.name if card.name.startswith(card.maker) else f"{card.maker} {card.name}"
+
+
+def warnings(wheels: Wheels, hardware: Hardware) -> tuple[Finding, ...]:
+    """What a person should know of this environment: conflicts, old wheels, and what stands in the way of the hardware.
+
+    Args:
+        wheels: What is installed.
+        hardware: What is there, with its own findings.
+    """
+    found = []
+    if wheels.conflict:
+        found.append(Finding(wheels.conflict, "\n".join(mending(wheels, hardware))))
+    found += [
+        Finding(
+            f"{old} holds Python still while a session is made, which stalls a running line; {LEAST} does not"
+        )
+        for old in (() if wheels.conflict else wheels.too_old)
+    ]
+    found += [
+        Finding(
+            f"{plugin} needs onnxruntime {need} or newer; here is {wheels.runtimes[0]}",
+            f"pip install -U {wheels.runtimes[0].name}",
+        )
+        for plugin, need in wheels.misfits
+    ]
+    found += [
+        Finding(
+            f"{hidden} in {hidden.place} is never imported: {wheels.place} comes before it on Python's path"
+        )
+        for hidden in wheels.shadowed
+    ]
+    return (*found, *hardware.findings, *(Finding(f"not read: {gap}") for gap in hardware.unread))
