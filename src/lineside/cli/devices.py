@@ -19,6 +19,7 @@ NOTHING_WORKS = 3
 def devices(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    no_measure: Annotated[bool, typer.Option("--no-measure", help="Do not time a small model.")] = False,
 ) -> None:
     """Show what hardware is there, which providers can use it, and the line that installs what is missing."""
     from lineside.cli.devices_document import document
