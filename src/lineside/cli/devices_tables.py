@@ -126,7 +126,13 @@ def _told(row: Row, speeds: Mapping[str, Speed]) -> Iterator[str]:
 
 def _device(row: Row, device: Device, speeds: Mapping[str, Speed]) -> str:
     placement = f"{row.name}:{device.index}"
-    memory = "" if device.memory_bytes is None else f", {gibibytes(device.memory_bytes)}"
-    driver = f", driver {device.driver}" if device.driver else ""
+    memory = f", {gibibytes(device.memory_bytes)}" if device.memory_bytes else ""
+    driver = (
+        f", driver {device.driver}"
+        if device.driver[:1].isdecimal()
+        else f", {device.driver}"
+        if device.driver
+        else ""
+    )
     speed = speeds.get(placement)
     return f"{placement}  {device.name}{memory}{driver}{f': {speed}' if speed else ''}"

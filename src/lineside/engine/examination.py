@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineside.core import plugins
-from lineside.core.errors import LinesideError, MissingRuntimeError
+from lineside.core.errors import LinesideError, MissingRuntimeError, NotInstalledError
 from lineside.engine import libraries
 from lineside.engine.aside import aside
 from lineside.engine.doctor import Environment, Row, State, row_of
@@ -61,6 +61,8 @@ def _reason(of: Provider) -> str:
         return ""
     try:
         libraries.register(libraries.packaged(of), of.runtime_name)
+    except NotInstalledError:  # another of its packages is, and finds nothing
+        return ""
     except LinesideError as fault:
         return str(fault)
     return ""
