@@ -87,9 +87,16 @@ def _drivers(kind: str, entries: Sequence[Mapping[str, object]]) -> Iterator[Car
             maker=MAKERS.get(vendor) or DISPLAYS.get(vendor) or f"0x{vendor:04x}",
             name=str(entry.get("DriverDesc", f"PCI {found[1]}:{found[2]}")),
             driver="Windows",
-            driver_version=str(entry.get("DriverVersion", "")),
+            driver_version=_makers_own(vendor, str(entry.get("DriverVersion", ""))),
             memory_bytes=memory if isinstance(memory, int) else None,
         )
+
+
+def _makers_own(vendor: int, version: str) -> str:
+    """The version that the maker's users know: NVIDIA's stands in the last five digits of Windows' number."""
+    digits = "".join(version.split(".")[-2:])[-5:]
+    is_nvidia = MAKERS.get(vendor) == "NVIDIA" and len(digits) == 5 and digits.isdecimal()
+    return f"{digits[:3]}.{digits[3:]}" if is_nvidia else version
 
 
 def _sysctl(name: str) -> str:
