@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from lineside.engine.speed import Speed
     from lineside.engine.wheels import Wheels
 
-_COLOURS = {State.READY: "green", State.NO_DEVICE: "dim", State.OTHER_SYSTEM: "dim"}
+_COLOURS = {
+    State.READY: "green",
+    State.NOT_BUILT_IN: "dim",
+    State.NO_DEVICE: "dim",
+    State.OTHER_SYSTEM: "dim",
+}
 _SYSTEMS = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
 
 

@@ -79,13 +79,15 @@ def because(provider: Provider, hardware: Hardware) -> str:
 
 
 def extra_for(provider: Provider, hardware: Hardware) -> str | None:
-    """The extra whose wheel works with the driver that is there; the newest one where none is known of."""
+    """The extra whose wheel works with the driver that is there; `None` where no wheel does, or none is offered."""
+    if not provider.builds:
+        return provider.extra
     build = build_for(provider, hardware)
-    return build.extra if build else provider.extra
+    return build.extra if build else None
 
 
 def build_for(provider: Provider, hardware: Hardware) -> Build | None:
-    """The newest range of wheels that the driver is new enough for; `None` where it is too old for all, or never matters."""
+    """The newest range of wheels that the driver is new enough for; the newest of all where no driver is told of."""
     driver = driver_of(provider, hardware)
     return next(
         (b for b in provider.builds if not driver or not precedes(driver, b.least_driver)),

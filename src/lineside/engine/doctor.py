@@ -33,8 +33,8 @@ class State(StrEnum):
     BROKEN = "does not work"
     OLD_DRIVER = "driver too old"
     NOT_LOADED = "library cannot be loaded"
-    NOT_BUILT_IN = "not in this wheel"
     NOT_INSTALLED = "not installed"
+    NOT_BUILT_IN = "not in this wheel"
     NO_DEVICE = "no device"
     OTHER_SYSTEM = "other system"
 
@@ -129,9 +129,12 @@ def _obstacles(
     is_built_in = provider.runtime_name in environment.available
     for_it = advice.because(provider, hardware)
     if not devices and not advice.is_suited(provider, hardware):
-        yield State.NO_DEVICE, f"it computes on {_words(provider)}, and none was found"
+        # The system may hide a card that is there; then what the loader says is the better lead.
+        said = environment.reason(provider) if row.packages or is_built_in else ""
+        found = f"it computes on {_words(provider)}, and none was found"
+        yield State.NO_DEVICE, f"{found}; {said}" if said else found
     if not row.packages and not is_built_in:
-        yield State.NOT_INSTALLED, f"it would compute on {for_it}"
+        yield _not_there(provider, hardware)
     if old := _old_driver(provider, environment):
         yield State.OLD_DRIVER, old
     is_of_the_wheel = not provider.plugin and provider.open is None
@@ -141,6 +144,16 @@ def _obstacles(
         yield State.NO_DEVICE, f"its runtime finds none, though there is {for_it}"
     if is_of_the_wheel and not is_built_in:
         yield State.NOT_BUILT_IN, f"the installed onnxruntime does not hold {provider.runtime_name}"
+
+
+def _not_there(provider: Provider, hardware: Hardware) -> tuple[State, str]:
+    """What is said of a provider whose hardware is there and whose package is not."""
+    if provider.builds and advice.build_for(provider, hardware) is None:
+        least, here = provider.builds[-1].least_driver, advice.driver_of(provider, hardware)
+        return State.OLD_DRIVER, f"its wheels need the driver {least} or newer; here is {here}"
+    if not provider.packages:
+        return State.NOT_BUILT_IN, "no wheel that lineside knows of holds it"
+    return State.NOT_INSTALLED, f"it would compute on {advice.because(provider, hardware)}"
 
 
 def _old_driver(provider: Provider, environment: Environment) -> str:

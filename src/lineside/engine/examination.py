@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lineside.core import plugins
 from lineside.core.errors import LinesideError, MissingRuntimeError, NotInstalledError
-from lineside.engine import libraries
+from lineside.engine import libraries, loading
 from lineside.engine.aside import aside
 from lineside.engine.doctor import Environment, Row, State, row_of
 from lineside.engine.hardware import find_hardware
@@ -58,7 +58,7 @@ def _available() -> tuple[str, ...]:
 def _reason(of: Provider) -> str:
     """Why a provider's library does not work, in the loader's or the driver's words; an empty text where it does."""
     if not of.plugin:
-        return ""
+        return loading.reason(of)
     try:
         libraries.register(libraries.packaged(of), of.runtime_name)
     except NotInstalledError:  # another of its packages is, and finds nothing

@@ -102,11 +102,31 @@ def test_without_its_hardware_a_provider_has_no_device_and_no_line(laptop):
     assert row.why == "it computes on NVIDIA GPUs, and none was found"
 
 
-def test_an_installed_provider_without_its_hardware_has_no_device_whatever_the_loader_says(laptop):
-    here = environment(
-        laptop, "onnxruntime-gpu 1.31.1", available=("CUDAExecutionProvider",), reason="libcuda.so.1"
+def test_an_installed_provider_without_its_hardware_has_no_device_and_the_loaders_reason(laptop):
+    reason = "libcuda.so.1: cannot open shared object file"
+    here = environment(laptop, "onnxruntime-gpu 1.31.1", available=("CUDAExecutionProvider",), reason=reason)
+    row = row_of(provider(), here)
+    assert (row.state, row.why) == (
+        State.NO_DEVICE,
+        f"it computes on NVIDIA GPUs, and none was found; {reason}",
     )
-    assert row_of(provider(), here).state is State.NO_DEVICE
+
+
+def test_a_driver_that_no_wheel_takes_is_told_before_anything_is_installed(tmp_path):
+    here = machines.two_nvidia_cards(tmp_path)
+    (tmp_path / "proc/driver/nvidia/version").write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01\n"
+    )
+    row = row_of(provider(), environment(find_hardware(here), "onnxruntime 1.32.0"))
+    assert (row.state, row.lines) == (State.OLD_DRIVER, ())
+    assert row.why == "its wheels need the driver 525.60.13 or newer; here is 470.82.01"
+    assert advice.offers(find_hardware(here), [provider()]) == ()
+
+
+def test_a_provider_that_no_wheel_holds_is_told_without_a_line(laptop):
+    xnnpack = provider("xnnpack", packages=(), extra=None, hardware=("cpu",), builds=())
+    row = row_of(xnnpack, environment(laptop, "onnxruntime 1.32.0"))
+    assert (row.state, row.lines) == (State.NOT_BUILT_IN, ())
 
 
 def test_the_loaders_own_reason_is_told(workstation):
