@@ -18,6 +18,7 @@ COMMANDS = {
     "track": "track",
     "eval": "evaluate",
     "demo": "demo",
+    "devices": "devices",
 }
 """Each command: a file of this folder and the function in it."""
 

@@ -209,6 +209,7 @@ PROVIDER = Provider(
     plugin="onnxruntime_ep_webgpu",
     callers=Callers.ONE_A_LIBRARY,
     keeps=Keeps.NOTHING,
+    hardware=("gpu",),
     notes=(
         "On Linux it needs the system's Vulkan loader, libvulkan.so.1, and a driver; Mesa 22's software driver is refused.",
         "The library chooses the card itself, and one image of it has one card: a copy of the file is a second context.",
