@@ -18,6 +18,8 @@ COMMANDS = {
     "track": "track",
     "eval": "evaluate",
     "demo": "demo",
+    "plan": "plan",
+    "simulate": "simulate_line",
 }
 """Each command: a file of this folder and the function in it."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lineside.dispatch.words import Action
+    from lineside.dispatch.actions import Action
 
     Look = Callable[[float, "list[Action]"], None]
 

@@ -7,11 +7,11 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Reason
-from lineside.dispatch.words import Amend, Drop, Forget, Release, Unknown
+from lineside.dispatch.actions import Amend, Drop, Forget, Release, Unknown
 
 if TYPE_CHECKING:
+    from lineside.dispatch.actions import Action
     from lineside.dispatch.job import Job
-    from lineside.dispatch.words import Action
 
 _SHARE_WEIGHT = 0.05  # of the newest picture in a live stream's share of shown ones
 
@@ -39,6 +39,7 @@ class Answers:
     Attributes:
         streams: Each stream by its name.
         open_models: How many pictures of each model are not through yet.
+        now_s: The time.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class Answers:
         self.open_models: Counter[str] = Counter()
         self.unknown: Counter[Reason] = Counter()
         self.arrived = self.released = self.dropped = self.superseded = self.amended = self.forgotten = 0
+        self.now_s = float("-inf")
         self._due: list[tuple[float, int, Job]] = []
 
     def stream_of(self, job: Job) -> StreamState:
@@ -148,6 +150,12 @@ class Answers:
     def _leave(self, job: Job, out: list[Action]) -> None:
         job.released = True
         unknown = job.unknown
+        if (
+            unknown is None and job.deadline_s < self.now_s
+        ):  # it waited for those before it, and nobody ticked
+            detail = "its answer could not leave by its deadline"
+            job.late = job.judged
+            job.unknown = unknown = Unknown(job.request, Reason.LATE, detail, job.late)
         if unknown is None:
             self.released += 1
             out.append(Release(job.request, job.result, job.device))
@@ -162,6 +170,8 @@ class Answers:
             state.share += _SHARE_WEIGHT * ((unknown is None) - state.share)
         if not job.late:
             self._close(job)
+        elif job.device:  # its result is there already
+            self.settle(job, job.result, job.device, out)
 
     def _close(self, job: Job) -> None:
         job.gone = True

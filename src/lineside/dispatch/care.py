@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Reason
-from lineside.dispatch.words import Cancel, Fault, Health, HealthChanged, Terminate
+from lineside.dispatch.actions import Cancel, HealthChanged, Terminate
+from lineside.dispatch.words import Fault, Health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lineside.dispatch.actions import Action
     from lineside.dispatch.alarms import Alarms
     from lineside.dispatch.answers import Answers
     from lineside.dispatch.device import Device, Running
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from lineside.dispatch.placing import Placing
     from lineside.dispatch.profile import ServiceTimes
     from lineside.dispatch.settings import Settings
-    from lineside.dispatch.words import Action
 
 _SLOWED = 1.3  # from this ratio on a device that gets nothing is looked at anew
 
@@ -100,7 +101,8 @@ class Care:
         if device.is_idle and any(lane.pace.ratio > _SLOWED for lane in device.lanes.values()):
             since_s = device.idle_since_s
             self._alarms.at(
-                now_s + self._settings.refresh_s, lambda at_s, more: self._refresh(device, since_s, at_s, more)
+                now_s + self._settings.refresh_s,
+                lambda at_s, more: self._refresh(device, since_s, at_s, more),
             )
 
     def failed(
@@ -129,12 +131,14 @@ class Care:
         self._quarantine(device, detail or "a run failed", now_s, out)
         self._retry(jobs, device, now_s, out)
 
-    def answered_late(self, device: Device, number: int, now_s: float, out: list[Action]) -> None:
+    def answered_late(self, device: Device, number: int, now_s: float) -> None:
         """A run that had been given up came back: its worker lives, its results are not used."""
         if device.stuck == number:
             device.stuck = None
             if device.health is Health.QUARANTINED:
-                self._alarms.at(now_s + device.cool_down_s, lambda at_s, more: self._cooled(device, at_s, more))
+                self._alarms.at(
+                    now_s + device.cool_down_s, lambda at_s, more: self._cooled(device, at_s, more)
+                )
 
     def watch(self, device: Device, now_s: float, out: list[Action]) -> None:
         """Look at a device's run: is it overdue, or does it hang?"""
@@ -162,9 +166,7 @@ class Care:
         for job in run.jobs:
             job.runs -= 1
         self._quarantine(device, f"a run hangs since {(now_s - run.started_s) * 1e3:.0f} ms", now_s, out)
-        self._alarms.at(
-            now_s + self._settings.kill_after_s, lambda _, more: self._kill(device, number, more)
-        )
+        self._alarms.at(now_s + self._settings.kill_after_s, lambda _, more: self._kill(device, number, more))
         if len(run.jobs) == 1 and run.jobs[0].failed_on:
             self._poisoned(run.jobs[0], device, "two devices hang with it", now_s, out)
         else:
@@ -189,7 +191,9 @@ class Care:
     def _quarantine(self, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
         settings = self._settings
         since_s = device.faulty_since_s
-        if since_s is None or (device.health is Health.HEALTHY and now_s - device.healthy_since_s > settings.early_s):
+        if since_s is None or (
+            device.health is Health.HEALTHY and now_s - device.healthy_since_s > settings.early_s
+        ):
             device.faulty_since_s = since_s = now_s
             device.cool_down_s = settings.cool_down_s
         else:
@@ -250,12 +254,18 @@ class Care:
             job.failed_on = (*job.failed_on, device.name)
             if job.runs or job.gone or (job.answered and not job.late):
                 continue
-            others = [d for d in self._fleet.devices.values() if job.model in d.lanes and d.name not in job.failed_on]
+            others = [
+                d
+                for d in self._fleet.devices.values()
+                if job.model in d.lanes and d.name not in job.failed_on
+            ]
             if others:
                 self.retried += 1
                 self._again([job], now_s, out)
             else:
-                self._answers.refuse(job, Reason.DEVICE_LOST, "every device that has the model failed with it", out)
+                self._answers.refuse(
+                    job, Reason.DEVICE_LOST, "every device that has the model failed with it", out
+                )
 
     def _poisoned(self, job: Job, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
         """Two devices failed with one picture alone: it is the picture. They are not blamed."""
@@ -271,11 +281,15 @@ class Care:
     def _hedge(self, run: Running, now_s: float, out: list[Action]) -> None:
         """Run the pictures of a suspect a second time where a device is idle and the budget allows it."""
         jobs = [job for job in run.jobs if not job.answered and not job.hedged]
-        budget = self._settings.hedge_floor + int(self._settings.hedge_share * self._answers.arrived) - self.hedged
+        budget = (
+            self._settings.hedge_floor + int(self._settings.hedge_share * self._answers.arrived) - self.hedged
+        )
         idle = [lane for lane in self._fleet.routes(run.lane.model) if lane.device.is_idle]
         for lane in idle:
             guards = lane.guards()
-            batch = [job for job in jobs if lane.device.name not in job.failed_on][: max(min(budget, lane.times.best_batch()), 0)]
+            batch = [job for job in jobs if lane.device.name not in job.failed_on][
+                : max(min(budget, lane.times.best_batch()), 0)
+            ]
             while batch and now_s + guards[len(batch)] > min(job.deadline_s for job in batch):
                 batch.pop()
             if not batch or (len(batch) > 1 and any(job.alone for job in batch)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineside.dispatch.lane import Lane
-from lineside.dispatch.words import DeviceStatistics, Health
+from lineside.dispatch.statistics import DeviceStatistics
+from lineside.dispatch.words import Health
 
 if TYPE_CHECKING:
     from lineside.dispatch.job import Job
@@ -41,6 +42,7 @@ class Device:
         idle_since_s: When its last run ended.
         stuck: A run that was given up has not come back, so nothing new may be sent.
         alive: It has a worker.
+        again_s: When it is filled again, for late pictures.
         armed_s: When its run is to be looked at next; infinite where nothing is planned.
         faulty_since_s: When it was first quarantined since it was last healthy, or `None`.
         healthy_since_s: When it came into service.
@@ -49,7 +51,7 @@ class Device:
     """
 
     __slots__ = (
-        "alive", "armed_s", "batches", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
+        "again_s", "alive", "armed_s", "batches", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
         "lanes", "max_batch", "memory_bytes", "name", "probes_left", "ready_s", "running", "shared",
         "started_s", "stuck", "turns",
     )  # fmt: skip
@@ -66,6 +68,7 @@ class Device:
         self.stuck: int | None = None
         self.alive = False
         self.armed_s = float("inf")
+        self.again_s = float("-inf")
         self.faulty_since_s: float | None = None
         self.healthy_since_s = 0.0
         self.cool_down_s = 0.0

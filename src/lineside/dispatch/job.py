@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from lineside.dispatch.words import Delivery
 
 if TYPE_CHECKING:
+    from lineside.dispatch.actions import Unknown
     from lineside.dispatch.lane import Lane
-    from lineside.dispatch.words import Request, Unknown
+    from lineside.dispatch.words import Request
 
 
 class Job:
@@ -24,6 +25,7 @@ class Job:
         lane: The queue in which it waits, or `None`.
         runs: Runs that it is part of now; two while it is hedged.
         failed_on: Devices on which it failed.
+        admitted: It has waited for a device that could have it done in time.
         alone: It runs in no batch with others, because one that it was part of failed.
         answered: Its answer has been given, or waits only for those before it in its stream.
         late: Its answer was UNKNOWN, and what comes of it is an amendment.
@@ -32,7 +34,7 @@ class Job:
     """
 
     __slots__ = (
-        "alone", "answered", "arrived_s", "deadline_s", "device", "failed_on", "gone", "hedged", "judged", "lane",
+        "admitted", "alone", "answered", "arrived_s", "deadline_s", "device", "failed_on", "gone", "hedged", "judged", "lane",
         "late", "model", "rank", "released", "request", "result", "runs", "unknown",
     )  # fmt: skip
 
@@ -46,6 +48,7 @@ class Job:
         self.lane: Lane | None = None
         self.runs = 0
         self.failed_on: tuple[str, ...] = ()
+        self.admitted = False
         self.alone = False
         self.hedged = False
         self.answered = False

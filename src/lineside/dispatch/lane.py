@@ -89,6 +89,7 @@ class Lane:
         """Let a job wait here."""
         (self.judged if job.judged else self.live).add(job)
         job.lane = self
+        job.admitted = True
 
     def remove(self, job: Job) -> None:
         """Take a waiting job out."""
@@ -120,9 +121,15 @@ class Lane:
             # A run that is overdue will take about half as long again as it has taken; so a hung device repels
             # pictures before anybody calls it hung.
             ready = now_s if device.running is None else now_s + 0.5 * (now_s - device.started_s)
-        count = self.judged.ahead_of(job.rank) if job.judged else len(self.judged.jobs) + self.live.ahead_of(job.rank)
+        jobs = self.judged.jobs
+        if not job.judged:
+            count = len(jobs) + self.live.ahead_of(job.rank)
+        elif not jobs or job.rank >= jobs[-1].rank:  # in order of deadlines: what nearly all do
+            count = len(jobs)
+        else:
+            count = self.judged.ahead_of(job.rank)
         drain = self.drain
-        if count < 62:
+        if count + 1 < len(drain):
             done = ready + drain[count + 1] * self.pace.ratio
         else:
             done = ready + self.work_s(count + 1)

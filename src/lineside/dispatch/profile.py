@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError
@@ -51,7 +52,7 @@ class ServiceTimes:
         if not sizes or sizes[0] != 1:
             raise SettingsError(f"service times: expected a batch of 1 among the sizes; got {sizes}")
         table = [0.0, seconds[1]]
-        for low, high in zip(sizes, sizes[1:], strict=False):
+        for low, high in pairwise(sizes):
             step = (seconds[high] - seconds[low]) / (high - low)
             table += [seconds[low] + step * (b - low) for b in range(low + 1, high + 1)]
         return cls(tuple(table))

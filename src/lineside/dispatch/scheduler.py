@@ -11,36 +11,36 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError, near
 from lineside.core.verdict import Reason
+from lineside.dispatch.actions import Drained, Retire
 from lineside.dispatch.alarms import Alarms
 from lineside.dispatch.answers import Answers
 from lineside.dispatch.care import Care
 from lineside.dispatch.commons import Commons
-from lineside.dispatch.fleet import Fleet
-from lineside.dispatch.job import Job
-from lineside.dispatch.placing import Placing
-from lineside.dispatch.routing import DEFAULT, open_policy
-from lineside.dispatch.settings import Settings
-from lineside.dispatch.words import (
+from lineside.dispatch.events import (
     BatchDone,
     BatchFailed,
     DeviceAlarm,
     Drain,
-    Drained,
     FrameArrived,
     MemorySeen,
     ModelLoaded,
-    Retire,
-    Statistics,
     Swap,
     Tick,
     WorkerLost,
     WorkerUp,
 )
+from lineside.dispatch.fleet import Fleet
+from lineside.dispatch.job import Job
+from lineside.dispatch.placing import Placing
+from lineside.dispatch.routing import DEFAULT, open_policy
+from lineside.dispatch.settings import Settings
+from lineside.dispatch.statistics import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from lineside.dispatch.words import Action, Event
+    from lineside.dispatch.actions import Action
+    from lineside.dispatch.events import Event
 
 _DRAINING = "no picture is taken any more"
 
@@ -107,7 +107,7 @@ class Scheduler:
         Raises:
             SettingsError: The event names a device or a model that does not exist.
         """
-        now_s = self._now_s = max(now_s, self._now_s)
+        now_s = self._now_s = self._answers.now_s = max(now_s, self._now_s)
         out: list[Action] = []
         # What was due before now is late; what is due right now may still be settled by the event.
         for job in self._answers.take_due(now_s, inclusive=False):
@@ -179,7 +179,7 @@ class Scheduler:
     def _batch_done(self, event: BatchDone, now_s: float, out: list[Action]) -> None:
         device = self._fleet.device(event.device)
         if device.running is None or device.running.number != event.run:
-            self._care.answered_late(device, event.run, now_s, out)
+            self._care.answered_late(device, event.run, now_s)
             return
         run = device.end(now_s)
         results = event.results or [None] * len(run.jobs)
@@ -195,7 +195,7 @@ class Scheduler:
     def _batch_failed(self, event: BatchFailed, now_s: float, out: list[Action]) -> None:
         device = self._fleet.device(event.device)
         if device.running is None or device.running.number != event.run:
-            self._care.answered_late(device, event.run, now_s, out)
+            self._care.answered_late(device, event.run, now_s)
             return
         self._care.failed(device, device.end(now_s), event.fault, event.detail, now_s, out)
 
@@ -235,7 +235,7 @@ class Scheduler:
             self._fleet.retiring.add(old)
 
     def _drain(self, event: Drain, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
-        self._placing.draining = True
+        self._placing.drain()
         for device in self._fleet.devices.values():
             self._placing.fill(device, now_s, out)
 

@@ -15,7 +15,6 @@ class Settings:
     Attributes:
         admission: Pictures that no device can finish in time do not queue up before those that can be. Off, every
             picture queues where the policy sends it, as schedulers without admission do; it is there for comparison.
-        rescue: A picture that was not admitted waits until its deadline for a device that is free after all.
         suspect_factor: A run of so many times its expected seconds makes its device suspect,
         suspect_margin_s: and at least so much longer than expected.
         hang_factor: A run of so many times its expected seconds hangs,
@@ -36,7 +35,6 @@ class Settings:
     """
 
     admission: bool = True
-    rescue: bool = True
     suspect_factor: float = 3.0
     suspect_margin_s: float = 0.004
     hang_factor: float = 12.0
@@ -62,4 +60,6 @@ class Settings:
                     f"dispatch: {each.name}: expected a finite number of at least 0; got {value}"
                 )
         if self.probes < 1 or self.late_turn < 1 or self.suspect_factor < 1 or self.hang_factor < 1:
-            raise SettingsError("dispatch: probes, late_turn, suspect_factor and hang_factor: expected at least 1")
+            raise SettingsError(
+                "dispatch: probes, late_turn, suspect_factor and hang_factor: expected at least 1"
+            )

@@ -25,7 +25,6 @@ def _outstanding(lane: Lane) -> int:
     return device.waiting + (0 if device.running is None else len(device.running.jobs))
 
 
-
 def make(dice: random.Random) -> LeastBusy:  # noqa: ARG001 # it throws none
     """The policy."""
     return LeastBusy()

@@ -20,7 +20,6 @@ class LeastMemory:
         return min(lanes, key=lambda lane: lane.device.memory_bytes)
 
 
-
 def make(dice: random.Random) -> LeastMemory:  # noqa: ARG001 # it throws none
     """The policy."""
     return LeastMemory()

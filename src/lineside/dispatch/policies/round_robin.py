@@ -24,7 +24,6 @@ class RoundRobin:
         return lanes[self._turn % len(lanes)]
 
 
-
 def make(dice: random.Random) -> RoundRobin:  # noqa: ARG001 # it throws none
     """The policy."""
     return RoundRobin()

@@ -20,7 +20,6 @@ class SharedQueue:
         return None
 
 
-
 def make(dice: random.Random) -> SharedQueue:  # noqa: ARG001 # it throws none
     """The policy."""
     return SharedQueue()

@@ -21,7 +21,6 @@ class Sticky:
         return lanes[zlib.crc32(job.request.stream.name.encode()) % len(lanes)]
 
 
-
 def make(dice: random.Random) -> Sticky:  # noqa: ARG001 # it throws none
     """The policy."""
     return Sticky()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lineside.dispatch.events import BatchDone, BatchFailed, WorkerLost, WorkerUp
 from lineside.dispatch.simulation.scenario import FaultKind
-from lineside.dispatch.words import BatchDone, BatchFailed, Fault, WorkerLost, WorkerUp
+from lineside.dispatch.words import Fault
 
 if TYPE_CHECKING:
     import random
 
+    from lineside.dispatch.events import Event
     from lineside.dispatch.simulation.scenario import Scenario, SimulatedDevice
-    from lineside.dispatch.words import Event
 
 _ERROR_S = 0.001  # until a run that fails has failed
 _NOTICED_S = 0.005  # until the death of a worker is noticed

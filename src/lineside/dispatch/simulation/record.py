@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lineside.dispatch.words import Delivery
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.dispatch.simulation.scenario import Scenario
-    from lineside.dispatch.words import Statistics
+    from lineside.dispatch.statistics import Statistics
+    from lineside.dispatch.words import Delivery
 
 RELEASED, UNKNOWN, DROPPED, OPEN = 0, 1, 2, 3
 

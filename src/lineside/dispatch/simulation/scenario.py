@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from lineside.dispatch.profile import ServiceTimes
 
 
+class Arrivals(StrEnum):
+    """When a camera's pictures come."""
+
+    REGULAR = "regular"
+    """At its rate, from a moment of its own on."""
+    TOGETHER = "together"
+    """At the same moments as all others that do, as one trigger for several cameras has it."""
+    RANDOM = "random"
+    """As parts lie on a belt: at its rate on average, with exponential gaps."""
+
+
 class FaultKind(StrEnum):
     """What breaks."""
 
@@ -37,15 +48,15 @@ class SimulatedStream:
         fps: Pictures a second.
         deadline_s: Seconds from a picture to its deadline.
         delivery: What becomes of pictures that cannot be in time.
-        together: It fires at the same moments as all others that do; otherwise its first moment is thrown.
-        jitter: Standard deviation of its moments, as a share of its period.
+        arrivals: When its pictures come.
+        jitter: Standard deviation of regular moments, as a share of the period.
     """
 
     name: str
     fps: float
     deadline_s: float
     delivery: Delivery = Delivery.EVERY_PART
-    together: bool = False
+    arrivals: Arrivals = Arrivals.REGULAR
     jitter: float = 0.02
 
 
@@ -126,7 +137,9 @@ class Scenario:
         names = [device.name for device in self.devices]
         for fault in self.faults:
             if fault.device not in names:
-                raise SettingsError(f'simulation: fault: no device "{fault.device}"{near(fault.device, names)}')
+                raise SettingsError(
+                    f'simulation: fault: no device "{fault.device}"{near(fault.device, names)}'
+                )
 
     @property
     def asked_fps(self) -> float:

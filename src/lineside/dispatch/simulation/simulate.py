@@ -8,34 +8,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lineside.dispatch.scheduler import Scheduler
-from lineside.dispatch.simulation.machines import Machine
-from lineside.dispatch.simulation.record import DROPPED, OPEN, RELEASED, UNKNOWN, HealthMark, Outcome, Segment
-from lineside.dispatch.words import (
+from lineside.dispatch.actions import (
     Amend,
-    BatchDone,
-    BatchFailed,
     Cancel,
-    Drain,
     Drop,
-    Fault,
-    FrameArrived,
     HealthChanged,
     Probe,
     Release,
-    Request,
     Run,
-    Stream,
     Terminate,
-    Tick,
     Unknown,
 )
+from lineside.dispatch.events import BatchDone, BatchFailed, Drain, FrameArrived, Tick
+from lineside.dispatch.scheduler import Scheduler
+from lineside.dispatch.simulation.machines import Machine
+from lineside.dispatch.simulation.record import DROPPED, OPEN, RELEASED, UNKNOWN, HealthMark, Outcome, Segment
+from lineside.dispatch.simulation.scenario import Arrivals
+from lineside.dispatch.words import Fault, Request, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineside.dispatch.simulation.scenario import Scenario
-    from lineside.dispatch.words import Action, Event
+    from numpy.typing import NDArray
+
+    from lineside.dispatch.events import Event
+    from lineside.dispatch.simulation.scenario import Scenario, SimulatedStream
 
 _MOST_SEGMENTS = 50_000
 _AFTER_S = 30.0  # virtual seconds for what is still open when no more pictures come
@@ -73,6 +70,8 @@ class _World:
         }
         self._streams = [Stream(s.name, delivery=s.delivery) for s in scenario.streams]
         self._arrived, self._stream = _arrivals(scenario)
+        self._deadlines = [stream.deadline_s for stream in scenario.streams]
+        self._following = 0
         count = len(self._arrived)
         self._kind = [OPEN] * count
         self._answered = [float("nan")] * count
@@ -102,29 +101,11 @@ class _World:
                 self._push(dead_s, name, machine.lost())
                 if back_s != float("inf"):
                     self._push(back_s, name, machine.up(), any_epoch=True)
-        deadlines = [stream.deadline_s for stream in self._scenario.streams]
-        following, second, now_s = 0, 1.0, 0.0
-        arrived, streams, heap = self._arrived, self._stream, self._heap
-        self._push(self._scenario.seconds, "", Drain())
-        while True:
-            frame_s = arrived[following] if following < len(arrived) else float("inf")
-            event_s = heap[0][0] if heap else float("inf")
-            wake_s = self._scheduler.next_wake_s
-            next_s = min(frame_s, event_s)
-            if wake_s is not None and wake_s < next_s:
-                now_s = wake_s
-                event: Event = Tick()
-            elif next_s == float("inf"):
-                break
-            elif event_s <= frame_s:
-                now_s, _, name, epoch, event = heappop(heap)
-                if not self._is_real(name, epoch, event, now_s):
-                    continue
-            else:
-                now_s = frame_s
-                index = streams[following]
-                event = FrameArrived(Request(self._streams[index], following, now_s + deadlines[index]))
-                following += 1
+        last_s = max(self._scenario.seconds, self._arrived[-1] if self._arrived else 0.0)
+        self._push(last_s + 1e-9, "", Drain())
+        second, now_s = 1.0, 0.0
+        while (found := self._next()) is not None:
+            now_s, event = found
             if now_s > self._scenario.seconds + _AFTER_S:
                 break
             while now_s >= second:
@@ -133,9 +114,32 @@ class _World:
             for action in self._scheduler.handle(event, now_s):
                 if (do := self._do.get(type(action))) is not None:
                     do(action, now_s)
-            if following == len(arrived) and self._scheduler.is_drained:
+            if self._scheduler.is_drained:
                 break
         return self._outcome(now_s)
+
+    def _next(self) -> tuple[float, Event] | None:
+        """The next thing to happen: a picture, an answer of a device, or time for a tick."""
+        never = float("inf")
+        while True:
+            frame_s = self._arrived[self._following] if self._following < len(self._arrived) else never
+            event_s = self._heap[0][0] if self._heap else never
+            wake_s = self._scheduler.next_wake_s
+            if wake_s is not None and wake_s < min(frame_s, event_s):
+                return wake_s, Tick()
+            if event_s <= frame_s:
+                if event_s == never:
+                    return None
+                now_s, _, name, epoch, event = heappop(self._heap)
+                if self._is_real(name, epoch, event, now_s):
+                    return now_s, event
+                continue
+            number = self._following
+            self._following += 1
+            index = self._stream[number]
+            return frame_s, FrameArrived(
+                Request(self._streams[index], number, frame_s + self._deadlines[index])
+            )
 
     def _outcome(self, now_s: float) -> Outcome:
         return Outcome(
@@ -226,16 +230,19 @@ class _World:
 def _arrivals(scenario: Scenario) -> tuple[list[float], list[int]]:
     """The moments of all pictures in order, and the index of each one's stream."""
     dice = np.random.default_rng(scenario.seed)
-    moments, streams = [], []
-    for index, stream in enumerate(scenario.streams):
-        period_s = 1 / stream.fps
-        first_s = 0.0 if stream.together else dice.random() * period_s
-        times = np.arange(first_s, scenario.seconds, period_s)
-        if stream.jitter and not stream.together:
-            times += np.clip(dice.normal(0, stream.jitter, len(times)), -0.45, 0.45) * period_s
-        times = np.sort(np.clip(times, 0, None))
-        moments.append(times)
-        streams.append(np.full(len(times), index))
-    at_s, of = np.concatenate(moments), np.concatenate(streams)
+    moments = [_moments(stream, scenario.seconds, dice) for stream in scenario.streams]
+    of = np.repeat(np.arange(len(moments)), [len(times) for times in moments])
+    at_s = np.concatenate(moments)
     order = np.argsort(at_s, kind="stable")
     return at_s[order].tolist(), of[order].tolist()
+
+
+def _moments(stream: SimulatedStream, seconds: float, dice: np.random.Generator) -> NDArray[np.float64]:
+    period_s = 1 / stream.fps
+    if stream.arrivals is Arrivals.RANDOM:
+        return np.sort(dice.random(dice.poisson(stream.fps * seconds)) * seconds)
+    if stream.arrivals is Arrivals.TOGETHER:
+        return np.arange(0.0, seconds, period_s)
+    times = np.arange(dice.random() * period_s, seconds, period_s)
+    strays = np.clip(dice.normal(0, stream.jitter, len(times)), -0.45, 0.45) * period_s
+    return np.clip(times + strays, 0, None)
