@@ -19,6 +19,8 @@ COMMANDS = {
     "eval": "evaluate",
     "demo": "demo",
     "devices": "devices",
+    "plan": "plan",
+    "simulate": "simulate_line",
 }
 """Each command: a file of this folder and the function in it."""
 
