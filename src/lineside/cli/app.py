@@ -17,6 +17,7 @@ COMMANDS = {
     "detect": "detect",
     "track": "track",
     "eval": "evaluate",
+    "convert": "convert_model",
     "demo": "demo",
     "devices": "devices",
     "plan": "plan",
