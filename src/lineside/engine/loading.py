@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import DriverError
 from lineside.engine import nvidia
+from lineside.engine.provider import provider as named
 from lineside.engine.runtime import onnxruntime
 
 if TYPE_CHECKING:
@@ -41,18 +42,15 @@ def library_of(provider: Provider, folder: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def preload(name: str) -> None:
+def preload(provider: Provider) -> None:
     """Let the loader find the vendor's libraries that came as packages; they lie where it does not look by itself.
 
     What cannot be found is no error here: `reason` tells it.
-
-    Args:
-        name: The provider's name.
     """
-    if name in _ON_CUDA and hasattr(onnxruntime(), "preload_dlls"):
+    if provider.name in _ON_CUDA and hasattr(onnxruntime(), "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it misses, and answers nothing
             onnxruntime().preload_dlls()
-    if name == "tensorrt" and (spec := importlib.util.find_spec("tensorrt_libs")) is not None:
+    if provider.name == "tensorrt" and (spec := importlib.util.find_spec("tensorrt_libs")) is not None:
         for folder in spec.submodule_search_locations or ():
             for library in sorted(path for form in _TENSORRT for path in Path(folder).glob(form)):
                 with contextlib.suppress(OSError):
@@ -69,7 +67,7 @@ def attempt(name: str, library: str) -> str:
         name: The provider's name.
         library: The path of its library.
     """
-    preload(name)
+    preload(named(name))
     form = _FORMS.get(sys.platform, "lib{}.so")
     try:
         # The runtime's own order: the bridge first and for all, then the provider.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineside.engine.hardware import usable_cores
 from lineside.engine.options import Kind, Scope
-from lineside.engine.runtime import onnxruntime, quiet_options, usable_cores
+from lineside.engine.runtime import onnxruntime, quiet_options
 
 if TYPE_CHECKING:
     from lineside.engine.options import Option

@@ -106,6 +106,21 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """A range of a provider's wheels, and the kernel driver that it needs.
+
+    Attributes:
+        extra: The extra of lineside that brings a wheel of this range.
+        since: The first version of the wheel in it.
+        least_driver: The oldest driver that it works with.
+    """
+
+    extra: str
+    since: str
+    least_driver: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """All that is known of an execution provider.
 
@@ -135,6 +150,8 @@ class Provider:
             is a LinesideError.
         with_folder: Options that are set where there is a folder for what the provider compiles and the placement does not
             set them, each as the runtime spells it; `{folder}` stands for the folder.
+        hardware: What it computes on, in the words of `Card.word`: `gpu:nvidia`, `gpu` for any, `cpu`; any one is enough.
+        builds: Its wheels by the driver that they need, newest first; empty where any driver does, or none is needed.
     """
 
     name: str
@@ -158,6 +175,8 @@ class Provider:
     divides: bool = False
     open: Callable[[SessionRequest], Session] | None = None
     with_folder: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    hardware: tuple[str, ...] = ("cpu",)
+    builds: tuple[Build, ...] = ()
 
     def classify(self, text: str) -> Fault:
         """What a fault text means; `Fault.DEVICE` where nothing else is known of it."""

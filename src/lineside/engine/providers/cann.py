@@ -170,6 +170,7 @@ PROVIDER = Provider(
     systems=("linux",),
     callers=Callers.ONE_A_DEVICE,
     keeps=Keeps.NOTHING,
+    hardware=("npu:huawei",),
     least_share=0.9,
     needs_process=True,
     notes=(

@@ -106,6 +106,7 @@ PROVIDER = Provider(
     systems=("darwin",),
     callers=Callers.ONE_A_SESSION,
     keeps=Keeps.ENGINE,
+    hardware=("gpu:apple", "npu:apple", "cpu"),
     least_share=0.8,
     notes=(
         "The wheel for macOS holds it; the extra coreml installs the same package as cpu.",

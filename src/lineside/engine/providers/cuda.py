@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lineside.engine import nvidia
 from lineside.engine.options import Kind, Option
-from lineside.engine.provider import Callers, Keeps, Provider
+from lineside.engine.provider import Build, Callers, Keeps, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,6 +163,11 @@ PROVIDER = Provider(
     systems=("linux", "win32"),
     callers=Callers.ONE_A_DEVICE,
     keeps=Keeps.NOTHING,
+    hardware=("gpu:nvidia",),
+    builds=(
+        Build("cuda", since="1.27.0", least_driver="580"),
+        Build("cuda12", since="0", least_driver="525.60.13"),
+    ),
     least_share=0.9,
     notes=(
         "onnxruntime-gpu is built for CUDA 13 from 1.27 on; 1.26 (the extra cuda12) is the last for CUDA 12.",

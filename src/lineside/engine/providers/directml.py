@@ -125,6 +125,7 @@ PROVIDER = Provider(
     systems=("win32",),
     callers=Callers.ONE_A_SESSION,
     keeps=Keeps.NOTHING,
+    hardware=("gpu",),
     least_share=0.9,
     needs_process=True,
     notes=(

@@ -124,6 +124,7 @@ PROVIDER = Provider(
     old_names=("rocm",),
     callers=Callers.ONE_A_DEVICE,
     keeps=Keeps.ENGINE,
+    hardware=("gpu:amd",),
     least_share=0.9,
     needs_process=True,
     notes=(

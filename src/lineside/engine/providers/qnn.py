@@ -259,6 +259,7 @@ PROVIDER = Provider(
     systems=("linux", "win32"),
     callers=Callers.ONE_A_DEVICE,
     keeps=Keeps.CONTEXT,
+    hardware=("npu:qualcomm",),
     least_share=0.9,
     notes=(
         "It is a plug-in, but its package asks for onnxruntime by name: it cannot stand beside onnxruntime-gpu.",

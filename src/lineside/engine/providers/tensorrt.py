@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lineside.engine import nvidia
 from lineside.engine.options import Kind, Option
-from lineside.engine.provider import Callers, Fault, Keeps, Provider
+from lineside.engine.provider import Build, Callers, Fault, Keeps, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -254,6 +254,8 @@ PROVIDER = Provider(
     systems=("linux", "win32"),
     callers=Callers.ONE_A_DEVICE,
     keeps=Keeps.ENGINE,
+    hardware=("gpu:nvidia",),
+    builds=(Build("tensorrt", since="1.27.0", least_driver="580"),),
     least_share=0.9,
     notes=(
         "The wheel has the provider without TensorRT itself: libnvinfer.so.10 comes with the extra or from NVIDIA.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lineside.engine import nvidia, plugged
 from lineside.engine.options import Kind, Option
-from lineside.engine.provider import Callers, Fault, Keeps, Provider
+from lineside.engine.provider import Build, Callers, Fault, Keeps, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,6 +133,8 @@ PROVIDER = Provider(
     systems=("linux", "win32"),
     callers=Callers.ONE_A_DEVICE,
     keeps=Keeps.ENGINE,
+    hardware=("gpu:nvidia",),
+    builds=(Build("tensorrt-rtx", since="0", least_driver="580"),),
     least_share=0.9,
     notes=(
         "It brings TensorRT for RTX itself and runs on Ampere (RTX 30) and newer; the driver must be there.",
