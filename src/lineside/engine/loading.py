@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import RuntimeConflictError
@@ -15,9 +16,13 @@ def reason(provider: Provider) -> str | None:
     """Why a provider cannot be used here, in a sentence; `None` where nothing speaks against it yet."""
     if provider.open is not None:
         return None
+    if provider.plugin and find_spec(provider.plugin) is not None:
+        return None  # registered where a session needs it
     there = onnxruntime().get_available_providers()
     if provider.runtime_name in there:
         return None
+    if provider.plugin:
+        return f"{provider.title} needs the package {provider.packages[0]}: pip install 'lineside[{provider.extra}]'"
     return (
         f"onnxruntime {version()} as installed has no {provider.runtime_name}; it has {', '.join(there)}. "
         f"{provider.title} comes with: pip install 'lineside[{provider.extra}]' in an environment without another "
