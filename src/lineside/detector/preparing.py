@@ -12,6 +12,7 @@ import lineside
 from lineside.core import plugins
 from lineside.core.errors import LinesideError
 from lineside.engine.cache import key
+from lineside.engine.installed import versions
 from lineside.engine.ladder import Prepared
 from lineside.engine.ort_session import optimise, run_once
 from lineside.engine.provider import Keeps
@@ -171,22 +172,8 @@ def _identity_of(rung: Rung) -> tuple[str, ...]:
         provider.name,
         json.dumps(dict(rung.options), sort_keys=True),
         "" if device is None else f"{device.index} {device.name} {device.driver}",
-        *_versions(provider.packages),
+        *versions(provider.packages),
     )
-
-
-def _versions(packages: tuple[str, ...]) -> tuple[str, ...]:
-    """The versions of the packages that hold a provider, of those that are installed."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as version_of  # slow to import, and the CPU needs none
-
-    found = []
-    for package in packages:
-        try:
-            found.append(f"{package} {version_of(package)}")
-        except PackageNotFoundError:
-            continue
-    return tuple(found)
 
 
 def _take_reference(reading: Reading, model: bytes, card: ModelCard) -> Reference:

@@ -23,6 +23,7 @@ from lineside.core.errors import (
 )
 from lineside.engine import loading
 from lineside.engine.guards import creating, guarded
+from lineside.engine.installed import missing, refuse_conflict
 from lineside.engine.measure import resident_bytes
 from lineside.engine.ort_session import OrtSession
 from lineside.engine.placing import Placing
@@ -178,9 +179,10 @@ class _Attempt:
             LinesideError: It does not work.
         """
         provider = self._rung.provider
-        if (reason := loading.reason(provider)) is not None:
-            loading.refuse_conflict()
-            raise DeviceUnavailableError(reason)
+        if lacking := missing(provider):
+            refuse_conflict()
+            raise DeviceUnavailableError(lacking)
+        loading.preload(provider)
         self._rung = replace(self._rung, device=device_of(self._rung))
         prepared = self._prepared()
         try:
@@ -245,7 +247,10 @@ class _Attempt:
         rung, provider, start = self._rung, self._rung.provider, self._clock()
         placing = Placing.of(session.placed_nodes(), provider.runtime_name, lambda: _wires(prepared.model))
         if placing is not None and not placing.nodes.get(provider.runtime_name):
-            loading.refuse_conflict()
+            # ONNX Runtime says why in its log alone, and goes on without the provider.
+            refuse_conflict()
+            if reason := loading.reason(provider):
+                raise DriverError(f"{provider.title}: {reason}")
         refuse_misplaced(provider, placing)
         precision = session.precision or provider.precision_of(rung.options)
         placed = self._clock()
