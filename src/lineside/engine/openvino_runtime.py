@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from lineside.core.errors import (
 from lineside.engine.provider import ERRORS, Device, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
     from lineside.engine.provider import Provider
@@ -43,13 +46,30 @@ def openvino() -> ModuleType:
         NotInstalledError: It is not installed, or damaged.
     """
     try:
-        import openvino as module
+        with _unobserved():
+            import openvino as module
     except ImportError as fault:
         raise NotInstalledError(
             f"\"openvino\" needs the package openvino: pip install 'lineside[openvino]' ({fault})"
         ) from fault
     runtime: ModuleType = module
     return runtime
+
+
+@contextmanager
+def _unobserved() -> Iterator[None]:
+    """Import OpenVINO without its telemetry, which else reports each import over the network and leaves an identifier.
+
+    OpenVINO takes a stub where that package is missing, so it is missing here until the import is done.
+    """
+    if _TELEMETRY in sys.modules:
+        yield
+        return
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment] # Python's way to say that a module cannot be imported
+    try:
+        yield
+    finally:
+        del sys.modules[_TELEMETRY]
 
 
 @cache

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceUnavailableError, SettingsError
+from lineside.engine.hardware import usable_cores
 from lineside.engine.options import checked
 from lineside.engine.provider import provider_of
-from lineside.engine.runtime import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

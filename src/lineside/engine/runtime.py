@@ -139,9 +139,17 @@ def _device_fault(fault: Exception, provider: Provider, doing: str) -> LinesideE
     return ERRORS[kind](f"{provider.title}: {what}: {_first_line(fault)}")
 
 
+# A place in onnxruntime's source, and the signature of the function there: they come before a reason, each longer than it.
+_PLACE = re.compile(
+    r"/\S+\.(?:cc|cpp|h|hpp|cu|cuh):\d+ "
+    r"(?:[^()\[\]]*\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])?(?:::<lambda\([^()]*\)>)? )?"
+)
+
+
 def _first_line(fault: BaseException) -> str:
+    """What an exception says, without the places in the source that it came through."""
     text = str(fault).strip().splitlines() or [type(fault).__name__]
-    return text[0][:500]
+    return (_PLACE.sub("", text[0]) or text[0])[:500]
 
 
 def quiet_options() -> Any:

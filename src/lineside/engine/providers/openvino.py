@@ -25,7 +25,7 @@ _FAULTS = (
         Fault.OUT_OF_MEMORY,
     ),
     (
-        r"exceeds? (?:the )?max(?:imum)? (?:size of memory|memory) alloc|ZE_RESULT_ERROR_OUT_OF_(?:DEVICE|HOST)",
+        r"exceed(?:s|ed) (?:the )?max(?:imum)? (?:size of )?memory (?:object )?alloc|ZE_RESULT_ERROR_OUT_OF_(?:DEVICE|HOST)",
         Fault.OUT_OF_MEMORY,
     ),
     (r"is not registered in the openvino runtime|supports only '' as device id", Fault.UNAVAILABLE),
