@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import DriverError, LinesideError, NotInstalledError
 from lineside.engine import advice
+from lineside.engine.installed import version_of
 from lineside.engine.wheels import precedes
 
 if TYPE_CHECKING:
@@ -62,14 +62,6 @@ class Row:
     lines: tuple[str, ...] = ()
 
 
-def installed_version(name: str) -> str:
-    """The version of a distribution; an empty text where it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What the examination of a provider rests on.
@@ -86,7 +78,7 @@ class Environment:
     wheels: Wheels
     available: Collection[str]
     reason: Reason
-    version_of: VersionOf = installed_version
+    version_of: VersionOf = version_of
 
 
 def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
