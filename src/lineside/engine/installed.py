@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import RuntimeConflictError
@@ -23,9 +24,13 @@ def missing(provider: Provider) -> str:
         if not provider.packages or versions(provider.packages):
             return ""
         return f"{provider.title} needs one of the packages {', '.join(provider.packages)}: {line}"
+    if provider.plugin and find_spec(provider.plugin) is not None:
+        return ""  # its library is registered where a session needs it
     there = onnxruntime().get_available_providers()
     if provider.runtime_name in there:
         return ""
+    if provider.plugin:
+        return f"{provider.title} needs the package {provider.packages[0]}, beside any onnxruntime wheel: {line}"
     return (
         f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}. "
         f"{provider.title} comes with {line}, in an environment without another onnxruntime wheel"
