@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.engine.session import Session
+from lineside.engine.ort_session import cpu_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +68,7 @@ def measure(
         memory: Resident bytes of this process; `resident_bytes` unless given.
 
     Raises:
-        UnsupportedModelError, ModelFileError, DeviceError: As for `Session` and `Binding.run`.
+        UnsupportedModelError, ModelFileError, DeviceError: As for `OrtSession` and `Binding.run`.
     """
     resident = resident_bytes if memory is None else memory
     started = {name: _start(model, feeds, threads, clock, resident) for name, model in models.items()}
@@ -81,20 +81,26 @@ def measure(
     return {name: _summed(first, spent[name]) for name, (_, first) in started.items()}
 
 
-def resident_bytes() -> int | None:
+def resident_bytes(*, settle: bool = True) -> int | None:
     """Resident memory that this process has in use, or `None` where the system does not tell it in a file.
 
-    What was freed, but kept by the allocator for its next request, is given back first: it would hide a growth.
+    Args:
+        settle: Give back what was freed, but kept by the allocator for its next request, as it would hide a growth. That
+            takes too long for a start.
     """
     status = Path("/proc/self/statm")
     if not status.exists():
         return None
-    import ctypes
     import resource
 
-    gc.collect()
-    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:  # glibc has it, musl has not
-        trim(0)
+    if settle:
+        import ctypes
+
+        gc.collect()
+        if (
+            trim := getattr(ctypes.CDLL(None), "malloc_trim", None)
+        ) is not None:  # glibc has it, musl has not
+            trim(0)
     return int(status.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
@@ -103,7 +109,7 @@ def _start(
 ) -> tuple[Binding, Measurement]:
     """A model that has run once, and what that took."""
     before, start = memory(), clock()
-    session = Session(model, threads=threads)
+    session = cpu_session(model, threads=threads)
     loaded = clock()
     binding = session.bind(feeds, fixed_shapes=False)  # a file with NMS inside answers in any number of rows
     binding.run()

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import (
     DeviceError,
-    DeviceMemoryError,
     LinesideError,
     MissingRuntimeError,
     ModelFileError,
     ModelOutputError,
+    RuntimeConflictError,
     UnsupportedModelError,
 )
+from lineside.engine import advice
+from lineside.engine.hardware import find_hardware
+from lineside.engine.provider import ERRORS, Fault
+from lineside.engine.wheels import find_wheels
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-_WHEELS = """onnxruntime is not installed. Its wheels exclude each other, so take the one for this machine:
-  pip install 'lineside[cpu]'    any CPU"""
+    from lineside.engine.provider import Provider
 
 
 @cache
@@ -29,17 +31,20 @@ def onnxruntime() -> ModuleType:
     """The runtime.
 
     Raises:
+        RuntimeConflictError: Two wheels are installed, so which of them this would be is left to chance.
         MissingRuntimeError: No wheel is installed, or what is left of two that were.
     """
+    wheels = find_wheels(
+        named="onnxruntime"
+    )  # the others are looked at by lineside devices, which has the time
+    if len(wheels.runtimes) > 1:
+        raise RuntimeConflictError(advice.conflict(wheels, find_hardware()))
     try:
         import onnxruntime as ort
     except ImportError as fault:
-        raise MissingRuntimeError(f"{_WHEELS}\n({fault})") from fault
+        raise MissingRuntimeError(advice.missing(find_hardware(), str(fault))) from fault
     if not hasattr(ort, "InferenceSession"):
-        raise MissingRuntimeError(
-            "onnxruntime is damaged: two of its wheels were installed and one was removed. "
-            "Uninstall every onnxruntime wheel, then: pip install --force-reinstall 'lineside[cpu]'"
-        )
+        raise MissingRuntimeError(advice.conflict(wheels, find_hardware()))
     runtime: ModuleType = ort
     return runtime
 
@@ -49,15 +54,7 @@ def version() -> str:
     return str(onnxruntime().__version__)
 
 
-def usable_cores() -> int:
-    """Number of processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 # Texts that onnxruntime puts into exceptions of unspecific types, in lower case.
-_MEMORY = ("failed to allocate memory", "bad_alloc", "out of memory")
 _FILE = ("no graph was found", "external data", "external_data")
 _GRAPH = (
     "notimplemented",
@@ -84,15 +81,23 @@ _FEED = (
     "missing from input feed",
     "missing input",
 )
+_OF_THE_DEVICE = {
+    Fault.OUT_OF_MEMORY: "not enough memory {doing}",
+    Fault.LOST: "the device is lost to this process",
+    Fault.DRIVER: "its driver, or a library of its maker, is missing or does not fit",
+    Fault.UNAVAILABLE: "there is no such device",
+    Fault.SETTINGS: "an option is not accepted",
+    Fault.CANCELLED: "the run was ended from outside",
+}
 
 
-def translate_load(fault: Exception) -> LinesideError:
+def translate_load(fault: Exception, provider: Provider) -> LinesideError:
     """The error of a session that could not be made. Raise it `from` the fault."""
     text = _first_line(fault)
     kind = type(fault).__name__
     low = f"{kind} {fault}".lower()
-    if any(t in low for t in _MEMORY):
-        return DeviceMemoryError(f"not enough memory to load the model: {text}")
+    if (told := _device_fault(fault, provider, "to load the model")) is not None:
+        return told
     if kind in {"InvalidProtobuf", "NoSuchFile"} or any(t in low for t in _FILE):
         return ModelFileError(f"onnxruntime cannot read the model: {text}")
     if lacking := _KERNEL.search(text):
@@ -108,29 +113,47 @@ def translate_load(fault: Exception) -> LinesideError:
             f"onnxruntime {version()} cannot run the graph: {text}. Export it again with an operator set and "
             f"operators that this version knows.{other}"
         )
-    return DeviceError(f"onnxruntime could not make a session: {text}")
+    known = ERRORS[provider.classify(low)]
+    return known(f"{provider.title}: onnxruntime could not make a session: {text}")
 
 
-def translate_run(fault: Exception) -> LinesideError:
+def translate_run(fault: Exception, provider: Provider) -> LinesideError:
     """The error of a run that failed. Raise it `from` the fault."""
     text = _first_line(fault)
     low = str(fault).lower()
-    if any(t in low for t in _MEMORY):
-        return DeviceMemoryError(f"not enough memory for the run: {text}")
+    if (told := _device_fault(fault, provider, "for the run")) is not None:
+        return told
     if _SHAPE in low:
         return ModelOutputError(f"the model answered in another shape than before: {text}")
     if type(fault).__name__ == "InvalidArgument" or any(t in low for t in _FEED):
         return UnsupportedModelError(f"onnxruntime refused the input: {text}")
-    return DeviceError(f"the run failed: {text}")
+    return DeviceError(f"{provider.title}: the run failed: {text}")
+
+
+def _device_fault(fault: Exception, provider: Provider, doing: str) -> LinesideError | None:
+    """The error where the device, its driver or its settings are to blame, and not the model."""
+    kind = provider.classify(f"{type(fault).__name__} {fault}")
+    if kind not in _OF_THE_DEVICE:
+        return None
+    what = _OF_THE_DEVICE[kind].format(doing=doing)
+    return ERRORS[kind](f"{provider.title}: {what}: {_first_line(fault)}")
+
+
+# A place in onnxruntime's source, and the signature of the function there: they come before a reason, each longer than it.
+_PLACE = re.compile(
+    r"/\S+\.(?:cc|cpp|h|hpp|cu|cuh):\d+ "
+    r"(?:[^()\[\]]*\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])?(?:::<lambda\([^()]*\)>)? )?"
+)
 
 
 def _first_line(fault: BaseException) -> str:
+    """What an exception says, without the places in the source that it came through."""
     text = str(fault).strip().splitlines() or [type(fault).__name__]
-    return text[0][:500]
+    return (_PLACE.sub("", text[0]) or text[0])[:500]
 
 
 def quiet_options() -> Any:
-    """Session options that log errors only; what matters of warnings is checked, not read in a log."""
+    """Session options that log nothing but a crash; faults come as errors, and what matters of warnings is checked."""
     options = onnxruntime().SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     return options
