@@ -30,7 +30,9 @@ def missing(provider: Provider) -> str:
     if provider.runtime_name in there:
         return ""
     if provider.plugin:
-        return f"{provider.title} needs the package {provider.packages[0]}, beside any onnxruntime wheel: {line}"
+        return (
+            f"{provider.title} needs the package {provider.packages[0]}, beside any onnxruntime wheel: {line}"
+        )
     return (
         f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}. "
         f"{provider.title} comes with {line}, in an environment without another onnxruntime wheel"
