@@ -40,7 +40,11 @@ def test_a_known_graph_keeps_its_family_task_and_detections(graph, read, tmp_pat
     new = read_model(ModelFile.read(path), run=run_once)
     assert new.family == old.family == conversion.card.family
     assert new.match.spec.task == old.match.spec.task
-    assert (new.names, new.conventions, new.subject.picture) == (old.names, old.conventions, old.subject.picture)
+    assert (new.names, new.conventions, new.subject.picture) == (
+        old.names,
+        old.conventions,
+        old.subject.picture,
+    )
     want = Selection(CONFIDENCE)
     expected, got = (_rows(decoded(r, r.answer, want)) for r in (old, new))
     np.testing.assert_allclose(got, expected, atol=1e-4, rtol=1e-5)
@@ -50,7 +54,7 @@ def test_a_known_graph_keeps_its_family_task_and_detections(graph, read, tmp_pat
 def test_a_graph_with_nms_inside_finds_the_same_without_it_or_is_refused(graph, read, tmp_path):
     old = read(graph).reading
     if graph.endswith("_empty") or graph.startswith("nms_indices"):
-        with pytest.raises(UnsupportedModelError, match="finds nothing on|in a form that lineside reads"):
+        with pytest.raises(UnsupportedModelError, match=r"finds nothing on|in a form that lineside reads"):
             _converted(old, tmp_path, remove_nms=True)
         return
     conversion, path = _converted(old, tmp_path, remove_nms=True)

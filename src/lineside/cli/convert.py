@@ -136,14 +136,18 @@ def _converted(
     from lineside.engine import run_once
     from lineside.models.conversion.convert import convert
     from lineside.models.conversion.proof import Original
+    from lineside.models.conversion.tensorrt import readable
     from lineside.models.file import ModelFile
     from lineside.models.reading import read_model
 
     with _status("reading") as told:
-        reading = read_model(ModelFile.read(source), facts=facts, run=run_once)
+        file, stands_in = ModelFile.read(source), False
+        if wishes.remove_nms:
+            file, stands_in = readable(file)
+        reading = read_model(file, facts=facts, run=run_once)
         pictures = list(_pictures(data, reading)) if data else []
         told("running the model as it is")
-        original = Original(reading, facts, run_once, pictures, told=told)
+        original = Original(reading, facts, run_once, pictures, stands_in=stands_in, told=told)
         return reading, convert(original, wishes, run_once)
 
 

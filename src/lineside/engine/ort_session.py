@@ -108,10 +108,12 @@ class OrtBinding:
         self._turn = turn
         self._session = session
         self._binding = session.io_binding()
-        self._inputs = [ort.OrtValue.ortvalue_from_numpy(array) for array in feeds.values()]
+        self._inputs = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feeds.items()}
+        # A device with memory of its own gets a copy of a buffer when that is bound, and would see it for ever.
+        self._copied = provider.name != cpu.PROVIDER.name
         try:
-            for name, value in zip(feeds, self._inputs, strict=True):
-                self._binding.bind_ortvalue_input(name, value)
+            with turn:
+                self._bind_inputs()
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault, provider) from fault
         self._outputs = outputs
@@ -130,6 +132,8 @@ class OrtBinding:
         self._under_way = options = onnxruntime().RunOptions()
         try:
             with self._turn:
+                if self._copied:
+                    self._bind_inputs()
                 self._session.run_with_iobinding(self._binding, options)
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault, self._provider) from fault
@@ -141,6 +145,10 @@ class OrtBinding:
         if self._fixed_shapes:
             self._keep(answer)
         return answer
+
+    def _bind_inputs(self) -> None:
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
 
     def cancel(self) -> None:
         """End the run under way, before its next node."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceUnavailableError, SettingsError
 from lineside.engine.hardware import usable_cores
+from lineside.engine.hints import of_entry
 from lineside.engine.options import checked
 from lineside.engine.provider import provider_of
+from lineside.models.lint import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +44,9 @@ class Rung:
     def notices(self) -> tuple[str, ...]:
         """What the person who wrote the entry should know."""
         written, name = self.placement.provider, self.provider.name
-        return () if written == name else (f"{written} is an old name of {name}, which is taken for it",)
+        old = () if written == name else (f"{written} is an old name of {name}, which is taken for it",)
+        slow = (hint for hint in of_entry(self, cores=usable_cores()) if hint.severity is Severity.SLOW)
+        return (*old, *(f"{hint.seen}: {hint.why}. The cure: {hint.cure}" for hint in slow))
 
     @property
     def physical(self) -> str:
@@ -71,7 +75,8 @@ def rungs(placements: Sequence[Placement], threads: int | None, find: Find = pro
     for placement, provider in found:
         options = _options(placement, provider)
         asked = int(options["intra_op_num_threads"]) if "intra_op_num_threads" in options else None
-        own = asked or (threads if provider.divides else None)
+        # A provider that opens sessions of its own knows which of its devices is the CPU.
+        own = asked or (threads if provider.divides or provider.open is not None else None)
         if placement in shares and own is None:
             own = _take_share(options, ranks.index(_share_number(placement)), len(ranks))
         made.append(Rung(placement, provider, options, own))

@@ -24,6 +24,7 @@ from lineside.engine import run_once
 from lineside.models.conversion import folding, opset, pruning
 from lineside.models.conversion.convert import Wishes, convert
 from lineside.models.conversion.proof import Original
+from lineside.models.conversion.tensorrt import readable
 from lineside.models.file import ModelFile
 from lineside.models.reading import read_model
 from lineside.testing.graphs import (
@@ -38,6 +39,7 @@ from lineside.testing.graphs import (
     nms_rows,
     oriented_boxes,
     static_int8,
+    tensorrt_nms,
 )
 
 PICTURE = np.random.default_rng(3).random((1, 3, 128, 160)).astype(np.float32)
@@ -342,6 +344,54 @@ def test_boxes_that_the_cut_would_lose_are_told(tmp_path):
     model.graph.node.insert(at, helper.make_node("Slice", ["all", *names], [chosen]))
     with pytest.raises(UnsupportedModelError, match=r"detections, the original has \d+"):
         _converted(model, tmp_path, remove_nms=True)
+
+
+# TensorRT's layers.
+
+
+def _of_tensorrt(tmp_path, **settings):
+    """A file with TensorRT's layer, set to something."""
+    model = tensorrt_nms()
+    layer = next(node for node in model.graph.node if node.op_type == "EfficientNMS_TRT")
+    layer.attribute.extend(helper.make_attribute(name, value) for name, value in settings.items())
+    return ModelFile.read(write(model, tmp_path / "model.onnx"))
+
+
+@pytest.mark.parametrize("layer", ["EfficientNMS_TRT", "BatchedNMS_TRT"])
+def test_a_layer_that_only_tensorrt_runs_is_taken_out(layer, tmp_path):
+    path = write(tensorrt_nms(layer=layer), tmp_path / "model.onnx")
+    with pytest.raises(UnsupportedModelError, match=f"{layer} runs in TensorRT alone: lineside convert"):
+        read_model(ModelFile.read(path), run=run_once)
+    file, stands_in = readable(ModelFile.read(path))
+    onnx.checker.check_model(onnx.load_from_string(file.data))
+    reading = read_model(file, run=run_once)
+    original = Original(reading, None, run_once, stands_in=stands_in)
+    conversion = convert(original, Wishes(remove_nms=True), run_once)
+    assert reading.family == "nms_outputs"
+    assert conversion.card.family == "yolov8"
+    assert conversion.proof.detections > 20
+    assert (conversion.inside.confidence, conversion.inside.iou, conversion.inside.most) == (0.25, 0.45, 100)
+    assert "TensorRT's layer was not run" in _done(conversion)["remove-nms"]
+
+
+def test_what_stands_for_the_layer_gives_at_most_as_many_as_it(tmp_path):
+    file, _ = readable(_of_tensorrt(tmp_path, max_output_boxes=5))
+    count, boxes, scores, classes = run_once(file.data, {"images": PICTURE})
+    assert (count.tolist(), boxes.shape, scores.shape, classes.shape) == ([[5]], (1, 5, 4), (1, 5), (1, 5))
+    assert (np.diff(scores[0]) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("box_coding", 1), ("score_activation", 1), ("class_agnostic", 1)]
+)
+def test_a_setting_that_is_not_written_in_operators_is_refused(setting, value, tmp_path):
+    with pytest.raises(UnsupportedModelError, match=f"its setting {setting}"):
+        readable(_of_tensorrt(tmp_path, **{setting: value}))
+
+
+def test_a_file_without_such_a_layer_is_read_as_it_is(tmp_path):
+    file = ModelFile.read(write(nms_rows(), tmp_path / "model.onnx"))
+    assert readable(file) == (file, False)
 
 
 # The proof.

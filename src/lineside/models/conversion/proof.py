@@ -60,6 +60,7 @@ class Original:
         facts: Facts set by hand that it was read with.
         run: How to run a graph once.
         pictures: More pictures, uint8 (1, 3, H, W) planes in the model's channel order.
+        stands_in: Whether operators stand in the file for a layer that cannot be run here.
         told: Called with what is being done, for who waits.
 
     Attributes:
@@ -73,9 +74,11 @@ class Original:
         run: Runner,
         pictures: Iterable[NDArray[np.uint8]] = (),
         *,
+        stands_in: bool = False,
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.reading = reading
+        self.stands_in = stands_in
         self.told = told
         self._facts = facts
         self._run = run

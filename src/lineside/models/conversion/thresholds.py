@@ -55,6 +55,7 @@ class Thresholds:
     def options(self) -> str:
         """The same as options of `lineside detect`."""
         kind = "--class-aware" if self.class_aware else "--agnostic"
+        kind += " (and multi_label=True in Python)" if self.multi_label else ""
         return f"--confidence {self.confidence:.6g} --iou {self.iou:.6g} --max-detections {self.most} {kind}"
 
 
@@ -80,7 +81,7 @@ def of_operator(graph: Graph, node: NodeProto, rows: int) -> Thresholds | None:
 
 
 def of_layer(node: NodeProto) -> Thresholds:
-    """What one of TensorRT's layers is set to."""
+    """What one of TensorRT's layers is set to, with the layer's defaults for what it leaves out."""
     values: dict[str, Any] = {}
     for attribute in node.attribute:
         for name, spellings in _NAMES.items():
@@ -90,7 +91,7 @@ def of_layer(node: NodeProto) -> Thresholds:
     return Thresholds(
         values.get("confidence", 0.25),
         values.get("iou", 0.5),
-        values.get("most") or _ALL,
+        values.get("most") or 100,
         class_aware=not agnostic,
         multi_label=True,
     )
