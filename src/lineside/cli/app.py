@@ -17,6 +17,7 @@ COMMANDS = {
     "detect": "detect",
     "track": "track",
     "eval": "evaluate",
+    "quantize": "quantize",
     "demo": "demo",
 }
 """Each command: a file of this folder and the function in it."""

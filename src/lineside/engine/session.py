@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.core.errors import SettingsError
+from lineside.core.errors import OutputError, SettingsError
 from lineside.engine.providers import cpu
 from lineside.engine.runtime import onnxruntime, quiet_options, translate_load, translate_run
 
@@ -167,8 +167,26 @@ def optimise(model: bytes) -> bytes | None:
         return None
 
 
-def _write_optimised(model: bytes, path: Path) -> None:
+def simplify(model: bytes) -> bytes:
+    """The model with its constants folded and its normalisations joined to the layers before them.
+
+    It stays of standard operators, runs on every machine, and is what a quantiser wants to be given.
+
+    Raises:
+        UnsupportedModelError, ModelFileError, DeviceError: As for `Session`.
+        OutputError: There is no place for a temporary file.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="lineside-") as folder:
+            path = Path(folder) / "simplified.onnx"
+            _write_optimised(model, path, level="ORT_ENABLE_BASIC")
+            return path.read_bytes()
+    except OSError as fault:
+        raise OutputError(f"no temporary file can be written: {fault}. Free space, or set TMPDIR") from fault
+
+
+def _write_optimised(model: bytes, path: Path, *, level: str = "ORT_ENABLE_ALL") -> None:
     options = quiet_options()
-    options.graph_optimization_level = onnxruntime().GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.graph_optimization_level = getattr(onnxruntime().GraphOptimizationLevel, level)
     options.optimized_model_filepath = str(path)
     _open(model, options)
