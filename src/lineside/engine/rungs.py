@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceUnavailableError, SettingsError
 from lineside.engine.hardware import usable_cores
-from lineside.engine.hints import of_entry
 from lineside.engine.options import checked
 from lineside.engine.provider import provider_of
-from lineside.models.lint import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lineside.core.placement import Placement
     from lineside.engine.provider import Device, Provider
@@ -45,8 +43,17 @@ class Rung:
         """What the person who wrote the entry should know."""
         written, name = self.placement.provider, self.provider.name
         old = () if written == name else (f"{written} is an old name of {name}, which is taken for it",)
-        slow = (hint for hint in of_entry(self, cores=usable_cores()) if hint.severity is Severity.SLOW)
-        return (*old, *(f"{hint.seen}: {hint.why}. The cure: {hint.cure}" for hint in slow))
+        return (*old, *self._slow) if self.placement.options or self.threads else old
+
+    @property
+    def _slow(self) -> Iterator[str]:
+        """What the options cost; an entry without any costs nothing, and its start no import."""
+        from lineside.engine.hints import of_entry
+        from lineside.models.lint import Severity
+
+        for hint in of_entry(self, cores=usable_cores()):
+            if hint.severity is Severity.SLOW:
+                yield f"{hint.seen}: {hint.why}. The cure: {hint.cure}"
 
     @property
     def physical(self) -> str:
