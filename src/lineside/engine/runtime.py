@@ -45,6 +45,8 @@ def onnxruntime() -> ModuleType:
         raise MissingRuntimeError(advice.missing(find_hardware(), str(fault))) from fault
     if not hasattr(ort, "InferenceSession"):
         raise MissingRuntimeError(advice.conflict(wheels, find_hardware()))
+    # What its own logger says of a provider that it cannot load is found out and told by the ladder.
+    ort.set_default_logger_severity(4)
     runtime: ModuleType = ort
     return runtime
 
