@@ -243,7 +243,14 @@ class _Attempt:
             prepared.model, rung.options, rung.placement.device, rung.threads, folder, prepared.optimised
         )
         opener = rung.provider.open
-        return OrtSession(rung.provider, request) if opener is None else opener(request)
+        if opener is not None:
+            return opener(request)
+        try:
+            return OrtSession(rung.provider, request)
+        except DriverError as fault:  # the runtime names no library, its loader does
+            if reason := loading.reason(rung.provider):
+                raise DriverError(f"{rung.provider.title}: {reason}") from fault
+            raise
 
     def _verified(self, session: Session, prepared: Prepared, load_s: float) -> Truth:
         rung, provider, start = self._rung, self._rung.provider, self._clock()

@@ -129,7 +129,7 @@ def _options(placement: Placement, provider: Provider) -> dict[str, str]:
             )
         if name is not None:
             given[name] = placement.device
-        elif not provider.divides:
+        elif not provider.divides and not provider.plugin:  # a library's devices are counted in its own order
             raise SettingsError(f"{where}: {provider.title} has one device; expected {provider.name} alone")
     return checked(provider.options, given, where=where)
 

@@ -49,6 +49,8 @@ def onnxruntime() -> ModuleType:
     beside = Path(ort.__file__).parents[1].glob("onnxruntime*.dist-info")
     if len(list(beside)) > 1:
         _refuse_several()
+    # What its own logger says of a provider that it cannot load is found out and told by the ladder.
+    ort.set_default_logger_severity(4)
     runtime: ModuleType = ort
     return runtime
 
