@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.hints import report_hints, show_hints
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
     from lineside.models.spec import Conventions
 
 _RUNS = 50
@@ -22,6 +27,10 @@ def inspect_model(
     model: options.Model,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    lint_only: Annotated[
+        bool,
+        typer.Option("--lint", help="Only what is known against its form; exit code 1 where that is wrong."),
+    ] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Time it on this machine, beside the same network in float32.")
     ] = False,
@@ -29,6 +38,8 @@ def inspect_model(
         int | None,
         typer.Option(min=1, help=f"Runs that --measure counts. Default: {_RUNS}.", show_default=False),
     ] = None,
+    devices: options.AlsoDevices = None,
+    demotion: options.Demotion = "prefer",
     family: options.Family = None,
     names: options.NamesOrClasses = None,
     size: options.Size = None,
@@ -41,7 +52,7 @@ def inspect_model(
     gain: options.Gain = None,
     pad_value: options.PadValue = None,
 ) -> None:
-    """Show what a model file is: family, classes, input, conventions, cost and warnings."""
+    """Show what a model file is: family, classes, input, conventions, cost, warnings and hints."""
     from lineside.engine import run_once
     from lineside.engine.providers.cpu import speed_hints
     from lineside.models.card import ModelCard
@@ -59,6 +70,10 @@ def inspect_model(
         gain=gain,
         pad_value=pad_value,
     )
+    if measure and lint_only:
+        raise SettingsError("expected one of --lint and --measure; got both")
+    if devices is not None and (measure or lint_only):
+        raise SettingsError("expected --devices without --measure, which times the CPU, and without --lint")
     if measure:
         from lineside.cli.inspect_measure import report
 
@@ -68,10 +83,27 @@ def inspect_model(
         raise SettingsError("--runs: expected together with --measure")
     card = ModelCard.read(model, facts=facts, run=run_once)
     card = replace(card, warnings=(*card.warnings, *speed_hints(card.precision)))
+    if lint_only:
+        report_hints(card, as_json=as_json)
+        return
+    truth = None if devices is None else _opened(model, facts, devices, demotion)
     if as_json:
-        typer.echo(json.dumps(card.to_dict(), indent=2))
-    else:
-        _show(card)
+        device = {} if truth is None else {"device": truth.to_dict()}
+        typer.echo(json.dumps(card.to_dict() | device, indent=2))
+        return
+    _show(card)
+    if truth is not None:
+        from lineside.cli.device_table import show_truth
+
+        show_truth(truth)
+
+
+def _opened(model: Path, facts: ModelFacts, devices: str, demotion: str) -> Truth:
+    """The report on the model, opened on the devices."""
+    from lineside.cli.opening import open_detector
+    from lineside.detector.detector import Detector
+
+    return open_detector(Detector, model, devices=devices, demotion=demotion, facts=facts).truth
 
 
 def _show(card: ModelCard) -> None:
@@ -86,6 +118,7 @@ def _show(card: ModelCard) -> None:
         table.add_row(name, escape(value))
     console = Console()
     console.print(table)
+    show_hints(card.hints, console)
     for warning in card.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceUnavailableError, SettingsError
+from lineside.engine.hardware import usable_cores
+from lineside.engine.hints import of_entry
 from lineside.engine.options import checked
 from lineside.engine.provider import provider_of
-from lineside.engine.runtime import usable_cores
+from lineside.models.lint import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +44,9 @@ class Rung:
     def notices(self) -> tuple[str, ...]:
         """What the person who wrote the entry should know."""
         written, name = self.placement.provider, self.provider.name
-        return () if written == name else (f"{written} is an old name of {name}, which is taken for it",)
+        old = () if written == name else (f"{written} is an old name of {name}, which is taken for it",)
+        slow = (hint for hint in of_entry(self, cores=usable_cores()) if hint.severity is Severity.SLOW)
+        return (*old, *(f"{hint.seen}: {hint.why}. The cure: {hint.cure}" for hint in slow))
 
     @property
     def physical(self) -> str:

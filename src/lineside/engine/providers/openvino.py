@@ -76,6 +76,7 @@ PROVIDER = Provider(
     callers=Callers.FREE,
     keeps=Keeps.ENGINE,
     open=_open,
+    hardware=("cpu", "gpu:intel", "npu:intel"),
     notes=(
         "OpenVINO's package reports each import over the network unless told otherwise; lineside imports it without that.",
         (

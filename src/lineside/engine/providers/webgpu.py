@@ -99,6 +99,7 @@ _OPTIONS = (
         "The largest tensor that a shader may see in one piece; the driver's limit unless set.",
         unit="bytes",
         least=1,
+        most=2**63 - 1,
     ),
     _option(
         "maxNumPendingDispatches",
@@ -119,14 +120,6 @@ _OPTIONS = (
         Kind.SWITCH,
         "Let Microsoft's PIX record the runs; only in builds made for it.",
         default="0",
-    ),
-    _option(
-        "deviceId",
-        Kind.INTEGER,
-        "The context of the library; others than 0 belong to programs that bring a device of their own.",
-        default="0",
-        least=0,
-        most=0,
     ),
 )
 
@@ -209,6 +202,7 @@ PROVIDER = Provider(
     plugin="onnxruntime_ep_webgpu",
     callers=Callers.ONE_A_LIBRARY,
     keeps=Keeps.NOTHING,
+    hardware=("gpu",),
     notes=(
         "On Linux it needs the system's Vulkan loader, libvulkan.so.1, and a driver; Mesa 22's software driver is refused.",
         "The library chooses the card itself, and one image of it has one card: a copy of the file is a second context.",
