@@ -114,7 +114,10 @@ def device_of(rung: Rung) -> Device | None:
         if index == folded or index.startswith(f"{folded}."):
             return device
     there = ", ".join(f"{rung.provider.name}:{device.index} ({device.name})" for device in devices)
-    raise DeviceUnavailableError(f"{rung.placement}: there is no such device; found: {there}")
+    why = rung.provider.why_missing(asked) if rung.provider.why_missing is not None else ""
+    raise DeviceUnavailableError(
+        f"{rung.placement}: there is no such device; found: {there}{'. ' if why else ''}{why}"
+    )
 
 
 def _options(placement: Placement, provider: Provider) -> dict[str, str]:
