@@ -141,10 +141,10 @@ def _without_nms(original: Original, wishes: Wishes, run: Runner, outcomes: list
     reading = original.reading
     removed = without_nms(original)
     inside = removed.inside
-    what = f"the NMS is gone; it was set to {inside.options()}"
+    text = f"the NMS is gone; it was set to {inside.options()}"
     if original.stands_in:
-        what += ". TensorRT's layer was not run: what its documentation says was, in ONNX's operators"
-    outcomes.append(Outcome("remove-nms", done=True, what=what))
+        text += ". TensorRT's layer was not run: what its documentation says was, in ONNX's operators"
+    outcomes.append(Outcome("remove-nms", done=True, what=text))
     model = removed.model
     for name, change in _steps(reading, wishes, run):
         copy = _copy(model)

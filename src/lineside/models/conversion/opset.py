@@ -92,7 +92,8 @@ def _raise_format(model: ModelProto) -> None:
 
 def _default(model: ModelProto) -> OperatorSetIdProto:
     """The entry of ONNX's own operators."""
-    return max((o for o in model.opset_import if o.domain in {"", "ai.onnx"}), key=lambda o: o.version)
+    entries: list[OperatorSetIdProto] = [o for o in model.opset_import if o.domain in {"", "ai.onnx"}]
+    return max(entries, key=lambda entry: int(entry.version))
 
 
 def _short(fault: BaseException) -> str:

@@ -75,7 +75,7 @@ def _replace(model: ModelProto, layer: NodeProto, name: str) -> None:
             f"{name}: TensorRT's layer \"{layer.name or layer.op_type}\" cannot be written in ONNX's operators: {why}. "
             "Export it without NMS"
         )
-    nodes = []
+    nodes: list[NodeProto] = []
     for node in model.graph.node:
         nodes += _operators(model, layer, inside) if node is layer else [node]
     replace_nodes(model.graph, nodes)
