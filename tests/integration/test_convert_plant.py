@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import onnx
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from lineside import Detector
@@ -17,10 +16,11 @@ from lineside.models import shipped
 from lineside.models.file import ModelFile
 
 PICTURES = "synthetic:mixed?count=3&seed=3"
-CONFIDENCE, IOU = 0.3, 0.5
+CONFIDENCE, IOU = 0.02, 0.5
+SURE = 0.3  # nothing on a test picture that shows no part is that sure
 
 
-def _with_nms(model):
+def _with_nms(model, confidence):
     """With rows (M, 7) of an NMS as YOLOv7's export writes them in place of its rows."""
     graph = model.graph
     output = graph.output[0]
@@ -32,7 +32,7 @@ def _with_nms(model):
         "far": np.array(4096, np.float32),
         "most": np.array([100]),
         "iou": np.array([IOU], np.float32),
-        "confidence": np.array([CONFIDENCE], np.float32),
+        "confidence": np.array([confidence], np.float32),
         **{f"n{n}": np.array([n]) for n in range(4)},
     }
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
@@ -75,18 +75,21 @@ def _convert(*arguments, code=0):
     return done
 
 
-@pytest.fixture(scope="module")
-def with_nms(tmp_path_factory):
-    path = tmp_path_factory.mktemp("plant") / "nms.onnx"
+def _write_with_nms(path, confidence):
     model = ModelFile.read(shipped.resolve("shipped:plant")).parse()
-    path.write_bytes(_with_nms(model).SerializeToString())
+    path.write_bytes(_with_nms(model, confidence).SerializeToString())
     onnx.checker.check_model(str(path))
     return path
 
 
-def test_nms_is_taken_out_of_a_trained_model_and_the_same_defects_are_found(with_nms, tmp_path):
-    raw = tmp_path / "raw.onnx"
-    assert "with --data" in _convert(with_nms, raw, "--remove-nms", code=2).stderr
+def test_what_finds_nothing_on_the_test_pictures_is_not_cut_without_others(tmp_path):
+    model = _write_with_nms(tmp_path / "nms.onnx", SURE)
+    assert "with --data" in _convert(model, tmp_path / "raw.onnx", "--remove-nms", code=2).stderr
+    assert not (tmp_path / "raw.onnx").exists()
+
+
+def test_nms_is_taken_out_of_a_trained_model_and_the_same_defects_are_found(tmp_path):
+    with_nms, raw = _write_with_nms(tmp_path / "nms.onnx", CONFIDENCE), tmp_path / "raw.onnx"
     report = json.loads(_convert(with_nms, raw, "--remove-nms", "--data", PICTURES, "--json").stdout)
     assert report["proof"]["pictures"] == 8
     assert report["proof"]["detections"] > 4

@@ -66,14 +66,13 @@ def _replace(model: ModelProto, layer: NodeProto, name: str) -> None:
     Raises:
         UnsupportedModelError: It is set to something else than they do.
     """
-    inside = of_layer(layer)
+    inside = of_layer(layer, _declared(model, layer))
     opset = max((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), default=0)
-    odd = [a.name for a in layer.attribute if a.name in _USUAL and a.i not in _USUAL[a.name]]
-    if odd or opset < _SINCE or len(layer.output) != 4 or layer.op_type == "YOLO_NMS_TRT":
-        why = f"its setting {odd[0]}" if odd else f"{layer.op_type} in operator set {opset}"
+    refusal = _refusal(layer, opset)
+    if refusal is not None or inside is None:
         raise UnsupportedModelError(
-            f"{name}: TensorRT's layer \"{layer.name or layer.op_type}\" cannot be written in ONNX's operators: {why}. "
-            "Export it without NMS"
+            f"{name}: TensorRT's layer \"{layer.name or layer.op_type}\" ({layer.op_type}) cannot be written in ONNX's operators: "
+            f"{refusal or 'it does not say its thresholds'}. Export it without NMS"
         )
     nodes: list[NodeProto] = []
     for node in model.graph.node:
@@ -84,6 +83,25 @@ def _replace(model: ModelProto, layer: NodeProto, name: str) -> None:
     if not any(node.domain == gone for node in model.graph.node):
         for entry in [o for o in model.opset_import if o.domain == gone and gone]:
             model.opset_import.remove(entry)
+
+
+def _refusal(layer: NodeProto, opset: int) -> str | None:
+    """Why a layer cannot be written in ONNX's operators, or `None`."""
+    odd = [a.name for a in layer.attribute if a.name in _USUAL and a.i not in _USUAL[a.name]]
+    if odd:
+        return f"its setting {odd[0]} is another than {_USUAL[odd[0]][0]}"
+    if (len(layer.input), len(layer.output)) != (2, 4):
+        return f"it has {len(layer.input)} inputs and {len(layer.output)} outputs, expected 2 and 4"
+    return None if opset >= _SINCE else f"operator set {opset} is older than {_SINCE}"
+
+
+def _declared(model: ModelProto, layer: NodeProto) -> int:
+    """How many detections the layer's outputs are declared to hold; 100 where that is open."""
+    for value in model.graph.output:
+        dims = value.type.tensor_type.shape.dim
+        if value.name in layer.output and len(dims) == 3 and dims[1].dim_value > 0:
+            return int(dims[1].dim_value)
+    return 100
 
 
 def _declare(model: ModelProto, layer: NodeProto, most: int) -> None:
