@@ -86,3 +86,39 @@ def test_a_command_that_needs_the_runtime_refuses_two_wheels(elsewhere, plant):
     assert "[plugin.runtime_conflict]" in told
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in told
     assert "pip install 'lineside[" in told
+
+
+def test_each_device_is_timed_with_the_small_model(cli):
+    document = json.loads(cli("devices", "--json").stdout)
+    (device,) = row(document, "cpu")["devices"]
+    assert device["speed"]["p50_ms"] > 0
+    assert device["speed"]["runs"] >= 1
+    assert (device["speed"]["share"], device["speed"]["precision"]) == (1.0, "float32")
+
+
+def test_a_list_is_tried_and_each_entry_is_told(cli):
+    report = json.loads(cli("devices", "--devices", "tensorrt:7,cpu", "--json").stdout)
+    assert (report["got"], report["demoted"]) == ("cpu", True)
+    assert [one["placement"] for one in report["passed_over"]] == ["tensorrt:7"]
+    shown = cli("devices", "--devices", "tensorrt:7,cpu").stdout
+    assert "passed over" in shown
+    assert "100% of the nodes" in shown
+
+
+def test_a_list_whose_first_entry_must_work_and_does_not_is_exit_3(cli):
+    shown = cli("devices", "--devices", "tensorrt:7,cpu", "--demotion", "require", code=3).stdout
+    assert "passed over" in shown
+    cli("devices", "--devices", "cpu", "--demotion", "require", code=0)
+
+
+def test_a_list_of_which_nothing_works_is_exit_3_with_the_reason(cli):
+    assert "[device." in cli("devices", "--devices", "tensorrt:7", code=3).stderr
+
+
+@pytest.mark.parametrize("listed", ["", "tensorrrt", "cpu?threads", "cpu?no_such_option=1"])
+def test_a_list_that_is_malformed_is_exit_2(cli, listed):
+    assert "[settings." in cli("devices", "--devices", listed, code=2).stderr
+
+
+def test_a_demotion_that_does_not_exist_is_exit_2(cli):
+    assert "prefer or require" in cli("devices", "--demotion", "never", code=2).stderr

@@ -85,6 +85,10 @@ def test_float32_is_float32_and_bfloat16_is_what_it_says(model, feeds):
 
 
 def test_every_option_is_one_that_the_wheel_takes(model):
-    switches = {"disable_dynamic_shapes": "off", "enable_qdq_optimizer": "off", "enable_opencl_throttling": "off"}
+    switches = {
+        "disable_dynamic_shapes": "off",
+        "enable_qdq_optimizer": "off",
+        "enable_opencl_throttling": "off",
+    }
     session = PROVIDER.open(request(model, "CPU", reshape_input="images[1,3,320,320]", **switches))
     assert {node.runs_on for node in session.placed_nodes()} == {PROVIDER.runtime_name}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -141,3 +141,41 @@ def _device(row: Row, device: Device, speeds: Mapping[str, Speed]) -> str:
     )
     speed = speeds.get(placement)
     return f"{placement}  {device.name}{memory}{driver}{f': {speed}' if speed else ''}"
+
+
+def show_report(report: Mapping[str, Any]) -> None:
+    """Print what a list of devices came to, entry by entry, on stdout.
+
+    Args:
+        report: A truth report as plain values, with `p50_ms` and `runs` of the small model.
+    """
+    table = Table(title="DEVICES", title_justify="left")
+    table.add_column("asked", style="bold", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("", overflow="fold", ratio=1)
+    passed = {one["placement"]: one for one in report["passed_over"]}
+    for placement in report["asked"]:
+        if placement in passed:
+            why = f"{passed[placement]['message']} [{passed[placement]['code']}]"
+            table.add_row(placement, "[yellow]passed over[/]", escape(why))
+        elif placement == report["got"]:
+            table.add_row(placement, "[green]runs[/]", escape("\n".join(_proof(report))))
+        else:
+            table.add_row(placement, "[dim]not tried[/]", "an entry before it works")
+    console = Console()
+    console.print(table)
+    for notice in report["notices"]:
+        console.print(f"[yellow]notice:[/] {escape(notice)}", highlight=False, soft_wrap=True)
+
+
+def _proof(report: Mapping[str, Any]) -> Iterator[str]:
+    """What the report says of the device that runs."""
+    device = f" on {report['device']}" if report["device"] else ""
+    yield f"{report['provider']}{device}, {report['precision']}, {report['p50_ms']:.1f} ms for the small model"
+    if report["share"] is not None:
+        copies = f", {report['copies']} copies between devices a run" if report["copies"] else ""
+        yield f"{report['share']:.0%} of the nodes run on it{copies}"
+    if (probe := report["probe"]) is not None:
+        off = f"off by {probe['deviation']:.2g}, where {report['precision']} explains {probe['tolerance']:g}"
+        yield f"answers the test picture as the CPU does in float32: {off}"
+    yield f"opened in {report['load_s'] + report['warm_up_s']:.1f} s, first run included"

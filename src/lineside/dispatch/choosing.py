@@ -112,6 +112,7 @@ class Choosing:
             lane.remove(job)
         if not batch or (len(batch) < most and not batch[0].alone):
             more = self._commons.viable(lane.model, lane.device.name, -math.inf)[: most - len(batch)]
+            more = more[:1] if more and more[0].alone and not batch else [j for j in more if not j.alone]
             self._commons.take(more)
             batch += more
         return batch

@@ -108,7 +108,7 @@ class Placing:
         known = self._fleet.routes(job.model)
         reason, detail = (Reason.LATE, _NO_TIME) if known else (Reason.DEVICE_LOST, _NO_DEVICE)
         if job.runs:
-            detail = "its run had not ended by its deadline"
+            reason, detail = Reason.LATE, "its run had not ended by its deadline"
         waits = not job.runs
         if waits and (self._settings.admission or not job.judged):
             self.leave(job)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from multiprocessing.connection import Connection
 
 _ENDING_S = 2.0
@@ -24,7 +25,7 @@ class Work(Protocol):
 
 def aside(
     work: Work, items: Sequence[str], *, limit_s: float, failed: Callable[[str, str], Any]
-) -> Iterator[tuple[str, Any]]:
+) -> Generator[tuple[str, Any], None, None]:
     """Each item with its answer, as they come; an item that took the process down or hangs has what `failed` makes of it.
 
     The others are then worked on in another process.
@@ -99,6 +100,10 @@ class _Fault:
 
 def _run(work: Work, items: list[str], tells: Connection) -> None:
     """What the other process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked hears the key, and ends this process
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # what libraries print there is no part of the answer; their reasons come as errors
+        os.dup2(silence, stream)
     try:
         for word in work(items):
             tells.send(word)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import DriverError, LinesideError, NotInstalledError
 from lineside.engine import advice
-from lineside.engine.wheels import precedes
+from lineside.engine.installed import version_of
+from lineside.engine.wheels import BRINGS_ONNXRUNTIME, precedes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -62,14 +62,6 @@ class Row:
     lines: tuple[str, ...] = ()
 
 
-def installed_version(name: str) -> str:
-    """The version of a distribution; an empty text where it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What the examination of a provider rests on.
@@ -86,7 +78,7 @@ class Environment:
     wheels: Wheels
     available: Collection[str]
     reason: Reason
-    version_of: VersionOf = installed_version
+    version_of: VersionOf = version_of
 
 
 def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
@@ -173,11 +165,14 @@ def install_lines(provider: Provider, environment: Environment) -> tuple[str, ..
     if not extra:
         return ()
     install = f"pip install 'lineside[{extra}]'"
+    present = {wheel.name for wheel in environment.wheels.runtimes}
     if provider.plugin or provider.open is not None:
-        return (install,)
-    others = sorted(
-        wheel.name for wheel in environment.wheels.runtimes if wheel.name not in provider.packages
-    )
+        if not present or "onnxruntime" in present:
+            return (install,)
+        # It works with any wheel, and the extra would bring onnxruntime beside the one that is there.
+        package = provider.packages[0]
+        return (f"pip install {'--no-deps ' if package in BRINGS_ONNXRUNTIME else ''}{package}",)
+    others = sorted(present - set(provider.packages))
     return (f"pip uninstall -y {' '.join(others)}", install) if others else (install,)
 
 

@@ -31,14 +31,13 @@ def guarded(session: Session, provider: Provider, physical: str) -> Session:
         physical: The physical device; sessions of different providers on it share a lock.
     """
     match provider.callers:
-        case Callers.FREE:
+        case Callers.FREE | Callers.ONE_A_LIBRARY:
+            # The lock of a library's image is the session's own: it knows the image, and needs it while it is made, too.
             return session
         case Callers.ONE_A_SESSION:
             return _Guarded(session, threading.Lock())
         case Callers.ONE_A_DEVICE:
             key = f"device {physical}"
-        case Callers.ONE_A_LIBRARY:
-            key = f"library {provider.name}"
     with _registering:
         return _Guarded(session, _locks.setdefault(key, threading.Lock()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import RuntimeConflictError
@@ -20,9 +21,15 @@ def missing(provider: Provider) -> str:
         if not provider.packages or versions(provider.packages):
             return ""
         return f"{provider.title} needs one of the packages {', '.join(provider.packages)}: {line}"
+    if provider.plugin and find_spec(provider.plugin) is not None:
+        return ""  # its library is registered where a session needs it
     there = onnxruntime().get_available_providers()
     if provider.runtime_name in there:
         return ""
+    if provider.plugin:
+        return (
+            f"{provider.title} needs the package {provider.packages[0]}, beside any onnxruntime wheel: {line}"
+        )
     return (
         f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}. "
         f"{provider.title} comes with {line}, in an environment without another onnxruntime wheel"
@@ -31,31 +38,32 @@ def missing(provider: Provider) -> str:
 
 def versions(packages: Iterable[str]) -> tuple[str, ...]:
     """Name and version of those of the packages that are installed."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as version_of  # slow to import, and the CPU needs none
+    return tuple(f"{package} {found}" for package in packages if (found := version_of(package)))
 
-    found = []
-    for package in packages:
-        try:
-            found.append(f"{package} {version_of(package)}")
-        except PackageNotFoundError:
-            continue
-    return tuple(found)
+
+def version_of(package: str) -> str:
+    """The version of a package; an empty text where it is not installed."""
+    from importlib import metadata  # slow to import, and the CPU needs none
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def refuse_conflict() -> None:
-    """Refuse an environment in which several wheels have written over each other.
+    """Refuse an environment in which several wheels have written over each other, whatever they call themselves.
 
     Reads the metadata of all that is installed, which takes a while: for when something is wrong already.
 
     Raises:
-        RuntimeConflictError: Several distributions own onnxruntime's files.
+        RuntimeConflictError: Several distributions own onnxruntime's files, or one of them was removed.
     """
-    from importlib.metadata import packages_distributions
+    # Imported here, because a start where nothing is wrong needs none of it.
+    from lineside.engine import advice
+    from lineside.engine.hardware import find_hardware
+    from lineside.engine.wheels import find_wheels
 
-    owners = sorted(set(packages_distributions().get("onnxruntime", ())))
-    if len(owners) > 1:
-        raise RuntimeConflictError(
-            f"{' and '.join(owners)} are installed together and own the same files, so none of them can be trusted. "
-            f"Uninstall them all, then install one: pip uninstall -y {' '.join(owners)}"
-        )
+    wheels = find_wheels()
+    if wheels.conflict:
+        raise RuntimeConflictError(advice.conflict(wheels, find_hardware()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,31 +14,18 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import DriverError
 from lineside.engine import nvidia
+from lineside.engine.provider import provider as named
 from lineside.engine.runtime import onnxruntime
 
 if TYPE_CHECKING:
     from lineside.engine.provider import Provider
 
 _ON_CUDA = ("cuda", "tensorrt", "tensorrt_rtx")
+_WITH_A_LIBRARY = ("cuda", "tensorrt", "migraphx", "cann")
 _FORMS = {"win32": "{}.dll", "darwin": "lib{}.dylib"}
+_TENSORRT = ("*nvinfer[._]*10*", "*nvinfer_plugin*10*", "*nvonnxparser*10*")
 _LONGEST_S = 120.0  # a cold disk reads gigabytes
-
-# In a process of its own: a library that is loaded by anyone but the runtime may end the process, and what it pulls
-# in stays in memory. The order is the runtime's: the bridge first and for all, then the provider.
-_PROBE = """
-import contextlib, ctypes, io, sys
-shared, library, preload = sys.argv[1:]
-if preload:
-    import onnxruntime
-    if hasattr(onnxruntime, "preload_dlls"):
-        with contextlib.redirect_stdout(io.StringIO()):
-            onnxruntime.preload_dlls()
-try:
-    ctypes.CDLL(shared, mode=ctypes.RTLD_GLOBAL)
-    ctypes.CDLL(library)
-except OSError as fault:
-    print(fault)
-"""
+_PROBE = "import sys; from lineside.engine import loading; print(loading.attempt(*sys.argv[1:]))"
 
 
 def wheel_folder() -> Path | None:
@@ -54,13 +43,41 @@ def library_of(provider: Provider, folder: Path) -> Path | None:
 
 
 def preload(provider: Provider) -> None:
-    """Let the loader find the CUDA libraries that came as packages; they lie where it does not look by itself.
+    """Let the loader find the vendor's libraries that came as packages; they lie where it does not look by itself.
 
     What cannot be found is no error here: `reason` tells it.
     """
     if provider.name in _ON_CUDA and hasattr(onnxruntime(), "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it misses, and answers nothing
             onnxruntime().preload_dlls()
+    if provider.name == "tensorrt" and (spec := importlib.util.find_spec("tensorrt_libs")) is not None:
+        for folder in spec.submodule_search_locations or ():
+            for library in sorted(path for form in _TENSORRT for path in Path(folder).glob(form)):
+                with contextlib.suppress(OSError):
+                    ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+
+
+def attempt(name: str, library: str) -> str:
+    """Load a provider's library into this process, and say what is against it; nothing where it is in.
+
+    For a process of its own: what is loaded stays, and a library that is loaded by anyone but the runtime may end the
+    process.
+
+    Args:
+        name: The provider's name.
+        library: The path of its library.
+    """
+    preload(named(name))
+    form = _FORMS.get(sys.platform, "lib{}.so")
+    try:
+        # The runtime's own order: the bridge first and for all, then the provider.
+        ctypes.CDLL(
+            str(Path(library).with_name(form.format("onnxruntime_providers_shared"))), mode=ctypes.RTLD_GLOBAL
+        )
+        ctypes.CDLL(library)
+    except OSError as fault:
+        return str(fault).removeprefix(f"{library}: ")
+    return ""
 
 
 def reason(provider: Provider, *, folder: Path | None = None, driver: str = "") -> str:
@@ -78,25 +95,31 @@ def reason(provider: Provider, *, folder: Path | None = None, driver: str = "") 
     if place is None:
         return "no onnxruntime wheel is installed"
     library = library_of(provider, place)
-    if library is not None and (fault := _load(library, on_cuda=provider.name in _ON_CUDA)):
+    if library is None and provider.name in _WITH_A_LIBRARY:
+        return f"the installed wheel does not hold it: pip install 'lineside[{provider.extra}]'"
+    if library is not None and (fault := _words(provider.name, library)):
         return f"{library.name} cannot be loaded: {fault}"
     if provider.name in _ON_CUDA:
         try:
             return nvidia.driver(nvidia.library(driver)).fault
-        except DriverError as fault:
-            return str(fault)
+        except DriverError as missing:
+            return str(missing)
     return ""
 
 
-def _load(library: Path, *, on_cuda: bool) -> str:
-    """The loader's words about a library; empty where it took it."""
-    form = _FORMS.get(sys.platform, "lib{}.so")
-    shared = library.with_name(form.format("onnxruntime_providers_shared"))
-    words = [sys.executable, "-c", _PROBE, str(shared), str(library), "preload" if on_cuda else ""]
+def _words(name: str, library: Path) -> str:
+    """What another process says of a library."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    words = [sys.executable, "-c", _PROBE, name, str(library)]
     try:
-        probe = subprocess.run(words, capture_output=True, text=True, timeout=_LONGEST_S, check=False)  # noqa: S603 # our own words
+        probe = subprocess.run(  # noqa: S603 # our own words
+            words, capture_output=True, text=True, timeout=_LONGEST_S, check=False, env=environment
+        )
     except (OSError, subprocess.TimeoutExpired) as fault:
         return f"the process that tries it failed: {fault}"
     if probe.returncode < 0:
-        return f"it ends the process that loads it (signal {-probe.returncode})"
-    return probe.stdout.strip().removeprefix(f"{library}: ")
+        return f"it ends the process that loads it, by signal {-probe.returncode}"
+    if probe.returncode > 0:
+        said = probe.stderr.strip().splitlines() or ["without a word"]
+        return f"the process that tries it failed: {said[-1]}"
+    return probe.stdout.strip()

@@ -24,7 +24,7 @@ from lineside.engine.providers._openvino_options import CPU_ONLY, PLUGIN_ONLY, P
 from lineside.engine.runtime import onnxruntime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lineside.engine.provider import Provider
     from lineside.engine.session import Session, SessionRequest
@@ -45,7 +45,7 @@ class _Route:
 
 
 def find_devices(provider: Provider) -> tuple[Device, ...]:
-    """What any of the ways finds, each device once; a package that is not there or does not load finds none."""
+    """What any of the ways finds, each device once and the best first; a package that is not there or does not load finds none."""
     found: dict[str, Device] = {}
     for route in (_ROUTES["own"], _ROUTES["plugin"], _ROUTES["wheel"]):
         try:
@@ -55,7 +55,16 @@ def find_devices(provider: Provider) -> tuple[Device, ...]:
             continue
         for device in devices:
             found.setdefault(device.index, device)
-    return tuple(found.values())
+    return _best_first(found.values())
+
+
+def _best_first(devices: Iterable[Device]) -> tuple[Device, ...]:
+    """The first is what `openvino` alone stands for: a card with memory of its own, else the CPU."""
+
+    def rank(device: Device) -> int:
+        return 0 if device.memory_bytes is not None else 1 if device.index == "CPU" else 2
+
+    return tuple(sorted(devices, key=rank))
 
 
 def open_session(provider: Provider, request: SessionRequest) -> Session:
@@ -105,12 +114,9 @@ def _found(route: _Route, provider: Provider, asked: str | None) -> str:
     """The name, in the words of a way, of the device that is asked for."""
     devices = route.find(provider)
     names = [device.index for device in devices]
-    if asked is None:
-        cards = [device.index for device in devices if device.memory_bytes is not None]
-        for name in (*cards, "CPU", *names):
-            if name in names:
-                return name
-    else:
+    if asked is None and names:
+        return _best_first(devices)[0].index
+    if asked is not None:
         # OpenVINO numbers its GPUs only where there are several.
         for name in (asked, f"{asked}.0", asked.removesuffix(".0")):
             if name in names:

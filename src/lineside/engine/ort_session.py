@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.core.errors import DeviceError, SettingsError
+from lineside.core.errors import DeviceError, OutputError, SettingsError
 from lineside.engine import libraries
 from lineside.engine.ort_options import provider_options, session_options
 from lineside.engine.provider import Callers
@@ -108,10 +108,12 @@ class OrtBinding:
         self._turn = turn
         self._session = session
         self._binding = session.io_binding()
-        self._inputs = [ort.OrtValue.ortvalue_from_numpy(array) for array in feeds.values()]
+        self._inputs = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feeds.items()}
+        # A device with memory of its own gets a copy of a buffer when that is bound, and would see it for ever.
+        self._copied = provider.name != cpu.PROVIDER.name
         try:
-            for name, value in zip(feeds, self._inputs, strict=True):
-                self._binding.bind_ortvalue_input(name, value)
+            with turn:
+                self._bind_inputs()
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault, provider) from fault
         self._outputs = outputs
@@ -130,6 +132,8 @@ class OrtBinding:
         self._under_way = options = onnxruntime().RunOptions()
         try:
             with self._turn:
+                if self._copied:
+                    self._bind_inputs()
                 self._session.run_with_iobinding(self._binding, options)
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault, self._provider) from fault
@@ -141,6 +145,10 @@ class OrtBinding:
         if self._fixed_shapes:
             self._keep(answer)
         return answer
+
+    def _bind_inputs(self) -> None:
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
 
     def cancel(self) -> None:
         """End the run under way, before its next node."""
@@ -239,6 +247,23 @@ def optimise(model: bytes, *, level: str = "ORT_ENABLE_ALL") -> bytes | None:
     except OSError as fault:
         _log.warning("the optimised model cannot be written (%s); the next start is slower", fault)
         return None
+
+
+def simplify(model: bytes) -> bytes:
+    """The model with its constants folded and its normalisations joined to the layers before them.
+
+    It stays of standard operators, runs on every machine, and is what a quantiser wants to be given.
+
+    Args:
+        model: A serialised model.
+
+    Raises:
+        UnsupportedModelError, ModelFileError, DeviceError: As for `OrtSession`.
+        OutputError: There is no place for a temporary file.
+    """
+    if (simplified := optimise(model, level="ORT_ENABLE_BASIC")) is None:
+        raise OutputError("no temporary file can be written. Free space, or name another folder with TMPDIR")
+    return simplified
 
 
 def _write_optimised(model: bytes, path: Path, level: str) -> None:

@@ -75,7 +75,8 @@ def rungs(placements: Sequence[Placement], threads: int | None, find: Find = pro
     for placement, provider in found:
         options = _options(placement, provider)
         asked = int(options["intra_op_num_threads"]) if "intra_op_num_threads" in options else None
-        own = asked or (threads if provider.divides else None)
+        # A provider that opens sessions of its own knows which of its devices is the CPU.
+        own = asked or (threads if provider.divides or provider.open is not None else None)
         if placement in shares and own is None:
             own = _take_share(options, ranks.index(_share_number(placement)), len(ranks))
         made.append(Rung(placement, provider, options, own))

@@ -29,6 +29,10 @@ _PLUGIN_NEEDS = {
 """The oldest runtime that a plug-in library works with; their metadata mostly does not say."""
 
 
+BRINGS_ONNXRUNTIME = frozenset({"onnxruntime-qnn"})
+"""Plug-in packages that ask for onnxruntime by name: pip would install it beside any other wheel, which it would break."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wheel:
     """An installed distribution that owns files of `onnxruntime`, or a plug-in library for it.

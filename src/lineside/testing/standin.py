@@ -17,7 +17,7 @@ from lineside.engine.provider import Callers, Device, Keeps, Provider
 from lineside.engine.session import PlacedNode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +35,7 @@ BEHAVIOURS = (
     "swap",  # red and blue change places
     "coarse",  # computes in bfloat16 and says float32
     "nan",  # answers NaN
+    "forget",  # judges the picture that its buffer held when it was bound, for ever
     "restless",  # each run answers a little differently
 )
 """What `behaves` may be."""
@@ -106,6 +107,7 @@ class _Binding:
         self._pictures = [array for array in feeds.values() if array.ndim == 4]
         self._behaves = behaves
         self._runs = 0
+        self._first = [picture.copy() for picture in self._pictures]
 
     def run(self) -> list[NDArray[Any]]:
         self._runs += 1
@@ -113,7 +115,9 @@ class _Binding:
             case "vanish":
                 raise DeviceLostError("stand-in: the device is lost to this process")
             case "swap":
-                return self._swapped()
+                return self._with([picture[:, ::-1] for picture in self._pictures])
+            case "forget":
+                return self._with(self._first)
             case "coarse":
                 return [_in_bfloat16(output) for output in self._binding.run()]
             case "nan":
@@ -125,14 +129,16 @@ class _Binding:
     def cancel(self) -> None:
         self._binding.cancel()
 
-    def _swapped(self) -> list[NDArray[Any]]:
-        for picture in self._pictures:
-            picture[:] = picture[:, ::-1].copy()
+    def _with(self, others: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """The answer to other pictures in the buffers; the caller's are there again afterwards."""
+        kept = [picture.copy() for picture in self._pictures]
+        for picture, other in zip(self._pictures, others, strict=True):
+            picture[:] = other.copy()
         try:
             return self._binding.run()
         finally:
-            for picture in self._pictures:
-                picture[:] = picture[:, ::-1].copy()
+            for picture, own in zip(self._pictures, kept, strict=True):
+                picture[:] = own
 
 
 def _in_bfloat16(output: NDArray[Any]) -> NDArray[Any]:

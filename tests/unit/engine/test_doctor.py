@@ -85,6 +85,16 @@ def test_a_plugin_library_is_installed_beside_the_wheel(workstation):
     assert row.lines == ("pip install 'lineside[tensorrt-rtx]'",)
 
 
+@pytest.mark.parametrize(
+    ("package", "line"),
+    [("a-plugin", "pip install a-plugin"), ("onnxruntime-qnn", "pip install --no-deps onnxruntime-qnn")],
+)
+def test_a_plugin_library_brings_no_second_wheel_beside_another_than_onnxruntime(workstation, package, line):
+    plugin = provider("plugged", plugin="a_plugin", packages=(package,), builds=())
+    row = row_of(plugin, environment(workstation, "onnxruntime-gpu 1.31.1"))
+    assert row.lines == (line,)
+
+
 def test_a_provider_whose_devices_are_found_is_ready(workstation):
     here = environment(workstation, "onnxruntime-gpu 1.31.1", available=("CUDAExecutionProvider",))
     row = row_of(provider(find=lambda: (CARD,)), here)

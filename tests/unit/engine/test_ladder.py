@@ -93,6 +93,7 @@ REFUSED = {
     "vanish": ("device.lost", "lost"),
     "elsewhere": (DeviceMismatchError, "0 of 6[0-9] nodes run on it, expected at least 90%"),
     "swap": (DeviceMismatchError, "other numbers than the CPU: off by (0.9[0-9]|1) of what swapped colours"),
+    "forget": (DeviceMismatchError, "other numbers than the CPU"),
     "coarse": (DeviceMismatchError, "lower precision than it says"),
     "nan": (DeviceMismatchError, "answers NaN"),
 }

@@ -45,11 +45,11 @@ def _fields(document: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     """The keys that stand at a place of the document."""
     model: Any = document
     for part in loc:
-        if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel):
-            field = next((f for name, f in model.model_fields.items() if part in {name, f.alias}), None)
-            model = None if field is None else _model_in(field.annotation)
+        fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        if part in fields:  # else the key of a table of tables, or a number in a list
+            model = _model_in(fields[str(part)].annotation)
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return [field.alias or name for name, field in model.model_fields.items()]
+        return list(model.model_fields)
     return []
 
 

@@ -152,15 +152,30 @@ def _loss(scenario: Scenario, device: SimulatedDevice, max_misses: float) -> Los
 
 
 def _needed(scenario: Scenario, device: SimulatedDevice, max_misses: float) -> Needed:
-    longest_s = max(stream.deadline_s for stream in scenario.streams)
-    rate = device.times.rate(longest_s)
     profile = DeviceProfile(device.profile, device.times, device.source)
-    fewest = max(math.ceil(scenario.asked_fps / rate), 1) if rate else _MOST_DEVICES + 1
-    count = next(
-        (n for n in range(fewest, _MOST_DEVICES + 1) if _is_enough(scenario, profile, n, max_misses)), None
-    )
+    count = _fewest(scenario, profile, max_misses)
     fastest_s = device.times.seconds[1]
     return Needed(device.profile, count, None if count is None else count + 1, fastest_s, device.source)
+
+
+def _fewest(scenario: Scenario, profile: DeviceProfile, max_misses: float) -> int | None:
+    """The fewest devices that are enough: doubled until they are, then halved in between."""
+    deadlines = [stream.deadline_s for stream in scenario.streams]
+    if profile.times.seconds[1] > min(deadlines):
+        return None
+    low = max(math.ceil(scenario.asked_fps / profile.times.rate(max(deadlines))), 1)  # fewer cannot be
+    count = low
+    while not _is_enough(scenario, profile, count, max_misses):
+        low, count = count + 1, 2 * count
+        if count > _MOST_DEVICES:
+            return None
+    while low < count:
+        middle = (low + count) // 2
+        if _is_enough(scenario, profile, middle, max_misses):
+            count = middle
+        else:
+            low = middle + 1
+    return count
 
 
 def _is_enough(scenario: Scenario, profile: DeviceProfile, count: int, max_misses: float) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from lineside.engine.hardware.cards import board, find_cards
 from lineside.engine.hardware.machine import Card, Finding, Hardware, Memory, Processor
 from lineside.engine.hardware.obstacles import find_hindrances, find_obstacles
-from lineside.engine.hardware.other_systems import mac, windows
 from lineside.engine.hardware.places import Places
 from lineside.engine.hardware.processor import find_memory, find_processor, usable_cores
 
@@ -31,8 +30,12 @@ def find_hardware(places: Places | None = None) -> Hardware:
     """
     here = places or Places()
     if here.system == "darwin":
+        from lineside.engine.hardware.other_systems import mac
+
         processor, memory, cards = mac(here)
     elif here.system == "win32":
+        from lineside.engine.hardware.other_systems import windows
+
         processor, memory, cards = windows(here)
     else:
         processor, memory, cards = find_processor(here), find_memory(here), find_cards(here)

@@ -262,7 +262,7 @@ PROVIDER = Provider(
     hardware=("npu:qualcomm",),
     least_share=0.9,
     notes=(
-        "It is a plug-in: it stands beside onnxruntime and excludes no wheel.",
+        "It is a plug-in, but its package asks for onnxruntime by name: it cannot stand beside onnxruntime-gpu.",
         "The model needs fixed shapes; a quantised one (QDQ) is what the NPU is made for.",
         "On x86 its library finds the CPU as its device, and backend_type=htp&soc_model=SM8750 simulates the NPU there.",
         "It accepts unknown options, and takes a bad value for 0, without a word, so lineside checks them.",

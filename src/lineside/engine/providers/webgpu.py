@@ -99,6 +99,7 @@ _OPTIONS = (
         "The largest tensor that a shader may see in one piece; the driver's limit unless set.",
         unit="bytes",
         least=1,
+        most=2**63 - 1,
     ),
     _option(
         "maxNumPendingDispatches",
@@ -119,14 +120,6 @@ _OPTIONS = (
         Kind.SWITCH,
         "Let Microsoft's PIX record the runs; only in builds made for it.",
         default="0",
-    ),
-    _option(
-        "deviceId",
-        Kind.INTEGER,
-        "The context of the library; others than 0 belong to programs that bring a device of their own.",
-        default="0",
-        least=0,
-        most=0,
     ),
 )
 
