@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import LinesideError
 from lineside.engine.measure import Measurement, measure
+from lineside.engine.ort_session import run_once
 from lineside.engine.providers.cpu import speed_hints
 from lineside.engine.runtime import usable_cores
-from lineside.engine.session import run_once
 from lineside.models.card import ModelCard
 from lineside.models.file import ModelFile
 from lineside.models.reading import read_model

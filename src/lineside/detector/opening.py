@@ -11,9 +11,9 @@ import lineside
 from lineside.core import plugins
 from lineside.core.errors import LinesideError
 from lineside.engine.cache import PreparedModels, default_folder, key
+from lineside.engine.ort_session import cpu_session, optimise, run_once
 from lineside.engine.providers.cpu import speed_hints
 from lineside.engine.runtime import version
-from lineside.engine.session import Session, optimise, run_once
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts
 from lineside.models.file import ModelFile, external_digest
@@ -21,6 +21,8 @@ from lineside.models.recognise import PACKAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lineside.engine.session import Session
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def open_model(
         cache: Folder of prepared models, or `None` for the user's.
 
     Raises:
-        ModelError, SettingsError, DeviceError, MissingRuntimeError: As `ModelCard.read` and `Session`.
+        ModelError, SettingsError, DeviceError, MissingRuntimeError: As `ModelCard.read` and `OrtSession`.
     """
     file = ModelFile.read(path)
     facts = (facts or ModelFacts()).over(ModelFacts.beside(file.path))
@@ -94,10 +96,10 @@ def _prepare(
         warnings=(*read.warnings, *speed_hints(read.precision)),
     )
     if optimised is None:
-        return OpenModel(card, Session(model, threads=threads), from_cache=False)
+        return OpenModel(card, cpu_session(model, threads=threads), from_cache=False)
     origin = plugins.distribution(PACKAGE, card.family)
     store.put(name, card.to_dict() | {_BROUGHT_BY: origin}, optimised)
-    return OpenModel(card, Session(optimised, threads=threads, optimised=True), from_cache=False)
+    return OpenModel(card, cpu_session(optimised, threads=threads, optimised=True), from_cache=False)
 
 
 def _from_cache(store: PreparedModels, name: str, threads: int | None) -> OpenModel | None:
@@ -114,7 +116,7 @@ def _from_cache(store: PreparedModels, name: str, threads: int | None) -> OpenMo
                 "family %s came from %s, now from %s; the model is read again", card.family, origin, now
             )
             return None
-        return OpenModel(card, Session(entry[1], threads=threads, optimised=True), from_cache=True)
+        return OpenModel(card, cpu_session(entry[1], threads=threads, optimised=True), from_cache=True)
     except (KeyError, TypeError, LinesideError) as fault:
         _log.warning("prepared model %s cannot be used (%s); it is made again", name, fault)
         store.drop(name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.engine.session import Session
+from lineside.engine.ort_session import cpu_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +68,7 @@ def measure(
         memory: Resident bytes of this process; `resident_bytes` unless given.
 
     Raises:
-        UnsupportedModelError, ModelFileError, DeviceError: As for `Session` and `Binding.run`.
+        UnsupportedModelError, ModelFileError, DeviceError: As for `OrtSession` and `Binding.run`.
     """
     resident = resident_bytes if memory is None else memory
     started = {name: _start(model, feeds, threads, clock, resident) for name, model in models.items()}
@@ -103,7 +103,7 @@ def _start(
 ) -> tuple[Binding, Measurement]:
     """A model that has run once, and what that took."""
     before, start = memory(), clock()
-    session = Session(model, threads=threads)
+    session = cpu_session(model, threads=threads)
     loaded = clock()
     binding = session.bind(feeds, fixed_shapes=False)  # a file with NMS inside answers in any number of rows
     binding.run()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from lineside.core.placement import Placement
     from lineside.engine.options import Option
+    from lineside.engine.session import Session, SessionRequest
 
 FOLDER = "lineside.engine.providers"
 """The folder of the providers, and the entry point group for more of them."""
@@ -128,6 +129,9 @@ class Provider:
         least_share: The smallest share of the graph's nodes that must run on it, 0 to 1.
         needs_process: Whether its wheel holds the GIL while a session is made, so that only a worker process may make one.
         notes: What a person should know of it: one sentence each.
+        divides: Whether what stands behind the colon is an equal share of one device, as of the CPU's cores, and no device.
+        open: Opens a session where the provider does not go through ONNX Runtime; `None` for one that does. What it raises
+            is a LinesideError.
     """
 
     name: str
@@ -148,6 +152,8 @@ class Provider:
     least_share: float = 0.9
     needs_process: bool = False
     notes: tuple[str, ...] = field(default=())
+    divides: bool = False
+    open: Callable[[SessionRequest], Session] | None = None
 
     def classify(self, text: str) -> Fault:
         """What a fault text means; `Fault.DEVICE` where nothing else is known of it."""

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import (
     DeviceError,
-    DeviceMemoryError,
     LinesideError,
     MissingRuntimeError,
     ModelFileError,
     ModelOutputError,
     UnsupportedModelError,
 )
+from lineside.engine.provider import ERRORS, Fault
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from lineside.engine.provider import Provider
 
 _WHEELS = """onnxruntime is not installed. Its wheels exclude each other, so take the one for this machine:
   pip install 'lineside[cpu]'    any CPU"""
@@ -57,7 +59,6 @@ def usable_cores() -> int:
 
 
 # Texts that onnxruntime puts into exceptions of unspecific types, in lower case.
-_MEMORY = ("failed to allocate memory", "bad_alloc", "out of memory")
 _FILE = ("no graph was found", "external data", "external_data")
 _GRAPH = (
     "notimplemented",
@@ -84,15 +85,23 @@ _FEED = (
     "missing from input feed",
     "missing input",
 )
+_OF_THE_DEVICE = {
+    Fault.OUT_OF_MEMORY: "not enough memory {doing}",
+    Fault.LOST: "the device is lost to this process",
+    Fault.DRIVER: "its driver, or a library of its maker, is missing or does not fit",
+    Fault.UNAVAILABLE: "there is no such device",
+    Fault.SETTINGS: "an option is not accepted",
+    Fault.CANCELLED: "the run was ended from outside",
+}
 
 
-def translate_load(fault: Exception) -> LinesideError:
+def translate_load(fault: Exception, provider: Provider) -> LinesideError:
     """The error of a session that could not be made. Raise it `from` the fault."""
     text = _first_line(fault)
     kind = type(fault).__name__
     low = f"{kind} {fault}".lower()
-    if any(t in low for t in _MEMORY):
-        return DeviceMemoryError(f"not enough memory to load the model: {text}")
+    if (told := _device_fault(fault, provider, "to load the model")) is not None:
+        return told
     if kind in {"InvalidProtobuf", "NoSuchFile"} or any(t in low for t in _FILE):
         return ModelFileError(f"onnxruntime cannot read the model: {text}")
     if lacking := _KERNEL.search(text):
@@ -108,20 +117,30 @@ def translate_load(fault: Exception) -> LinesideError:
             f"onnxruntime {version()} cannot run the graph: {text}. Export it again with an operator set and "
             f"operators that this version knows.{other}"
         )
-    return DeviceError(f"onnxruntime could not make a session: {text}")
+    known = ERRORS[provider.classify(low)]
+    return known(f"{provider.title}: onnxruntime could not make a session: {text}")
 
 
-def translate_run(fault: Exception) -> LinesideError:
+def translate_run(fault: Exception, provider: Provider) -> LinesideError:
     """The error of a run that failed. Raise it `from` the fault."""
     text = _first_line(fault)
     low = str(fault).lower()
-    if any(t in low for t in _MEMORY):
-        return DeviceMemoryError(f"not enough memory for the run: {text}")
+    if (told := _device_fault(fault, provider, "for the run")) is not None:
+        return told
     if _SHAPE in low:
         return ModelOutputError(f"the model answered in another shape than before: {text}")
     if type(fault).__name__ == "InvalidArgument" or any(t in low for t in _FEED):
         return UnsupportedModelError(f"onnxruntime refused the input: {text}")
-    return DeviceError(f"the run failed: {text}")
+    return DeviceError(f"{provider.title}: the run failed: {text}")
+
+
+def _device_fault(fault: Exception, provider: Provider, doing: str) -> LinesideError | None:
+    """The error where the device, its driver or its settings are to blame, and not the model."""
+    kind = provider.classify(f"{type(fault).__name__} {fault}")
+    if kind not in _OF_THE_DEVICE:
+        return None
+    what = _OF_THE_DEVICE[kind].format(doing=doing)
+    return ERRORS[kind](f"{provider.title}: {what}: {_first_line(fault)}")
 
 
 def _first_line(fault: BaseException) -> str:
@@ -130,7 +149,7 @@ def _first_line(fault: BaseException) -> str:
 
 
 def quiet_options() -> Any:
-    """Session options that log errors only; what matters of warnings is checked, not read in a log."""
+    """Session options that log nothing but a crash; faults come as errors, and what matters of warnings is checked."""
     options = onnxruntime().SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     return options

@@ -11,11 +11,11 @@ from onnx import TensorProto
 from onnx.external_data_helper import set_external_data
 
 from lineside.core.errors import DeviceError, LinesideError, ModelFileError, UnsupportedModelError
-from lineside.engine import Session, run_once
-from lineside.engine.session import optimise
+from lineside.engine import cpu_session, run_once
+from lineside.engine.ort_session import optimise
 
 FEEDS = {"x": np.zeros((1, 3), np.float32)}
-LOADERS = {"session": Session, "optimise": optimise, "run_once": lambda model: run_once(model, FEEDS)}
+LOADERS = {"session": cpu_session, "optimise": optimise, "run_once": lambda model: run_once(model, FEEDS)}
 
 
 @pytest.fixture(params=LOADERS)
@@ -75,12 +75,12 @@ def test_a_graph_that_cannot_run_here_is_the_models_fault(graphs, load, fault):
 
 def test_the_error_of_an_unknown_operator_names_it(graphs):
     with pytest.raises(UnsupportedModelError, match="Frobnicate"):
-        Session(GRAPH_FAULTS["unknown operator"](graphs))
+        cpu_session(GRAPH_FAULTS["unknown operator"](graphs))
 
 
 def test_a_missing_path_is_the_files_fault(tmp_path):
     with pytest.raises(ModelFileError, match=r"gone\.onnx"):
-        Session(tmp_path / "gone.onnx")
+        cpu_session(tmp_path / "gone.onnx")
 
 
 WRONG_FEEDS = {
@@ -102,7 +102,7 @@ def test_a_wrong_feed_of_a_single_run_is_refused(graphs, feeds):
 @pytest.mark.parametrize("fixed_shapes", [True, False])
 @pytest.mark.parametrize("feeds", WRONG_FEEDS)
 def test_a_wrong_feed_of_a_binding_is_refused(graphs, feeds, fixed_shapes):
-    session = Session(graphs.relu(), threads=1)
+    session = cpu_session(graphs.relu(), threads=1)
     with pytest.raises(UnsupportedModelError):
         session.bind(WRONG_FEEDS[feeds], fixed_shapes=fixed_shapes).run()
 
@@ -116,7 +116,7 @@ def test_a_node_that_fails_in_a_run_is_an_error_and_the_next_run_works(graphs):
     )
     shape = np.array([5, 7])
     feeds = {"x": np.arange(3, dtype=np.float32)[None], "shape": shape}
-    binding = Session(reshape, threads=1).bind(feeds, fixed_shapes=False)
+    binding = cpu_session(reshape, threads=1).bind(feeds, fixed_shapes=False)
     with pytest.raises(DeviceError, match="Reshape"):
         binding.run()
     shape[:] = 3, 1
@@ -139,7 +139,7 @@ def test_a_run_that_needs_more_memory_than_there_is_says_so(graphs):
 def test_every_refusal_is_a_lineside_error_with_one_line(graphs):
     for fault in (*FILE_FAULTS.values(), *GRAPH_FAULTS.values()):
         with pytest.raises(LinesideError) as refusal:
-            Session(fault(graphs))
+            cpu_session(fault(graphs))
         assert "\n" not in str(refusal.value)
 
 

@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from lineside.core.errors import ModelOutputError, SettingsError, UnsupportedModelError
-from lineside.engine import Session, run_once
+from lineside.core.errors import (
+    DeviceError,
+    ModelOutputError,
+    RunCancelledError,
+    SettingsError,
+    UnsupportedModelError,
+)
+from lineside.engine import cpu_session, run_once
+from lineside.engine.ort_session import optimise
 from lineside.engine.runtime import usable_cores, version
-from lineside.engine.session import optimise
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +54,14 @@ def assert_same(got, expected):
 @pytest.mark.parametrize("fixed_shapes", [True, False])
 def test_a_binding_answers_what_its_buffer_holds_then(network, fixed_shapes):
     buffer = np.empty((1, 3, 16, 16), np.uint8)
-    binding = Session(network, threads=1).bind({"x": buffer}, fixed_shapes=fixed_shapes)
+    binding = cpu_session(network, threads=1).bind({"x": buffer}, fixed_shapes=fixed_shapes)
     for seed in (1, 2, 1, 3):
         buffer[:] = picture(seed)
         assert_same(binding.run(), run_once(network, {"x": picture(seed)}))
 
 
 def test_with_fixed_shapes_the_answers_lie_in_buffers_made_once(network):
-    binding = Session(network, threads=1).bind({"x": picture(1)}, fixed_shapes=True)
+    binding = cpu_session(network, threads=1).bind({"x": picture(1)}, fixed_shapes=True)
     binding.run()
     places = [output.ctypes.data for output in binding.run()]
     for _ in range(5):
@@ -64,7 +70,7 @@ def test_with_fixed_shapes_the_answers_lie_in_buffers_made_once(network):
 
 def test_without_fixed_shapes_each_answer_is_the_callers(network):
     buffer = picture(1)
-    binding = Session(network, threads=1).bind({"x": buffer}, fixed_shapes=False)
+    binding = cpu_session(network, threads=1).bind({"x": buffer}, fixed_shapes=False)
     first = binding.run()
     kept = [output.copy() for output in first]
     buffer[:] = picture(2)
@@ -74,7 +80,7 @@ def test_without_fixed_shapes_each_answer_is_the_callers(network):
 
 
 def test_equal_pictures_get_bit_equal_answers(network):
-    binding = Session(network, threads=2).bind({"x": picture(1)}, fixed_shapes=True)
+    binding = cpu_session(network, threads=2).bind({"x": picture(1)}, fixed_shapes=True)
     binding.run()
     first = [output.copy() for output in binding.run()]
     for _ in range(20):
@@ -83,7 +89,7 @@ def test_equal_pictures_get_bit_equal_answers(network):
 
 
 def test_threads_with_a_binding_each_share_one_session(network):
-    session = Session(network, threads=1)
+    session = cpu_session(network, threads=1)
     expected = {seed: run_once(network, {"x": picture(seed)}) for seed in range(8)}
 
     def work(seed):
@@ -100,19 +106,19 @@ def test_threads_with_a_binding_each_share_one_session(network):
 
 
 def test_outputs_are_named_in_the_order_of_the_model(network):
-    assert Session(network).outputs == ("y", "mean")
+    assert cpu_session(network).outputs == ("y", "mean")
 
 
 def test_threads_are_those_asked_for_or_one_a_usable_core(network):
-    assert Session(network, threads=1).threads == 1
-    assert Session(network).threads == usable_cores() >= 1
+    assert cpu_session(network, threads=1).threads == 1
+    assert cpu_session(network).threads == usable_cores() >= 1
 
 
 def test_an_optimised_model_answers_the_same_from_a_file(network, tmp_path):
     path = tmp_path / "optimised.onnx"
     path.write_bytes(optimise(network))
     buffer = picture(5)
-    binding = Session(path, threads=1, optimised=True).bind({"x": buffer}, fixed_shapes=False)
+    binding = cpu_session(path, threads=1, optimised=True).bind({"x": buffer}, fixed_shapes=False)
     assert_same(binding.run(), run_once(network, {"x": buffer}))
 
 
@@ -125,7 +131,7 @@ def test_optimising_leaves_no_file_behind(network, tmp_path, monkeypatch):
 
 
 def test_a_buffer_that_the_runtime_would_copy_is_refused(network):
-    session = Session(network, threads=1)
+    session = cpu_session(network, threads=1)
     wide = np.zeros((1, 3, 16, 32), np.uint8)
     with pytest.raises(SettingsError, match='input "x": expected a contiguous buffer'):
         session.bind({"x": wide[..., ::2]}, fixed_shapes=True)
@@ -137,7 +143,7 @@ def test_an_output_that_changes_its_shape_is_an_error_and_never_cut(graphs):
         outputs=[graphs.value("y", [2, "found"], TensorProto.INT64)],
     )
     buffer = np.array([[1, 0, 0]], np.float32)
-    session = Session(rows, threads=1)
+    session = cpu_session(rows, threads=1)
     free = session.bind({"x": buffer}, fixed_shapes=False)
     assert [output.shape for output in free.run()] == [(2, 1)]
     fixed = session.bind({"x": buffer}, fixed_shapes=True)
@@ -158,4 +164,52 @@ def test_the_version_is_the_runtimes():
 def test_a_path_may_be_a_path(graphs, tmp_path):
     path = tmp_path / "relu.onnx"
     path.write_bytes(graphs.relu())
-    assert Session(Path(path), threads=1).outputs == ("y",)
+    assert cpu_session(Path(path), threads=1).outputs == ("y",)
+
+
+@pytest.fixture(scope="module")
+def slow(graphs):
+    """Half a minute of work in a few hundred nodes, so that a run can be ended between two of them."""
+    names = [f"t{number}" for number in range(400)]
+    nodes = [
+        graphs.node("MatMul", [read, "w"], [written])
+        for read, written in zip(["x", *names], [*names, "y"], strict=True)
+    ]
+    return graphs.model(
+        nodes,
+        inputs=[graphs.value("x", [1024, 1024])],
+        outputs=[graphs.value("y", [1024, 1024])],
+        constants=[graphs.constant("w", np.eye(1024, dtype=np.float32))],
+    )
+
+
+def test_a_run_under_way_can_be_ended_and_the_binding_runs_again(slow):
+    session = cpu_session(slow)
+    buffer = np.ones((1024, 1024), np.float32)
+    binding = session.bind({"x": buffer}, fixed_shapes=True)
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            future = pool.submit(binding.run)
+            while not future.done():
+                binding.cancel()
+            with pytest.raises(RunCancelledError, match="ended from outside"):
+                future.result()
+
+
+def test_a_cancellation_without_a_run_ends_nothing(network):
+    binding = cpu_session(network, threads=1).bind({"x": picture(1)}, fixed_shapes=True)
+    binding.cancel()
+    assert_same(binding.run(), run_once(network, {"x": picture(1)}))
+
+
+def test_a_closed_session_makes_no_more_bindings(network):
+    session = cpu_session(network, threads=1)
+    session.close()
+    with pytest.raises(DeviceError, match="closed"):
+        session.bind({"x": picture(1)}, fixed_shapes=True)
+
+
+def test_a_session_tells_where_each_node_runs(network):
+    nodes = cpu_session(network, threads=1).placed_nodes()
+    assert {node.runs_on for node in nodes} == {"CPUExecutionProvider"}
+    assert "Conv" in {node.operator for node in nodes}
