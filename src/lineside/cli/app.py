@@ -17,7 +17,11 @@ COMMANDS = {
     "detect": "detect",
     "track": "track",
     "eval": "evaluate",
+    "convert": "convert_model",
     "demo": "demo",
+    "devices": "devices",
+    "plan": "plan",
+    "simulate": "simulate_line",
 }
 """Each command: a file of this folder and the function in it."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.hints import report_hints, show_hints
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ def inspect_model(
     model: options.Model,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    lint_only: Annotated[
+        bool,
+        typer.Option("--lint", help="Only what is known against its form; exit code 1 where that is wrong."),
+    ] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Time it on this machine, beside the same network in float32.")
     ] = False,
@@ -41,7 +46,7 @@ def inspect_model(
     gain: options.Gain = None,
     pad_value: options.PadValue = None,
 ) -> None:
-    """Show what a model file is: family, classes, input, conventions, cost and warnings."""
+    """Show what a model file is: family, classes, input, conventions, cost, warnings and hints."""
     from lineside.engine import run_once
     from lineside.engine.providers.cpu import speed_hints
     from lineside.models.card import ModelCard
@@ -59,6 +64,8 @@ def inspect_model(
         gain=gain,
         pad_value=pad_value,
     )
+    if measure and lint_only:
+        raise SettingsError("expected one of --lint and --measure; got both")
     if measure:
         from lineside.cli.inspect_measure import report
 
@@ -68,6 +75,9 @@ def inspect_model(
         raise SettingsError("--runs: expected together with --measure")
     card = ModelCard.read(model, facts=facts, run=run_once)
     card = replace(card, warnings=(*card.warnings, *speed_hints(card.precision)))
+    if lint_only:
+        report_hints(card, as_json=as_json)
+        return
     if as_json:
         typer.echo(json.dumps(card.to_dict(), indent=2))
     else:
@@ -86,6 +96,7 @@ def _show(card: ModelCard) -> None:
         table.add_row(name, escape(value))
     console = Console()
     console.print(table)
+    show_hints(card.hints, console)
     for warning in card.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
@@ -15,7 +15,8 @@ import numpy as np
 from lineside.core.classification import Classification
 from lineside.core.detections import Detections
 from lineside.core.errors import SettingsError
-from lineside.detector.opening import open_model
+from lineside.core.placement import placements
+from lineside.detector.opening import Where, open_model
 from lineside.detector.thresholds import Thresholds, is_count
 from lineside.models.checks import refuse_dead_answer
 from lineside.models.probe import probe_picture
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.core.geometry import Letterbox
+    from lineside.core.placement import Placement
     from lineside.engine.session import Binding
+    from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
     from lineside.models.head import Details
@@ -59,40 +62,49 @@ class Detector:
     Args:
         path: An .onnx file, or `shipped:NAME` for one that comes with lineside. A `.toml` of the same name
             beside the file may hold facts set by hand.
-        threads: Threads of one run. `None` takes every usable core: the lowest latency for one stream. With 1,
+        devices: Where to run, best first: `"cpu"`, `"cuda:0,openvino,cpu"`, or a sequence of such texts or placements. The
+            first that truly works is taken.
+        demotion: What happens where the first does not: `prefer` starts on the next that does, warns, and says so in
+            `truth`; `require` refuses to start.
+        threads: Threads of one run on the CPU. `None` takes every usable core: the lowest latency for one stream. With 1,
             as many callers as there are cores run side by side: the highest throughput for several streams.
         facts: Facts set by hand; they go before those of the file beside the model.
         cache: Folder of prepared models. `None`: `LINESIDE_CACHE`, else the user's cache folder.
+        progress: Is told what takes long, such as the building of an engine.
 
     Attributes:
         card: The model's card.
         names: Its class names.
+        truth: The report on its session: which device was asked for, which it got and why, and how that was proven.
 
     Raises:
         ModelError: The file is bad, unknown, ambiguous or dead; the subclass says which.
         SettingsError: An argument is out of range.
         MissingRuntimeError: No onnxruntime wheel is installed.
-        DeviceError: The session cannot be made.
+        DeviceError: No device of the list works, or not the first, which is required.
 
     Example:
         >>> detector = Detector("best.onnx")                                # doctest: +SKIP
         >>> detections = detector(cv2.imread("part.png"), confidence=0.4)   # doctest: +SKIP
     """
 
-    def __init__(
+    def __init__(  # what, where and how, all by keyword
         self,
         path: str | Path,
         *,
+        devices: str | Placement | Sequence[str | Placement] = "cpu",
+        demotion: str = "prefer",
         threads: int | None = None,
         facts: ModelFacts | None = None,
         cache: str | Path | None = None,
+        progress: Callable[[str], None] | None = None,
     ) -> None:
         _check_arguments(path, threads, facts, cache)
-        cache = None if cache is None else Path(cache)
-        opened = open_model(path, facts=facts, threads=threads, cache=cache)
+        where = Where(placements(devices), demotion, threads, progress)
+        opened = open_model(path, where, facts=facts, cache=None if cache is None else Path(cache))
         self.card: ModelCard = opened.card
         self.names: tuple[str, ...] = opened.card.names
-        self.from_cache: bool = opened.from_cache
+        self.truth: Truth = opened.truth
         self._session = opened.session
         self._family = family(opened.card.family)
         self._details: Callable[..., Details] | None = getattr(self._family, "details", None)
@@ -103,10 +115,18 @@ class Detector:
         """Run the test picture, so that no part pays for the first run, and a dead model never starts."""
         space = self._workspace()
         space.slot.fill(probe_picture(self.card.input.size))
+        start = perf_counter()
         outputs = space.binding.run()
+        if self.truth.probe is None:  # elsewhere the ladder has run it before
+            self.truth = replace(self.truth, warm_up_s=perf_counter() - start)
         card = self.card
         refuse_dead_answer(self._family, outputs, card.head, nms_inside=card.nms_inside, file=card.file)
         self._free.append(space)
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether the prepared model was on disk already."""
+        return self.truth.from_cache
 
     @overload
     def __call__(
@@ -280,7 +300,7 @@ class Detector:
 
     def __repr__(self) -> str:
         card = self.card
-        return f"Detector({card.file}: {card.family}, {len(card.names)} classes, {card.input.size})"
+        return f"Detector({card.file}: {card.family}, {len(card.names)} classes, {card.input.size}, on {self.truth.got})"
 
 
 def _check_arguments(path: object, threads: object, facts: object, cache: object) -> None:

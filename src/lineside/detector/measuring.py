@@ -7,14 +7,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import LinesideError
+from lineside.engine.hardware import usable_cores
 from lineside.engine.measure import Measurement, measure
 from lineside.engine.ort_session import run_once
 from lineside.engine.providers.cpu import speed_hints
-from lineside.engine.runtime import usable_cores
 from lineside.models.card import ModelCard
 from lineside.models.file import ModelFile
 from lineside.models.reading import read_model
-from lineside.models.slow_forms import CURES
 from lineside.models.surgery import prepare, take_bytes
 from lineside.models.twin import float_twin
 
@@ -111,7 +110,7 @@ def advice(
         in_float32: Of the same network in float32, for the same numbers of threads; or empty.
     """
     found = []
-    cure = CURES.get(card.precision, "an export in float32")
+    cure = _cure(card)
     if in_float32:
         share = measured[0].p50_s / max(in_float32[0].p50_s, 1e-9)
         same = "the same network in float32"
@@ -130,3 +129,10 @@ def advice(
             "the file leaves its size open: the time grows with the area; a smaller one is set with --size"
         )
     return tuple(found)
+
+
+def _cure(card: ModelCard) -> str:
+    """What to export instead of a precision that gains nothing."""
+    of_precision = ("dynamic_int8", "float16_on_cpu", "s8s8")
+    named = (hint.cure for hint in card.hints if hint.code in of_precision)
+    return next(named, "an export in float32").partition(". Measure")[0]

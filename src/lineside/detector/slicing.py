@@ -22,6 +22,7 @@ from lineside.preprocess.letterbox import as_bgr
 if TYPE_CHECKING:
     from lineside.detector.detector import Detector
     from lineside.detector.thresholds import Thresholds
+    from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
 
 Answer: TypeAlias = tuple[Detections, Timings]
@@ -52,6 +53,7 @@ class SlicedDetector:
     Attributes:
         card: The model's card.
         names: Its class names.
+        truth: The report on the detector's session.
 
     Raises:
         SettingsError: An argument is out of range, or the model classifies whole pictures.
@@ -80,6 +82,7 @@ class SlicedDetector:
             )
         self.card: ModelCard = detector.card
         self.names: tuple[str, ...] = detector.names
+        self.truth: Truth = detector.truth
         self._detector = detector
         self._size = _slice_size(size, detector.card.input.size)
         self._overlap = _checked_overlap(overlap)

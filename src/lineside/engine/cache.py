@@ -17,14 +17,17 @@ import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
 
 _LIMIT_BYTES = 2 << 30
-_FORM = "5"  # raise it with any change to what an entry holds
+_FORM = "6"  # raise it with any change to what an entry holds
 _CARD = "card.json"
 _MODEL = "model.onnx"
 
@@ -100,18 +103,29 @@ class PreparedModels:
             os.utime(entry)
         return card, entry / _MODEL
 
-    def put(self, name: str, card: dict[str, Any], model: bytes) -> Path | None:
+    def put(
+        self, name: str, card: dict[str, Any], model: bytes, files: Mapping[str, bytes] | None = None
+    ) -> Path | None:
         """Write an entry; the path of its model, or `None` where the folder cannot be written.
 
         A start without a cache is slower, not wrong, so a full or read-only disk is logged and no error.
+
+        Args:
+            name: The entry's key.
+            card: What is known of the model.
+            model: The prepared model.
+            files: Further files that stand beside it, by name.
         """
         entry = self.folder / name
         staging = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             staging = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
-            (staging / _MODEL).write_bytes(model)
-            text = json.dumps({"sha256": _seal(hashlib.sha256(model), card), "card": card})
+            digests = {}
+            for file, content in {_MODEL: model, **(files or {})}.items():
+                (staging / file).write_bytes(content)
+                digests[file] = hashlib.sha256(content).hexdigest()
+            text = json.dumps({"sha256": _seal(digests, card), "files": digests, "card": card})
             (staging / _CARD).write_text(text, encoding="utf-8")
             _move(staging, entry)
         except OSError as fault:
@@ -121,14 +135,19 @@ class PreparedModels:
             if staging is not None:
                 shutil.rmtree(staging, ignore_errors=True)
             return None
-        self._trim(keep=entry)
+        self.trim(keep=entry)
         return entry / _MODEL
 
     def drop(self, name: str) -> None:
         """Remove an entry, if it is there."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def _trim(self, keep: Path) -> None:
+    def trim(self, keep: Path) -> None:
+        """Remove the entries that were not used for the longest time, until all are within the limit.
+
+        Args:
+            keep: The folder of an entry that stays, however large it is.
+        """
         entries = [facts for facts in map(_age_and_size, self.folder.glob("*")) if facts is not None]
         total_bytes = sum(size_bytes for _, size_bytes, _ in entries)
         for _, size_bytes, entry in sorted(entries):
@@ -140,20 +159,24 @@ class PreparedModels:
 
 
 def _sealed_card(entry: Path) -> dict[str, Any]:
-    """The card of an entry whose model and card are, bit by bit, what was written."""
+    """The card of an entry whose files and card are, bit by bit, what was written."""
     written = json.loads((entry / _CARD).read_text(encoding="utf-8"))
     card = dict(written["card"])
-    with (entry / _MODEL).open("rb") as model:
-        content = hashlib.file_digest(model, "sha256")
-    if written["sha256"] != _seal(content, card):
+    digests = {file: file_digest(entry / file) for file in {_MODEL, *written["files"]}}
+    if written["sha256"] != _seal(digests, card):
         raise ValueError("its content is not what was written")
     return card
 
 
-def _seal(content: Any, card: dict[str, Any]) -> str:
-    """The digest of an entry: of the model, whose hash is given and goes on, and of its card."""
-    content.update(json.dumps(card, sort_keys=True).encode())
-    return str(content.hexdigest())
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _seal(digests: Mapping[str, str], card: dict[str, Any]) -> str:
+    """The digest of an entry: of its files and of its card."""
+    return hashlib.sha256(json.dumps([digests, card], sort_keys=True).encode()).hexdigest()
 
 
 def _move(staging: Path, entry: Path) -> None:
@@ -172,8 +195,10 @@ def _move(staging: Path, entry: Path) -> None:
 
 
 def _age_and_size(entry: Path) -> tuple[float, int, Path] | None:
-    """When an entry was last used and how large it is; `None` where another process has removed it."""
+    """When an entry was last used and how large it is; `None` for what is none, or was just removed by another process."""
     try:
-        return entry.stat().st_mtime, (entry / _MODEL).stat().st_size, entry
+        (entry / _MODEL).stat()
+        sizes = [path.stat().st_size for path in entry.rglob("*") if path.is_file()]
+        return entry.stat().st_mtime, sum(sizes), entry
     except OSError:
         return None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineside.engine.provider import Provider
+    from lineside.engine.session import SessionRequest
 
 _Image = tuple[int, int]  # device and inode: what the loader, too, takes for one image
 
@@ -94,6 +95,38 @@ def devices(path: Path, runtime_name: str) -> tuple[Any, ...]:
     return tuple(device for device in _listed(image) if device.ep_name == runtime_name)
 
 
+def device(provider: Provider, request: SessionRequest) -> tuple[Path, Any] | None:
+    """The library that a session goes through, and its device; `None` where the provider is built into the wheel.
+
+    Args:
+        provider: Whose session.
+        request: Its device is counted in the library's own order; `None` is the first. Its option `library` names another
+            image than the package's.
+
+    Raises:
+        NotInstalledError: The package is not installed, and the wheel does not hold the provider.
+        DeviceUnavailableError: The library finds no such device on this machine.
+        SettingsError, DriverError, DeviceError: As for `register`.
+    """
+    if not provider.plugin:
+        return None
+    if (named := request.options.get("library")) is not None:
+        path = Path(named)
+    elif importlib.util.find_spec(provider.plugin) is None and (
+        provider.runtime_name in onnxruntime().get_available_providers()
+    ):
+        return None
+    else:
+        path = packaged(provider)
+    found = devices(path, provider.runtime_name)
+    index = _index(provider, request.device)
+    if index >= len(found):
+        raise DeviceUnavailableError(
+            f"{provider.name}:{index}: {path.name} finds {len(found) or 'no'} device{'s' * (len(found) != 1)} on this machine"
+        )
+    return path, found[index]
+
+
 def run_lock(path: Path) -> Lock:
     """The lock that every run on a library's image takes where its provider allows one caller an image.
 
@@ -102,6 +135,14 @@ def run_lock(path: Path) -> Lock:
     """
     with _registering:
         return _runs.setdefault(_image(path), Lock())
+
+
+def _index(provider: Provider, device: str | None) -> int:
+    if device is not None and not device.isdecimal():
+        raise SettingsError(
+            f'{provider.name}:{device}: expected a device\'s number, such as {provider.name}:0; got "{device}"'
+        )
+    return int(device or 0)
 
 
 def _register(path: Path, runtime_name: str) -> None:

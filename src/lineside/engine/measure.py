@@ -81,20 +81,26 @@ def measure(
     return {name: _summed(first, spent[name]) for name, (_, first) in started.items()}
 
 
-def resident_bytes() -> int | None:
+def resident_bytes(*, settle: bool = True) -> int | None:
     """Resident memory that this process has in use, or `None` where the system does not tell it in a file.
 
-    What was freed, but kept by the allocator for its next request, is given back first: it would hide a growth.
+    Args:
+        settle: Give back what was freed, but kept by the allocator for its next request, as it would hide a growth. That
+            takes too long for a start.
     """
     status = Path("/proc/self/statm")
     if not status.exists():
         return None
-    import ctypes
     import resource
 
-    gc.collect()
-    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:  # glibc has it, musl has not
-        trim(0)
+    if settle:
+        import ctypes
+
+        gc.collect()
+        if (
+            trim := getattr(ctypes.CDLL(None), "malloc_trim", None)
+        ) is not None:  # glibc has it, musl has not
+            trim(0)
     return int(status.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 

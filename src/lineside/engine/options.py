@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError, UnknownNameError, near
@@ -124,7 +125,7 @@ class Option:
                 if len(self.choices) > 1
                 else self.choices[0]
             )
-        low, high = (None if limit is None else f"{limit:g}" for limit in (self.least, self.most))
+        low, high = (None if limit is None else _told(limit) for limit in (self.least, self.most))
         limits = {
             (True, True): f" from {low} to {high}",
             (True, False): f" of at least {low}",
@@ -149,11 +150,16 @@ class Option:
         found = _BYTES.fullmatch(text)
         if found is None:
             return None
-        number = int(float(found[1]) * _FACTOR[(found[2] or "B").casefold()])
+        # Exact: a float would round the largest size, which means no limit, beyond what the runtime takes.
+        number = int(Fraction(found[1]) * _FACTOR[(found[2] or "B").casefold()])
         return str(number) if self._is_within(number) else None
 
     def _is_within(self, number: float) -> bool:
         return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
+
+
+def _told(limit: float) -> str:
+    return f"{limit:g}" if abs(limit) < 1_000_000 else str(int(limit))
 
 
 def checked(options: Sequence[Option], given: Mapping[str, str], *, where: str) -> dict[str, str]:

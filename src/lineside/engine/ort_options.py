@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineside.engine.hardware import usable_cores
 from lineside.engine.options import Kind, Scope
-from lineside.engine.runtime import onnxruntime, quiet_options, usable_cores
+from lineside.engine.runtime import onnxruntime, quiet_options
 
 if TYPE_CHECKING:
     from lineside.engine.options import Option
@@ -43,11 +44,17 @@ def session_options(provider: Provider, request: SessionRequest) -> Any:
 
 
 def provider_options(provider: Provider, request: SessionRequest) -> dict[str, str]:
-    """What ONNX Runtime hands on to the provider, by its keys."""
+    """What ONNX Runtime hands on to the provider, by its keys: the request's options, and where it keeps what it compiles."""
+    values = dict(request.options)
+    if request.folder is not None:
+        kept = {
+            name: text.replace("{folder}", str(request.folder)) for name, text in provider.with_folder.items()
+        }
+        values = kept | values
     return {
-        option.key or option.name: request.options[option.name]
+        option.key or option.name: values[option.name]
         for option in provider.options
-        if option.scope is Scope.PROVIDER and option.name in request.options
+        if option.scope is Scope.PROVIDER and option.name in values
     }
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lineside.core.errors import DeviceError, SettingsError
+from lineside.engine import libraries
 from lineside.engine.ort_options import provider_options, session_options
+from lineside.engine.provider import Callers
 from lineside.engine.providers import cpu
 from lineside.engine.runtime import onnxruntime, translate_load, translate_run
 from lineside.engine.session import PlacedNode, SessionRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -45,7 +49,10 @@ class OrtSession:
         self.threads: int = int(options.intra_op_num_threads)
         self.precision: str | None = None
         self._provider = provider
-        self._session: Any = _open(provider, request, options)
+        plugin = libraries.device(provider, request)
+        self._turn = _turn(provider, plugin)
+        with self._turn:
+            self._session: Any = _open(provider, request, options, plugin)
         self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
 
     def placed_nodes(self) -> tuple[PlacedNode, ...]:
@@ -60,7 +67,12 @@ class OrtSession:
     def bind(self, feeds: Mapping[str, NDArray[Any]], *, fixed_shapes: bool) -> OrtBinding:
         """A reusable run over buffers that the caller owns, as `Session.bind` says."""
         return OrtBinding(
-            self._open_session(), feeds, self.outputs, provider=self._provider, fixed_shapes=fixed_shapes
+            self._open_session(),
+            feeds,
+            self.outputs,
+            provider=self._provider,
+            turn=self._turn,
+            fixed_shapes=fixed_shapes,
         )
 
     def close(self) -> None:
@@ -83,6 +95,7 @@ class OrtBinding:
         outputs: tuple[str, ...],
         *,
         provider: Provider,
+        turn: AbstractContextManager[object],
         fixed_shapes: bool,
     ) -> None:
         ort = onnxruntime()
@@ -92,12 +105,15 @@ class OrtBinding:
                     f'input "{name}": expected a contiguous buffer, got strides {array.strides}'
                 )
         self._provider = provider
+        self._turn = turn
         self._session = session
         self._binding = session.io_binding()
-        self._inputs = [ort.OrtValue.ortvalue_from_numpy(array) for array in feeds.values()]
+        self._inputs = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feeds.items()}
+        # A device with memory of its own gets a copy of a buffer when that is bound, and would see it for ever.
+        self._copied = provider.name != cpu.PROVIDER.name
         try:
-            for name, value in zip(feeds, self._inputs, strict=True):
-                self._binding.bind_ortvalue_input(name, value)
+            with turn:
+                self._bind_inputs()
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault, provider) from fault
         self._outputs = outputs
@@ -115,7 +131,10 @@ class OrtBinding:
         # Fresh for each run, so that a cancellation that comes late cannot end the next one. Costs a microsecond.
         self._under_way = options = onnxruntime().RunOptions()
         try:
-            self._session.run_with_iobinding(self._binding, options)
+            with self._turn:
+                if self._copied:
+                    self._bind_inputs()
+                self._session.run_with_iobinding(self._binding, options)
         except Exception as fault:  # onnxruntime's exceptions have no common base
             raise translate_run(fault, self._provider) from fault
         finally:
@@ -126,6 +145,10 @@ class OrtBinding:
         if self._fixed_shapes:
             self._keep(answer)
         return answer
+
+    def _bind_inputs(self) -> None:
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
 
     def cancel(self) -> None:
         """End the run under way, before its next node."""
@@ -142,12 +165,25 @@ class OrtBinding:
             self._binding.bind_ortvalue_output(name, value)
 
 
-def _open(provider: Provider, request: SessionRequest, options: Any) -> Any:
+def _turn(provider: Provider, plugin: tuple[Path, Any] | None) -> AbstractContextManager[object]:
+    """What a run waits for: another run on the same library image, where the provider cannot have two."""
+    if plugin is not None and provider.callers is Callers.ONE_A_LIBRARY:
+        return libraries.run_lock(plugin[0])
+    return nullcontext()
+
+
+def _open(
+    provider: Provider, request: SessionRequest, options: Any, plugin: tuple[Path, Any] | None = None
+) -> Any:
     """An onnxruntime session on one provider, its faults translated."""
     ort = onnxruntime()
     model = request.model if isinstance(request.model, bytes) else str(request.model)
-    providers = [(provider.runtime_name, provider_options(provider, request))]
+    own = provider_options(provider, request)
+    providers = [(provider.runtime_name, own)]
     try:
+        if plugin is not None:
+            options.add_provider_for_devices([plugin[1]], own)
+            return ort.InferenceSession(model, options, enable_fallback=0)
         # enable_fallback would rebuild the session on another provider inside a frame's run.
         return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as fault:  # onnxruntime's exceptions have no common base

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lineside.core import plugins
@@ -105,6 +106,21 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """A range of a provider's wheels, and the kernel driver that it needs.
+
+    Attributes:
+        extra: The extra of lineside that brings a wheel of this range.
+        since: The first version of the wheel in it.
+        least_driver: The oldest driver that it works with.
+    """
+
+    extra: str
+    since: str
+    least_driver: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """All that is known of an execution provider.
 
@@ -132,6 +148,10 @@ class Provider:
         divides: Whether what stands behind the colon is an equal share of one device, as of the CPU's cores, and no device.
         open: Opens a session where the provider does not go through ONNX Runtime; `None` for one that does. What it raises
             is a LinesideError.
+        with_folder: Options that are set where there is a folder for what the provider compiles and the placement does not
+            set them, each as the runtime spells it; `{folder}` stands for the folder.
+        hardware: What it computes on, in the words of `Card.word`: `gpu:nvidia`, `gpu` for any, `cpu`; any one is enough.
+        builds: Its wheels by the driver that they need, newest first; empty where any driver does, or none is needed.
     """
 
     name: str
@@ -154,6 +174,9 @@ class Provider:
     notes: tuple[str, ...] = field(default=())
     divides: bool = False
     open: Callable[[SessionRequest], Session] | None = None
+    with_folder: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    hardware: tuple[str, ...] = ("cpu",)
+    builds: tuple[Build, ...] = ()
 
     def classify(self, text: str) -> Fault:
         """What a fault text means; `Fault.DEVICE` where nothing else is known of it."""
@@ -169,6 +192,14 @@ _COMMON: Sequence[tuple[str, Fault]] = (
     (r"no graph was found|invalid_?protobuf|protobuf parsing failed|external[ _]data", Fault.MODEL),
     (r"not_?implemented|is not a registered function/op|no op registered|invalid_?graph", Fault.OPERATOR),
     (r"unknown provider option|failed to parse provider option|failed to map enum name", Fault.SETTINGS),
+    (
+        r"cannot open shared object file|failed to load library|loadlibrary failed|undefined symbol",
+        Fault.DRIVER,
+    ),
+    (
+        r"unknown provider type|not in available provider names|assigned to the default cpu ep",
+        Fault.UNAVAILABLE,
+    ),
 )
 
 

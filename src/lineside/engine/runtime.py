@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,17 +12,18 @@ from lineside.core.errors import (
     MissingRuntimeError,
     ModelFileError,
     ModelOutputError,
+    RuntimeConflictError,
     UnsupportedModelError,
 )
+from lineside.engine import advice
+from lineside.engine.hardware import find_hardware
 from lineside.engine.provider import ERRORS, Fault
+from lineside.engine.wheels import find_wheels
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from lineside.engine.provider import Provider
-
-_WHEELS = """onnxruntime is not installed. Its wheels exclude each other, so take the one for this machine:
-  pip install 'lineside[cpu]'    any CPU"""
 
 
 @cache
@@ -31,17 +31,20 @@ def onnxruntime() -> ModuleType:
     """The runtime.
 
     Raises:
+        RuntimeConflictError: Two wheels are installed, so which of them this would be is left to chance.
         MissingRuntimeError: No wheel is installed, or what is left of two that were.
     """
+    wheels = find_wheels(
+        named="onnxruntime"
+    )  # the others are looked at by lineside devices, which has the time
+    if len(wheels.runtimes) > 1:
+        raise RuntimeConflictError(advice.conflict(wheels, find_hardware()))
     try:
         import onnxruntime as ort
     except ImportError as fault:
-        raise MissingRuntimeError(f"{_WHEELS}\n({fault})") from fault
+        raise MissingRuntimeError(advice.missing(find_hardware(), str(fault))) from fault
     if not hasattr(ort, "InferenceSession"):
-        raise MissingRuntimeError(
-            "onnxruntime is damaged: two of its wheels were installed and one was removed. "
-            "Uninstall every onnxruntime wheel, then: pip install --force-reinstall 'lineside[cpu]'"
-        )
+        raise MissingRuntimeError(advice.conflict(wheels, find_hardware()))
     runtime: ModuleType = ort
     return runtime
 
@@ -49,13 +52,6 @@ def onnxruntime() -> ModuleType:
 def version() -> str:
     """The runtime's version."""
     return str(onnxruntime().__version__)
-
-
-def usable_cores() -> int:
-    """Number of processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 # Texts that onnxruntime puts into exceptions of unspecific types, in lower case.
@@ -143,9 +139,17 @@ def _device_fault(fault: Exception, provider: Provider, doing: str) -> LinesideE
     return ERRORS[kind](f"{provider.title}: {what}: {_first_line(fault)}")
 
 
+# A place in onnxruntime's source, and the signature of the function there: they come before a reason, each longer than it.
+_PLACE = re.compile(
+    r"/\S+\.(?:cc|cpp|h|hpp|cu|cuh):\d+ "
+    r"(?:[^()\[\]]*\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])?(?:::<lambda\([^()]*\)>)? )?"
+)
+
+
 def _first_line(fault: BaseException) -> str:
+    """What an exception says, without the places in the source that it came through."""
     text = str(fault).strip().splitlines() or [type(fault).__name__]
-    return text[0][:500]
+    return (_PLACE.sub("", text[0]) or text[0])[:500]
 
 
 def quiet_options() -> Any:

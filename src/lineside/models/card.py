@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.geometry import Fit, Size
-from lineside.models.slow_forms import slow_forms
+from lineside.models.lint import Hint, lint
 from lineside.models.spec import ConstantInput, Conventions, HeadSpec, InputSpec, Runner
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class ModelCard:
         flops: Floating point operations of one picture, two a multiply-add; `None` where not known.
         size_bytes: Size of the file.
         warnings: What a careful user should know.
+        hints: What is known against the file's form, the worst first; `lineside convert` cures some of it.
     """
 
     file: str
@@ -69,6 +70,7 @@ class ModelCard:
     flops: int | None
     size_bytes: int
     warnings: tuple[str, ...]
+    hints: tuple[Hint, ...] = ()
 
     @classmethod
     def read(
@@ -102,7 +104,7 @@ class ModelCard:
         subject, match, module = reading.subject, reading.match, family(reading.family)
         opsets = (o.version for o in subject.model.opset_import if o.domain in {"", "ai.onnx"})
         by_hand = subject.facts.family is not None
-        return cls(
+        card = cls(
             file=subject.name,
             sha256=subject.file.sha256,
             family=reading.family,
@@ -126,6 +128,7 @@ class ModelCard:
             size_bytes=len(subject.file.data),
             warnings=_warnings(reading),
         )
+        return dataclasses.replace(card, hints=lint(subject.graph, card))
 
     def to_dict(self) -> dict[str, Any]:
         """A value that `json.dumps` takes; `from_dict` reads it back."""
@@ -152,6 +155,7 @@ class ModelCard:
         fields["input"] = InputSpec(**given)
         for name in ("evidence", "names", "warnings"):
             fields[name] = tuple(fields[name])
+        fields["hints"] = tuple(Hint.from_dict(each) for each in fields["hints"])
         return cls(**fields)
 
 
@@ -214,9 +218,4 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
             "nothing in the file says how a picture is fed to this classifier; it is taken for one of Ultralytics: RGB, "
             "divided by 255. Others want ImageNet's mean and deviation: try it on pictures that you know"
         )
-    if reading.match.nms_inside:
-        found.append(
-            "the file carries its own NMS: its thresholds are fixed, and an answer that is NaN inside comes out "
-            "empty. Export it without NMS"
-        )
-    return (*found, *slow_forms(reading.subject.graph, _precision(reading.subject.graph)))
+    return tuple(found)

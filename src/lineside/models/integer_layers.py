@@ -27,11 +27,10 @@ def store_weights_unsigned(model: ModelProto) -> int:
     Returns:
         How many layers were changed.
     """
-    from onnx import TensorProto, numpy_helper
+    from onnx import numpy_helper
 
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    replaceable = set(constants) - {value.name for value in graph.input}
     added: set[str] = set()
 
     def raised(name: str) -> str:
@@ -43,12 +42,8 @@ def store_weights_unsigned(model: ModelProto) -> int:
         return new
 
     changed = 0
-    for node in graph.node:
+    for node in signed_layers(model):
         weights, zero = _weights(node)
-        if weights not in replaceable or constants[weights].data_type != TensorProto.INT8:
-            continue
-        if zero and zero not in replaceable:
-            continue
         if not zero:
             zero = weights + "_zero_point"
             constants[zero] = numpy_helper.from_array(np.array(0, np.int8), zero)
@@ -58,6 +53,24 @@ def store_weights_unsigned(model: ModelProto) -> int:
     if changed:
         _drop_unread(model)
     return changed
+
+
+def signed_layers(model: ModelProto) -> list[NodeProto]:
+    """The convolutions on integers whose weights are int8, and constants that no caller may replace."""
+    from onnx import TensorProto
+
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    fixed = set(constants) - {value.name for value in model.graph.input}
+    found = []
+    for node in model.graph.node:
+        weights, zero = _weights(node)
+        if (
+            weights in fixed
+            and constants[weights].data_type == TensorProto.INT8
+            and (not zero or zero in fixed)
+        ):
+            found.append(node)
+    return found
 
 
 def _weights(node: NodeProto) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from lineside.core.errors import (
 from lineside.models.batch import fixed_batch, for_one_picture, refusal, refuse_other_answer
 from lineside.models.checks import refuse_dead_answer, refuse_not_finite, refuse_quantised_answer
 from lineside.models.facts import ModelFacts
+from lineside.models.families._final_boxes import PLUG_INS
 from lineside.models.file import external_digest
 from lineside.models.graph import Graph
 from lineside.models.head import Head
@@ -222,7 +223,11 @@ def _unsupported(subject: Subject, why: str) -> UnsupportedModelError:
     """The error of a test run that failed, which the rewriting for one picture may be to blame for."""
     if subject.batch > 1:
         return refusal(subject.name, subject.file.parse(), subject.batch, f"rewritten for one picture: {why}")
-    return UnsupportedModelError(f"{subject.name}: {why}")
+    layers = sorted(subject.graph.operators & PLUG_INS)
+    cure = (
+        f" {layers[0]} runs in TensorRT alone: lineside convert MODEL OUT.onnx --remove-nms" if layers else ""
+    )
+    return UnsupportedModelError(f"{subject.name}: {why}{cure}")
 
 
 def _planes(subject: Subject, conventions: Conventions) -> NDArray[Any]:

@@ -234,7 +234,7 @@ def test_a_missing_file_is_told_with_the_near_ones(small, cache):
 
 
 def test_its_text_names_file_family_classes_and_size(detector):
-    assert repr(detector) == "Detector(planted.onnx: yolov8, 5 classes, 192x160)"
+    assert repr(detector) == "Detector(planted.onnx: yolov8, 5 classes, 192x160, on cpu)"
 
 
 def test_stages_are_timed_by_the_clock_that_is_given(detector, picture):

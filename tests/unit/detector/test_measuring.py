@@ -10,8 +10,8 @@ import pytest
 from lineside.core.errors import ModelFileError
 from lineside.core.geometry import Size
 from lineside.detector.measuring import advice, measure_model
+from lineside.engine.hardware import usable_cores
 from lineside.engine.measure import Measurement
-from lineside.engine.runtime import usable_cores
 from lineside.models.facts import ModelFacts
 from lineside.testing.graphs import GraphSpec, anchor_free, dynamic_int8, static_int8
 

@@ -159,7 +159,7 @@ def test_the_cache_of_another_user_is_read_though_it_cannot_be_written():
 
 
 def test_the_least_recently_used_go_when_it_grows_too_large(tmp_path):
-    store = PreparedModels(tmp_path, limit_bytes=3 * len(MODEL))
+    store = PreparedModels(tmp_path, limit_bytes=3 * len(MODEL) + 3000)  # with their cards
     for when, name in enumerate("abc", start=1000):
         put_at(store, name, when)
     assert entries(store) == ["a", "b", "c"]

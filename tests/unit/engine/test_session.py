@@ -17,8 +17,9 @@ from lineside.core.errors import (
     UnsupportedModelError,
 )
 from lineside.engine import cpu_session, run_once
+from lineside.engine.hardware import usable_cores
 from lineside.engine.ort_session import optimise
-from lineside.engine.runtime import usable_cores, version
+from lineside.engine.runtime import version
 
 
 @pytest.fixture(scope="module")

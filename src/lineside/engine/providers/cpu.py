@@ -32,7 +32,6 @@ _OPTIONS = (
         "inter_op_num_threads",
         Kind.INTEGER,
         "Branches of the graph that run side by side; only with ORT_PARALLEL.",
-        default="0",
         ours="1",
         unit="threads",
         least=1,

@@ -1,0 +1,213 @@
+"""`lineside plan`: how many devices a number of cameras needs, and what to expect of them."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from lineside.core.errors import SettingsError, UnknownNameError, near
+
+if TYPE_CHECKING:
+    from lineside.dispatch.simulation.planning import PlanReport
+    from lineside.dispatch.simulation.profiles import DeviceProfile
+    from lineside.dispatch.simulation.scenario import Scenario
+
+_MEASURED = "here"
+_Word = TypeVar("_Word", bound=StrEnum)
+
+Profiles = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="More device profiles, in TOML.", show_default=False),
+]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw it, too.", show_default=False)]
+
+
+def plan(
+    *,
+    cameras: Annotated[int, typer.Option(min=1, max=100_000, help="How many cameras.", show_default=False)],
+    fps: Annotated[float, typer.Option(help="Pictures a second of each.", show_default=False)],
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Profiles, xN for several of one: fastx2,cpu. With times of your own: card=1+1b@8x2 (1 ms a run, "
+            "1 ms a picture, at most 8 at once).",
+            show_default=False,
+        ),
+    ] = None,
+    deadline_ms: Annotated[float, typer.Option(help="Milliseconds from a picture to its answer.")] = 20.0,
+    delivery: Annotated[
+        str, typer.Option(help="every_part: each is answered; latest: a live view, which may drop some.")
+    ] = "every_part",
+    arrivals: Annotated[
+        str, typer.Option(help="When pictures come: regular, together (one trigger for all) or random.")
+    ] = "regular",
+    routing: Annotated[str, typer.Option(help="Routing policy.")] = "earliest_completion",
+    tails: Annotated[float, typer.Option(help="Share of runs that take 2 to 8 times as long.")] = 0.0,
+    max_misses: Annotated[float, typer.Option(help="Share of pictures that may miss the deadline.")] = 0.001,
+    seconds: Annotated[float, typer.Option(help="Virtual seconds.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Of all dice.")] = 1,
+    profiles: Profiles = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help=f'Time this model on this machine, as the profile "{_MEASURED}"; with --profiles it is kept there.',
+            show_default=False,
+        ),
+    ] = None,
+    plot: Plot = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Say how many devices are needed, what to expect of them, and what happens when one dies."""
+    from lineside.cli.plan_report import plan_document, print_plan
+    from lineside.dispatch.simulation.planning import check_deadline
+
+    known = known_profiles(profiles, measure)
+    if devices is None and measure is None:
+        raise SettingsError(f"--devices: expected a list of devices. Known are {', '.join(known)}")
+    scenario = _scenario(
+        known,
+        cameras=cameras,
+        fps=fps,
+        devices=devices or _MEASURED,
+        deadline_ms=deadline_ms,
+        delivery=delivery,
+        arrivals=arrivals,
+        routing=routing,
+        tails=tails,
+        seconds=seconds,
+        seed=seed,
+    )
+    share(max_misses, "--max-misses")
+    check_deadline(scenario, "--deadline-ms")
+    if plot is not None:
+        from lineside.dispatch.simulation.plots import library
+
+        library()
+    report = _with_progress(scenario, max_misses)
+    if plot is not None:
+        from lineside.dispatch.simulation.plots import draw_plan
+
+        draw_plan(report.outcome, report.loads, plot)
+    if as_json:
+        typer.echo(json.dumps(plan_document(report), indent=2, allow_nan=False))
+    else:
+        print_plan(report, plot)
+
+
+def known_profiles(path: Path | None, measure: str | None = None) -> dict[str, DeviceProfile]:
+    """The profiles that come with lineside, those of a file, and the one that is measured now.
+
+    Raises:
+        SettingsError: The file is malformed, or is missing and nothing is measured that it would keep.
+    """
+    from lineside.dispatch.simulation.profiles import read_profiles, shipped_profiles, write_profile
+
+    known = shipped_profiles()
+    if path is not None and (measure is None or path.exists()):
+        known |= read_profiles(path)
+    if measure is not None:
+        known[_MEASURED] = _measured(measure)
+        if path is not None:
+            write_profile(path, known[_MEASURED])
+    return known
+
+
+def share(value: float, option: str) -> float:
+    """A share that an option sets.
+
+    Raises:
+        SettingsError: It is not within 0 to 1.
+    """
+    if not 0 <= value <= 1:
+        raise SettingsError(f"{option}: expected a share of 0 to 1; got {value:g}")
+    return value
+
+
+def _measured(model: str) -> DeviceProfile:
+    import platform
+    from datetime import UTC, datetime
+
+    import numpy as np
+
+    from lineside.detector.detector import Detector
+    from lineside.dispatch.simulation.measuring import measure_profile
+
+    detector = Detector(model)
+    size = detector.card.input.size
+    picture = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
+    source = (
+        f"measured {datetime.now(UTC):%Y-%m-%d}: {Path(model).name} in {size}, picture to detections, "
+        f"{platform.machine()} CPU"
+    )
+    return measure_profile(_MEASURED, lambda: detector(picture), source=source)
+
+
+def _scenario(
+    known: dict[str, DeviceProfile],
+    *,
+    cameras: int,
+    fps: float,
+    devices: str,
+    deadline_ms: float,
+    delivery: str,
+    arrivals: str,
+    routing: str,
+    tails: float,
+    seconds: float,
+    seed: int,
+) -> Scenario:
+    from lineside.dispatch.routing import open_policy
+    from lineside.dispatch.simulation.profiles import parse_devices
+    from lineside.dispatch.simulation.scenario import Arrivals, Scenario, SimulatedStream
+    from lineside.dispatch.words import Delivery
+
+    for value, option, most in (
+        (fps, "--fps", 1e5),
+        (deadline_ms, "--deadline-ms", 1e6),
+        (seconds, "--seconds", 1e4),
+    ):
+        if not 0 < value <= most:
+            raise SettingsError(f"{option}: expected a number above 0 and at most {most:g}; got {value:g}")
+    open_policy(routing)
+    streams = tuple(
+        SimulatedStream(
+            name=f"camera-{number + 1}",
+            fps=fps,
+            deadline_s=deadline_ms / 1e3,
+            delivery=_one_of(Delivery, delivery, "--delivery"),
+            arrivals=_one_of(Arrivals, arrivals, "--arrivals"),
+        )
+        for number in range(cameras)
+    )
+    return Scenario(
+        streams=streams,
+        devices=parse_devices(devices, known),
+        seconds=seconds,
+        seed=seed,
+        routing=routing,
+        tails=share(tails, "--tails"),
+    )
+
+
+def _one_of(kind: type[_Word], text: str, option: str) -> _Word:
+    try:
+        return kind(text)
+    except ValueError:
+        known = [str(word) for word in kind]
+        raise UnknownNameError(
+            f'{option}: expected {" or ".join(known)}; got "{text}"{near(text, known)}'
+        ) from None
+
+
+def _with_progress(scenario: Scenario, max_misses: float) -> PlanReport:
+    from lineside.cli.progress import progress
+    from lineside.dispatch.simulation.planning import make_plan, steps
+
+    with progress("simulating", steps(scenario)) as step:
+        return make_plan(scenario, max_misses=max_misses, on_step=step)

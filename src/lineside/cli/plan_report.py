@@ -1,0 +1,195 @@
+"""The answers of `lineside plan` and `lineside simulate`: tables for people, documents for programs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lineside.dispatch.words import Delivery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineside.dispatch.simulation.planning import PlanReport
+    from lineside.dispatch.simulation.record import Figures, Outcome
+
+
+def plan_document(report: PlanReport) -> dict[str, Any]:
+    """A plan as a value that `json.dumps` takes; the schema stands in docs/dispatch.md."""
+    return {
+        **run_document(report.outcome),
+        "enough": report.enough,
+        "max_misses": report.max_misses,
+        "when_one_dies": [
+            {"device": loss.device, "enough": loss.enough, **_figures(loss.after)} for loss in report.losses
+        ],
+        "needed": [
+            {
+                "profile": each.profile,
+                "count": each.count,
+                "count_so_that_one_may_die": each.with_loss,
+                "one_picture_ms": _ms(each.fastest_s),
+                "source": each.source,
+            }
+            for each in report.needed
+        ],
+        "loads": [
+            {"load": point.load, "fps": round(point.fps, 1), **_figures(point.figures)}
+            for point in report.loads
+        ],
+    }
+
+
+def run_document(outcome: Outcome) -> dict[str, Any]:
+    """A run as a value that `json.dumps` takes."""
+    scenario, busy = outcome.scenario, outcome.utilisation()
+    shares = outcome.shares()
+    return {
+        "seconds": scenario.seconds,
+        "seed": scenario.seed,
+        "routing": scenario.routing,
+        "cameras": len(scenario.streams),
+        "asked_fps": round(scenario.asked_fps, 3),
+        "bound_fps": round(scenario.bound_fps, 3),
+        "all": _figures(outcome.figures()),
+        "by_delivery": {str(d): _figures(outcome.figures(delivery=d)) for d in _deliveries(outcome)},
+        "worst_camera_in_time": round(float(shares.min()), 6),
+        "retried": outcome.statistics.retried,
+        "hedged": outcome.statistics.hedged,
+        "devices": [
+            {
+                "name": device.name,
+                "profile": given.profile,
+                "source": given.source,
+                "utilisation": round(busy[device.name], 4),
+                "frames": device.frames,
+                "batches": device.batches,
+                "faults": device.faults,
+                "health": str(device.health),
+            }
+            for device, given in zip(outcome.statistics.devices, scenario.devices, strict=True)
+        ],
+        "health": [
+            {"device": m.device, "at_s": round(m.at_s, 6), "health": m.health, "detail": m.detail}
+            for m in outcome.marks
+        ],
+    }
+
+
+def print_plan(report: PlanReport, plot: Path | None) -> None:
+    """A plan as tables."""
+    console = Console()
+    _print_head(report.outcome, console)
+    says = "enough" if report.enough else "not enough"
+    misses = report.outcome.figures().misses
+    console.print(
+        f"[bold]{'[green]' if report.enough else '[red]'}{says}[/][/]: {misses:.3%} of the pictures are not in time; "
+        f"{report.max_misses:.3%} may be",
+        highlight=False,
+    )
+    if report.losses:
+        table = _table("When one dies", "dies", "in time", "p50", "p99", "still enough")
+        for loss in report.losses:
+            table.add_row(escape(loss.device), *_row(loss.after), "yes" if loss.enough else "no")
+        console.print(table)
+    table = _table(
+        "How many of one kind are enough", "profile", "devices", "so that one may die", "times are"
+    )
+    for each in report.needed:
+        counts = ["no number is" if n is None else str(n) for n in (each.count, each.with_loss)]
+        table.add_row(escape(each.profile), *counts, escape(each.source))
+    console.print(table)
+    table = _table("Latency over load", "pictures a second", "of the bound", "in time", "p50", "p99")
+    for point in report.loads:
+        table.add_row(f"{point.fps:.0f}", f"{point.load:.0%}", *_row(point.figures))
+    console.print(table)
+    _print_plot(plot, console)
+
+
+def print_run(outcome: Outcome, plot: Path | None) -> None:
+    """A run as tables."""
+    console = Console()
+    _print_head(outcome, console)
+    marks = [mark for mark in outcome.marks if mark.at_s > 0]
+    if marks:
+        table = _table("What happened to devices", "second", "device", "health", "because")
+        for mark in marks[:30]:
+            table.add_row(f"{mark.at_s:.3f}", escape(mark.device), mark.health, escape(mark.detail))
+        console.print(table)
+        if len(marks) > 30:
+            console.print(f"… and {len(marks) - 30} changes more; --json tells all")
+    _print_plot(plot, console)
+
+
+def _print_head(outcome: Outcome, console: Console) -> None:
+    scenario, busy = outcome.scenario, outcome.utilisation()
+    console.print(
+        f"{len(scenario.streams)} cameras, {scenario.asked_fps:.0f} pictures a second for {scenario.seconds:g} virtual "
+        f"seconds; these devices could have {scenario.bound_fps:.0f} a second in time at the very most "
+        f"({scenario.asked_fps / scenario.bound_fps:.0%})"
+        if scenario.bound_fps
+        else "no device makes the deadline",
+        highlight=False,
+    )
+    table = _table("Pictures", "", "pictures", "in time", "p50", "p99", "UNKNOWN", "dropped")
+    kinds = _deliveries(outcome)
+    for name, figures in [
+        *((str(d), outcome.figures(delivery=d)) for d in kinds if len(kinds) > 1),
+        ("all", outcome.figures()),
+    ]:
+        table.add_row(name, str(figures.frames), *_row(figures), str(figures.unknown), str(figures.dropped))
+    console.print(table)
+    table = _table("Devices", "device", "busy", "pictures", "a run", "faults", "at the end", "times are")
+    for device, given in zip(outcome.statistics.devices, scenario.devices, strict=True):
+        mean = device.frames / device.batches if device.batches else 0.0
+        table.add_row(
+            escape(device.name), f"{busy[device.name]:.0%}", str(device.frames), f"{mean:.1f}", str(device.faults),
+            str(device.health), escape(given.source),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _print_plot(plot: Path | None, console: Console) -> None:
+    if plot is not None:
+        console.print(f"Plot: {plot}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _row(figures: Figures) -> tuple[str, str, str]:
+    def ms(seconds: float) -> str:
+        return "none" if math.isnan(seconds) else f"{seconds * 1e3:.1f} ms"
+
+    in_time = "none" if math.isnan(figures.in_time) else f"{figures.in_time:.3%}"
+    return in_time, ms(figures.p50_s), ms(figures.p99_s)
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
+        "frames": figures.frames,
+        "in_time": None if math.isnan(figures.in_time) else round(figures.in_time, 6),
+        "p50_ms": _ms(figures.p50_s),
+        "p99_ms": _ms(figures.p99_s),
+        "result_p99_ms": _ms(figures.result_p99_s),
+        "unknown": figures.unknown,
+        "dropped": figures.dropped,
+        "lost": figures.lost,
+    }
+
+
+def _ms(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else round(seconds * 1e3, 4)
+
+
+def _deliveries(outcome: Outcome) -> list[Delivery]:
+    present = {stream.delivery for stream in outcome.scenario.streams}
+    return [delivery for delivery in Delivery if delivery in present]

@@ -1,0 +1,179 @@
+"""One answer for each picture: in its stream's order, and by its deadline whatever happens."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from lineside.core.verdict import Reason
+from lineside.dispatch.actions import Amend, Drop, Forget, Release, Unknown
+
+if TYPE_CHECKING:
+    from lineside.dispatch.actions import Action
+    from lineside.dispatch.job import Job
+
+_SHARE_WEIGHT = 0.05  # of the newest picture in a live stream's share of shown ones
+
+
+class StreamState:
+    """What is known of a stream.
+
+    Attributes:
+        queue: Pictures whose answer has not left, in the order in which they came.
+        pending: The live picture that waits for a device.
+        share: Share of its live pictures that were shown lately, 0 to 1.
+    """
+
+    __slots__ = ("pending", "queue", "share")
+
+    def __init__(self) -> None:
+        self.queue: deque[Job] = deque()
+        self.pending: Job | None = None
+        self.share = 1.0
+
+
+class Answers:
+    """Gives answers, and counts them.
+
+    Attributes:
+        streams: Each stream by its name.
+        open_models: How many pictures of each model are not through yet.
+        now_s: The time.
+    """
+
+    def __init__(self) -> None:
+        self.streams: dict[str, StreamState] = {}
+        self.open_models: Counter[str] = Counter()
+        self.unknown: Counter[Reason] = Counter()
+        self.arrived = self.released = self.dropped = self.superseded = self.amended = self.forgotten = 0
+        self.now_s = float("-inf")
+        self._due: list[tuple[float, int, Job]] = []
+
+    def stream_of(self, job: Job) -> StreamState:
+        """The state of the job's stream."""
+        return self.streams[job.request.stream.name]
+
+    def enter(self, job: Job) -> StreamState:
+        """Owe a job its answer from here on."""
+        name = job.request.stream.name
+        state = self.streams.get(name)
+        if state is None:
+            state = self.streams[name] = StreamState()
+        if job.request.stream.ordered:
+            state.queue.append(job)
+        self.arrived += 1
+        self.open_models[job.model] += 1
+        if job.deadline_s != float("inf"):
+            heappush(self._due, (job.deadline_s, self.arrived, job))
+        return state
+
+    def next_due_s(self) -> float | None:
+        """The earliest deadline of a picture whose answer has not left."""
+        due = self._due
+        while due and due[0][2].released:
+            heappop(due)
+        return due[0][0] if due else None
+
+    def take_due(self, now_s: float, *, inclusive: bool) -> list[Job]:
+        """Pictures whose answer must leave now, with those before them in their streams, unless it has been given."""
+        found: list[Job] = []
+        due = self._due
+        while due and (due[0][0] < now_s or (inclusive and due[0][0] <= now_s)):
+            job = heappop(due)[2]
+            if job.released:
+                continue
+            if not job.request.stream.ordered:
+                found.append(job)
+                continue
+            for other in self.stream_of(job).queue:
+                if not other.answered:
+                    found.append(other)
+                if other is job:
+                    break
+        return list(dict.fromkeys(found))
+
+    def settle(self, job: Job, result: object, device: str, out: list[Action]) -> None:
+        """Take a result for a picture; the first counts, and after the answer it is an amendment."""
+        if job.gone or (job.answered and not job.late):
+            return
+        job.result, job.device = result, device
+        if job.late and job.released:
+            self.amended += 1
+            out.append(Amend(job.request, result, device))
+            self._close(job)
+            return
+        job.late, job.unknown = False, None  # where UNKNOWN was decided, nobody has been told yet
+        self._answer(job, out)
+
+    def refuse(
+        self, job: Job, reason: Reason, detail: str, out: list[Action], *, pending: bool = False
+    ) -> None:
+        """Answer UNKNOWN, or drop a live picture.
+
+        Args:
+            job: The picture.
+            reason: Why.
+            detail: As a sentence.
+            out: Where actions go.
+            pending: It is still looked at.
+        """
+        if job.gone:
+            return
+        if job.answered:
+            if job.late and not pending:
+                self._give_up(job, detail, out)
+            return
+        job.late = pending and job.judged
+        job.unknown = Unknown(job.request, reason, detail, job.late)
+        self._answer(job, out)
+
+    def _give_up(self, job: Job, detail: str, out: list[Action]) -> None:
+        job.late = False
+        if job.released:
+            self.forgotten += 1
+            out.append(Forget(job.request, detail))
+            self._close(job)
+        elif job.unknown is not None:
+            job.unknown = Unknown(job.request, job.unknown.reason, job.unknown.detail)
+
+    def _answer(self, job: Job, out: list[Action]) -> None:
+        job.answered = True
+        if not job.request.stream.ordered:
+            if not job.released:
+                self._leave(job, out)
+            return
+        queue = self.stream_of(job).queue
+        while queue and queue[0].answered:
+            self._leave(queue.popleft(), out)
+
+    def _leave(self, job: Job, out: list[Action]) -> None:
+        job.released = True
+        unknown = job.unknown
+        if (
+            unknown is None and job.deadline_s < self.now_s
+        ):  # it waited for those before it, and nobody ticked
+            detail = "its answer could not leave by its deadline"
+            job.late = job.judged
+            job.unknown = unknown = Unknown(job.request, Reason.LATE, detail, job.late)
+        if unknown is None:
+            self.released += 1
+            out.append(Release(job.request, job.result, job.device))
+        elif job.judged:
+            self.unknown[unknown.reason] += 1
+            out.append(unknown)
+        else:
+            self.dropped += 1
+            out.append(Drop(job.request, unknown.reason, unknown.detail))
+        if not job.judged:
+            state = self.stream_of(job)
+            state.share += _SHARE_WEIGHT * ((unknown is None) - state.share)
+        if not job.late:
+            self._close(job)
+        elif job.device:  # its result is there already
+            self.settle(job, job.result, job.device, out)
+
+    def _close(self, job: Job) -> None:
+        job.gone = True
+        job.result = None
+        self.open_models[job.model] -= 1

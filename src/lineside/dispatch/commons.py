@@ -1,0 +1,89 @@
+"""Pictures that no device has: those that may still be in time, and those that are late."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from lineside.dispatch.lane import Queue
+
+if TYPE_CHECKING:
+    from lineside.dispatch.job import Job
+
+_DEADLINE = attrgetter("rank")
+
+
+class Commons:
+    """Pictures by model that wait for whichever device is free.
+
+    Attributes:
+        hopeful: Not answered yet, by deadline.
+        late: Answered UNKNOWN, to be looked at for the trace, in the order in which they became late.
+    """
+
+    def __init__(self) -> None:
+        self.hopeful: dict[str, Queue] = {}
+        self.late: dict[str, deque[Job]] = {}
+        self.late_count = 0
+
+    def hope(self, job: Job) -> None:
+        """Let a job wait until its deadline."""
+        queue = self.hopeful.get(job.model)
+        if queue is None:
+            queue = self.hopeful[job.model] = Queue()
+        queue.add(job)
+
+    def despair(self, job: Job) -> None:
+        """Take a job out that waits until its deadline; one that does not changes nothing."""
+        queue = self.hopeful.get(job.model)
+        if queue is not None:
+            queue.discard(job)
+
+    def postpone(self, job: Job) -> None:
+        """Let a job wait that has been answered."""
+        self.late.setdefault(job.model, deque()).append(job)
+        self.late_count += 1
+
+    def oldest(self) -> Job | None:
+        """Take out the job that has been late for longest."""
+        queues = [queue for queue in self.late.values() if queue]
+        if not queues:
+            return None
+        self.late_count -= 1
+        return min(queues, key=lambda queue: queue[0].deadline_s).popleft()
+
+    def late_head(self, model: str, device: str) -> Job | None:
+        """The late job that a device would look at next."""
+        return next((j for j in self.late.get(model, ()) if device not in j.failed_on), None)
+
+    def take_late(self, model: str, device: str, most: int) -> list[Job]:
+        """Take out up to so many late jobs that a device may run in one batch."""
+        taken: list[Job] = []
+        kept: list[Job] = []
+        queue = self.late[model]
+        while queue and len(taken) < most:
+            job = queue.popleft()
+            if device in job.failed_on or (job.alone and taken):
+                kept.append(job)
+                continue
+            taken.append(job)
+            if job.alone:
+                break
+        queue.extendleft(reversed(kept))
+        self.late_count -= len(taken)
+        return taken
+
+    def viable(self, model: str, device: str, by_s: float) -> list[Job]:
+        """Hopeful jobs that a device may run and whose deadline is not before `by_s`, by deadline."""
+        queue = self.hopeful.get(model)
+        if queue is None or not queue.jobs:
+            return []
+        first = bisect_left(queue.jobs, by_s, key=_DEADLINE)
+        return [job for job in queue.jobs[first : first + 32] if device not in job.failed_on]
+
+    def take(self, jobs: list[Job]) -> None:
+        """Take hopeful jobs out."""
+        for job in jobs:
+            self.hopeful[job.model].remove(job)

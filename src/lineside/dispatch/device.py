@@ -1,0 +1,138 @@
+"""One device: what it runs, what waits for it, and how far it is trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineside.dispatch.lane import Lane
+from lineside.dispatch.statistics import DeviceStatistics
+from lineside.dispatch.words import Health
+
+if TYPE_CHECKING:
+    from lineside.dispatch.job import Job
+    from lineside.dispatch.profile import ServiceTimes
+
+
+class Running:
+    """The one run that a device is committed to. Without jobs it is a probe."""
+
+    __slots__ = ("cancelled", "expected_s", "jobs", "lane", "number", "profile_s", "started_s")
+
+    def __init__(self, number: int, lane: Lane, jobs: list[Job], now_s: float) -> None:
+        self.number = number
+        self.lane = lane
+        self.jobs = jobs
+        self.started_s = now_s
+        self.profile_s = lane.times.seconds[max(len(jobs), 1)]
+        self.expected_s = self.profile_s * lane.pace.ratio
+        self.cancelled = False
+
+
+class Device:
+    """What the scheduler knows of one device.
+
+    Attributes:
+        name: Its name.
+        lanes: Its queues by model.
+        shared: More than one model is loaded.
+        health: How far it is trusted.
+        running: Its run, or `None`.
+        started_s: When that began.
+        ready_s: When it is expected to end; in the past where the device is idle or overdue.
+        idle_since_s: When its last run ended.
+        stuck: A run that was given up has not come back, so nothing new may be sent.
+        alive: It has a worker.
+        again_s: When it is filled again, for late pictures.
+        armed_s: When its run is to be looked at next; infinite where nothing is planned.
+        faulty_since_s: When it was first quarantined since it was last healthy, or `None`.
+        healthy_since_s: When it came into service.
+        cool_down_s: Seconds of the last cool-down.
+        probes_left: Good probes that are still wanted.
+    """
+
+    __slots__ = (
+        "again_s", "alive", "armed_s", "batches", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
+        "lanes", "max_batch", "memory_bytes", "name", "probes_left", "ready_s", "running", "shared",
+        "started_s", "stuck", "turns",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lanes: dict[str, Lane] = {}
+        self.shared = False
+        self.health = Health.QUARANTINED
+        self.running: Running | None = None
+        self.started_s = 0.0
+        self.ready_s = float("-inf")
+        self.idle_since_s = 0.0
+        self.stuck: int | None = None
+        self.alive = False
+        self.armed_s = float("inf")
+        self.again_s = float("-inf")
+        self.faulty_since_s: float | None = None
+        self.healthy_since_s = 0.0
+        self.cool_down_s = 0.0
+        self.probes_left = 0
+        self.max_batch: int | None = None
+        self.memory_bytes = 0
+        self.turns = 0
+        self.batches = 0
+        self.frames = 0
+        self.busy_s = 0.0
+        self.faults = 0
+
+    def load(self, model: str, times: ServiceTimes) -> None:
+        """Let a model run here; what is known of its pace starts anew."""
+        if self.max_batch is not None:
+            times = times.limited(self.max_batch)
+        old = self.lanes.get(model)
+        lane = self.lanes[model] = Lane(self, model, times)
+        if old is not None:
+            lane.judged, lane.live = old.judged, old.live
+            for job in lane.judged.jobs + lane.live.jobs:
+                job.lane = lane
+        self.shared = len(self.lanes) > 1
+
+    def unload(self, model: str) -> None:
+        """Let a model run here no more."""
+        self.lanes.pop(model, None)
+        self.shared = len(self.lanes) > 1
+
+    @property
+    def is_idle(self) -> bool:
+        """It is healthy and has no run."""
+        return self.running is None and self.health is Health.HEALTHY
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that wait for it."""
+        return sum(len(lane) for lane in self.lanes.values())
+
+    def begin(self, run: Running) -> None:
+        """Commit the device to a run."""
+        self.running = run
+        self.started_s = run.started_s
+        self.ready_s = run.started_s + run.expected_s
+
+    def end(self, now_s: float) -> Running:
+        """The run, which is over."""
+        run, self.running = self.running, None
+        assert run is not None
+        self.ready_s = self.idle_since_s = now_s
+        self.busy_s += now_s - run.started_s
+        return run
+
+    def statistics(self) -> DeviceStatistics:
+        """The device up to now."""
+        ratios = [lane.pace.ratio for lane in self.lanes.values()]
+        return DeviceStatistics(
+            name=self.name,
+            health=self.health,
+            waiting=self.waiting,
+            running=0 if self.running is None else len(self.running.jobs),
+            ratio=max(ratios, default=1.0),
+            batches=self.batches,
+            frames=self.frames,
+            busy_s=self.busy_s,
+            faults=self.faults,
+        )

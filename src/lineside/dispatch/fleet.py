@@ -1,0 +1,78 @@
+"""The devices, the ways that lead to them, and which model a role means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineside.core.errors import SettingsError, near
+from lineside.dispatch.device import Device
+from lineside.dispatch.words import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lineside.dispatch.lane import Lane
+
+
+class Fleet:
+    """All devices.
+
+    Attributes:
+        devices: By name.
+        roles: The model that each role means now; a role that nobody named means the model of its own name.
+        retiring: Models that no new picture is for.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        listed = list(names)
+        twice = {name for name in listed if listed.count(name) > 1}
+        if not listed or twice:
+            raise SettingsError(
+                f"devices: expected at least one, each once; got {', '.join(sorted(twice)) + ' twice' if twice else 'none'}"
+            )
+        self.devices = {name: Device(name) for name in listed}
+        self.roles: dict[str, str] = {}
+        self.retiring: set[str] = set()
+        self._routes: dict[str, list[Lane]] = {}
+
+    def device(self, name: str) -> Device:
+        """The device of that name.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        found = self.devices.get(name)
+        if found is None:
+            raise SettingsError(f'dispatch: no device "{name}"{near(name, self.devices)}')
+        return found
+
+    def model_of(self, role: str) -> str:
+        """The model that a role means now."""
+        return self.roles.get(role, role)
+
+    def routes(self, model: str) -> list[Lane]:
+        """The model's queue on each healthy device, the fastest device first."""
+        found = self._routes.get(model)
+        if found is None:
+            lanes = [
+                device.lanes[model]
+                for device in self.devices.values()
+                if device.health is Health.HEALTHY and model in device.lanes
+            ]
+            found = self._routes[model] = sorted(lanes, key=lambda lane: lane.single_s())
+        return found
+
+    def changed(self) -> None:
+        """A device's health or models changed: the ways are looked for anew."""
+        self._routes.clear()
+
+    def is_loaded(self, model: str) -> bool:
+        """Whether any device has the model, healthy or not."""
+        return any(model in device.lanes for device in self.devices.values())
+
+    def retire(self, model: str) -> None:
+        """Forget a model that is through."""
+        self.retiring.discard(model)
+        for device in self.devices.values():
+            device.unload(model)
+        self.changed()

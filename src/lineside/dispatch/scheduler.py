@@ -1,0 +1,254 @@
+"""The scheduler: a pure state machine. Events go in with their time, actions come out.
+
+It has no thread, no clock and does no I/O, so the same object runs the line, the tests and the simulator. Each picture
+that comes leaves as exactly one `Release`, `Unknown` or `Drop`, in the order of its stream and by its deadline.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from lineside.core.errors import SettingsError, near
+from lineside.core.verdict import Reason
+from lineside.dispatch.actions import Drained, Retire
+from lineside.dispatch.alarms import Alarms
+from lineside.dispatch.answers import Answers
+from lineside.dispatch.care import Care
+from lineside.dispatch.commons import Commons
+from lineside.dispatch.events import (
+    BatchDone,
+    BatchFailed,
+    DeviceAlarm,
+    Drain,
+    FrameArrived,
+    MemorySeen,
+    ModelLoaded,
+    Swap,
+    Tick,
+    WorkerLost,
+    WorkerUp,
+)
+from lineside.dispatch.fleet import Fleet
+from lineside.dispatch.job import Job
+from lineside.dispatch.placing import Placing
+from lineside.dispatch.routing import DEFAULT, open_policy
+from lineside.dispatch.settings import Settings
+from lineside.dispatch.statistics import Statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from lineside.dispatch.actions import Action
+    from lineside.dispatch.events import Event
+
+_DRAINING = "no picture is taken any more"
+
+
+class Scheduler:
+    """Decides which picture runs where and when.
+
+    Args:
+        devices: Names of the devices. Each is in service from its first `WorkerUp` on.
+        settings: Thresholds.
+        routing: Name of the policy.
+        seed: Of the dice of policies that throw some.
+
+    Raises:
+        SettingsError: There is no device, or one stands there twice.
+        UnknownNameError: There is no such policy.
+    """
+
+    def __init__(
+        self,
+        devices: Iterable[str],
+        *,
+        settings: Settings | None = None,
+        routing: str = DEFAULT,
+        seed: int = 0,
+    ) -> None:
+        self.settings = settings or Settings()
+        self._fleet = Fleet(devices)
+        self._answers = Answers()
+        self._commons = Commons()
+        self._alarms = Alarms()
+        self._placing = Placing(
+            self.settings,
+            self._fleet,
+            self._answers,
+            self._commons,
+            open_policy(routing, seed=seed),
+            self._alarms,
+        )
+        self._care = Care(self.settings, self._fleet, self._answers, self._placing, self._alarms)
+        self._now_s = float("-inf")
+        self._drained = False
+        self._on: dict[type, Callable[..., None]] = {
+            FrameArrived: self._frame_arrived,
+            BatchDone: self._batch_done,
+            BatchFailed: self._batch_failed,
+            Tick: self._tick,
+            WorkerUp: self._worker_up,
+            WorkerLost: self._worker_lost,
+            DeviceAlarm: self._device_alarm,
+            MemorySeen: self._memory_seen,
+            ModelLoaded: self._model_loaded,
+            Swap: self._swap,
+            Drain: self._drain,
+        }
+
+    def handle(self, event: Event, now_s: float) -> list[Action]:
+        """What is to be done after an event, in this order.
+
+        Args:
+            event: What happened. One that names a run that is over changes nothing.
+            now_s: Monotonic seconds. A time before the last one counts as the last one.
+
+        Raises:
+            SettingsError: The event names a device or a model that does not exist.
+        """
+        now_s = self._now_s = self._answers.now_s = max(now_s, self._now_s)
+        out: list[Action] = []
+        # What was due before now is late; what is due right now may still be settled by the event.
+        for job in self._answers.take_due(now_s, inclusive=False):
+            self._placing.overdue(job, now_s, out)
+        self._on[type(event)](event, now_s, out)
+        for look in self._alarms.due(now_s):
+            look(now_s, out)
+        for job in self._answers.take_due(now_s, inclusive=True):
+            self._placing.overdue(job, now_s, out)
+        if self._fleet.retiring or self._placing.draining:
+            self._finish_up(out)
+        return out
+
+    @property
+    def next_wake_s(self) -> float | None:
+        """When a `Tick` is due if nothing else happens before; `None` where nothing is waited for."""
+        due_s, alarm_s = self._answers.next_due_s(), self._alarms.next_s()
+        if due_s is None or alarm_s is None:
+            return alarm_s if due_s is None else due_s
+        return min(due_s, alarm_s)
+
+    @property
+    def is_drained(self) -> bool:
+        """It takes no picture any more, and the last one is through."""
+        return self._drained
+
+    def backlog_s(self, role: str, now_s: float) -> float | None:
+        """Seconds until a picture that came now would be done; `None` where no device is in service."""
+        lanes = self._fleet.routes(self._fleet.model_of(role))
+        waits = (max(lane.device.ready_s, now_s) - now_s + lane.work_s(len(lane) + 1) for lane in lanes)
+        return min(waits, default=None)
+
+    def statistics(self) -> Statistics:
+        """What became of the pictures up to now."""
+        answers = self._answers
+        left = answers.released + answers.unknown.total() + answers.dropped
+        return Statistics(
+            arrived=answers.arrived,
+            released=answers.released,
+            unknown=MappingProxyType(dict(answers.unknown)),
+            dropped=answers.dropped,
+            superseded=answers.superseded,
+            open=answers.arrived - left,
+            amended=answers.amended,
+            forgotten=answers.forgotten,
+            late_waiting=self._commons.late_count,
+            retried=self._care.retried,
+            hedged=self._care.hedged,
+            devices=tuple(device.statistics() for device in self._fleet.devices.values()),
+        )
+
+    def _frame_arrived(self, event: FrameArrived, now_s: float, out: list[Action]) -> None:
+        request = event.request
+        job = Job(request, self._fleet.model_of(request.stream.model), now_s)
+        state = self._answers.enter(job)
+        if self._placing.draining:
+            self._answers.refuse(job, Reason.OVERLOAD, _DRAINING, out)
+            return
+        if not job.judged:
+            older = state.pending
+            if older is not None and not older.gone and not older.answered:
+                job.rank = min(job.rank, older.rank)
+                self._placing.leave(older)
+                self._answers.superseded += 1
+                self._answers.refuse(older, Reason.OVERLOAD, "a newer picture of its stream came", out)
+            state.pending = job
+        self._placing.place(job, now_s, out)
+
+    def _batch_done(self, event: BatchDone, now_s: float, out: list[Action]) -> None:
+        device = self._fleet.device(event.device)
+        if device.running is None or device.running.number != event.run:
+            self._care.answered_late(device, event.run, now_s)
+            return
+        run = device.end(now_s)
+        results = event.results or [None] * len(run.jobs)
+        if len(results) != len(run.jobs):
+            raise SettingsError(
+                f"dispatch: run {event.run} on {event.device}: expected {len(run.jobs)} results; got {len(results)}"
+            )
+        for job, result in zip(run.jobs, results, strict=True):
+            job.runs -= 1
+            self._answers.settle(job, result, device.name, out)
+        self._care.done(device, run, now_s, out)
+
+    def _batch_failed(self, event: BatchFailed, now_s: float, out: list[Action]) -> None:
+        device = self._fleet.device(event.device)
+        if device.running is None or device.running.number != event.run:
+            self._care.answered_late(device, event.run, now_s)
+            return
+        self._care.failed(device, device.end(now_s), event.fault, event.detail, now_s, out)
+
+    def _tick(self, event: Tick, now_s: float, out: list[Action]) -> None:
+        """Due pictures and alarms are looked at after every event."""
+
+    def _worker_up(self, event: WorkerUp, now_s: float, out: list[Action]) -> None:
+        device = self._fleet.device(event.device)
+        device.memory_bytes = event.memory_bytes
+        self._care.up(device, event.profiles, now_s, out)
+
+    def _worker_lost(self, event: WorkerLost, now_s: float, out: list[Action]) -> None:
+        self._care.lost(self._fleet.device(event.device), event.detail, now_s, out)
+
+    def _device_alarm(self, event: DeviceAlarm, now_s: float, out: list[Action]) -> None:
+        self._care.alarm(self._fleet.device(event.device), event.detail, now_s, out)
+
+    def _memory_seen(self, event: MemorySeen, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
+        self._fleet.device(event.device).memory_bytes = event.memory_bytes
+
+    def _model_loaded(self, event: ModelLoaded, now_s: float, out: list[Action]) -> None:
+        device = self._fleet.device(event.device)
+        device.load(event.model, event.times)
+        self._fleet.changed()
+        self._placing.fill(device, now_s, out)
+
+    def _swap(self, event: Swap, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
+        if not self._fleet.is_loaded(event.model):
+            known = {model for device in self._fleet.devices.values() for model in device.lanes}
+            raise SettingsError(
+                f'dispatch: swap of {event.role}: no device has the model "{event.model}"{near(event.model, known)}'
+            )
+        old = self._fleet.model_of(event.role)
+        self._fleet.roles[event.role] = event.model
+        self._fleet.retiring.discard(event.model)
+        if old != event.model and old not in self._fleet.roles.values():
+            self._fleet.retiring.add(old)
+
+    def _drain(self, event: Drain, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
+        self._placing.drain()
+        for device in self._fleet.devices.values():
+            self._placing.fill(device, now_s, out)
+
+    def _finish_up(self, out: list[Action]) -> None:
+        """Let go what is through."""
+        for model in sorted(self._fleet.retiring):
+            probed = any(
+                device.running is not None and device.running.lane.model == model
+                for device in self._fleet.devices.values()
+            )
+            if not self._answers.open_models[model] and not probed:
+                self._fleet.retire(model)
+                out.append(Retire(model))
+        if self._placing.draining and not self._drained and not self._answers.open_models.total():
+            self._drained = True
+            out.append(Drained())

@@ -1,0 +1,60 @@
+"""What is wrong with a document, in one sentence: the path of the key, what was expected, what came, what is near."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from lineside.core.errors import SettingsError, near
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> SettingsError:
+    """The first fault of a document as a refusal.
+
+    Args:
+        fault: What pydantic found.
+        document: The document's model.
+        where: The file's name.
+    """
+    # A key that is misspelt is missing, too; the misspelling is the better news.
+    first = min(fault.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    path = _path(first["loc"])
+    if first["type"] == "extra_forbidden":
+        fields = _fields(document, first["loc"][:-1])
+        return SettingsError(f"{where}: {path}: no such key{near(str(first['loc'][-1]), fields)}")
+    if first["type"] == "missing":
+        return SettingsError(f"{where}: {path}: this key is missing")
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    got = first["input"]
+    shown = f'"{got}"' if isinstance(got, str) else got
+    return SettingsError(f"{where}: {path}: expected {message}; got {shown}")
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _fields(document: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that stand at a place of the document."""
+    model: Any = document
+    for part in loc:
+        fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        if part in fields:  # else the key of a table of tables, or a number in a list
+            model = _model_in(fields[str(part)].annotation)
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return list(model.model_fields)
+    return []
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model among a type and what it is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)

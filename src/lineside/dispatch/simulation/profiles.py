@@ -1,0 +1,198 @@
+"""Device profiles: service times by name, given or measured, and the notation of a list of devices."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lineside.core.errors import OutputError, SettingsError, UnknownNameError, near
+from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.simulation.documents import fault_of
+from lineside.dispatch.simulation.scenario import SimulatedDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+_LARGEST_BATCH = 256
+_DEFAULT_BATCH = 8
+_NAME = re.compile(r"[A-Za-z][\w.-]*")
+_COUNT = re.compile(r"(?P<what>.+?)\s*x\s*(?P<count>[1-9]\d{0,3})")
+_TIMES = re.compile(
+    r"(?P<start>\d+(?:\.\d+)?)(?:\s*\+\s*(?P<each>\d+(?:\.\d+)?)\s*b(?:\s*@\s*(?P<batch>[1-9]\d{0,2}))?)?"
+)
+FORM = (
+    "expected a comma list of a profile's name or NAME=A+Cb@BATCH (A ms a run, C ms a picture, largest batch), each "
+    'with xCOUNT where there are several, such as "fastx2,cpu=14" or "card=1+1b@8x4"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProfile:
+    """Service times with a name.
+
+    Attributes:
+        name: The name.
+        times: Seconds of a run by batch size.
+        source: Where they come from.
+    """
+
+    name: str
+    times: ServiceTimes
+    source: str
+
+
+class _Profile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    milliseconds: Annotated[dict[int, Annotated[float, Field(gt=0, lt=math.inf)]], Field(min_length=1)]
+    source: Annotated[str, Field(min_length=1)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    profiles: dict[str, _Profile]
+
+
+def shipped_profiles() -> dict[str, DeviceProfile]:
+    """The profiles that come with lineside."""
+    file = resources.files("lineside.dispatch.simulation") / "profiles.toml"
+    return _profiles(file.read_text(encoding="utf-8"), "profiles.toml")
+
+
+def read_profiles(path: Path) -> dict[str, DeviceProfile]:
+    """The profiles of a file.
+
+    Raises:
+        SettingsError: It cannot be read, is no TOML, or a key is unknown, missing or out of range.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError(f"{path}: the profiles cannot be read: {fault}") from fault
+    return _profiles(text, str(path))
+
+
+def write_profile(path: Path, profile: DeviceProfile) -> None:
+    """Put a profile into a file of profiles; one of its name is replaced, the others stay.
+
+    Raises:
+        SettingsError: The file holds something else.
+        OutputError: It cannot be written.
+    """
+    known = read_profiles(path) if path.exists() else {}
+    known[profile.name] = profile
+    text = "\n".join(_as_toml(each) for each in known.values())
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as fault:
+        raise OutputError(f"{path}: the profiles cannot be written: {fault.strerror}") from fault
+
+
+def parse_devices(text: str, known: Mapping[str, DeviceProfile]) -> tuple[SimulatedDevice, ...]:
+    """The devices that a list names, numbered within each kind: `fast-1`, `fast-2`.
+
+    Args:
+        text: For instance `fastx2,cpu=14`.
+        known: Profiles by name.
+
+    Raises:
+        UnknownNameError: There is no profile of that name; the message names the known ones.
+        SettingsError: The list has another form, or gives one name two sets of times.
+    """
+    entries = [part.strip() for part in text.split(",") if part.strip()]
+    return numbered(_entry(entry, known) for entry in entries) if entries else _refuse(text)
+
+
+def numbered(entries: Iterable[tuple[DeviceProfile, int]]) -> tuple[SimulatedDevice, ...]:
+    """Devices of profiles, so many of each."""
+    counts: dict[str, int] = {}
+    seen: dict[str, DeviceProfile] = {}
+    devices: list[SimulatedDevice] = []
+    for profile, count in entries:
+        if seen.setdefault(profile.name, profile).times != profile.times:
+            raise SettingsError(f'devices: "{profile.name}" stands there with two sets of times')
+        for _ in range(count):
+            counts[profile.name] = number = counts.get(profile.name, 0) + 1
+            devices.append(
+                SimulatedDevice(f"{profile.name}-{number}", profile.name, profile.times, profile.source)
+            )
+    return tuple(devices)
+
+
+def _entry(text: str, known: Mapping[str, DeviceProfile]) -> tuple[DeviceProfile, int]:
+    if text in known:
+        return known[text], 1
+    what, count = text, 1
+    if found := _COUNT.fullmatch(text):
+        what, count = found["what"], int(found["count"])
+    name, given, times = (part.strip() for part in what.partition("="))
+    if given:
+        return _inline(name, times, text), count
+    if name not in known:
+        if not _NAME.fullmatch(name):
+            _refuse(text)
+        close = near(name, known)
+        close = close if "?" in close else ";"
+        raise UnknownNameError(
+            f'devices: no profile "{name}"{close} known: {", ".join(known)}. Others are given as '
+            f"{name}=1+1b@8, or in a file with --profiles"
+        )
+    return known[name], count
+
+
+def _inline(name: str, times: str, text: str) -> DeviceProfile:
+    found = _TIMES.fullmatch(times)
+    if not _NAME.fullmatch(name) or found is None:
+        _refuse(text)
+    start_s, each_s = float(found["start"]) / 1e3, float(found["each"] or 0) / 1e3
+    batch = int(found["batch"] or _DEFAULT_BATCH) if found["each"] is not None else 1
+    if start_s + each_s <= 0:
+        _refuse(text)
+    return DeviceProfile(
+        name, ServiceTimes.linear(start_s, each_s, min(batch, _LARGEST_BATCH)), "given in the call"
+    )
+
+
+def _refuse(text: str) -> NoReturn:
+    raise SettingsError(f'devices: {FORM}; got "{text}"')
+
+
+def _profiles(text: str, where: str) -> dict[str, DeviceProfile]:
+    try:
+        document = _Document.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsError(f"{where}: no TOML: {fault}") from fault
+    except ValidationError as fault:
+        raise fault_of(fault, _Document, where) from fault
+    found = {}
+    for name, each in document.profiles.items():
+        if not _NAME.fullmatch(name):
+            raise SettingsError(
+                f'{where}: profiles: expected names of letters, digits, ".", "-"; got "{name}"'
+            )
+        if max(each.milliseconds) > _LARGEST_BATCH:
+            raise SettingsError(
+                f"{where}: profiles.{name}.milliseconds: expected batches of at most {_LARGEST_BATCH}"
+            )
+        try:
+            times = ServiceTimes.measured({size: ms / 1e3 for size, ms in each.milliseconds.items()})
+        except SettingsError as fault:
+            raise SettingsError(f"{where}: profiles.{name}.milliseconds: {fault}") from fault
+        found[name] = DeviceProfile(name, times, each.source)
+    return found
+
+
+def _as_toml(profile: DeviceProfile) -> str:
+    times = ", ".join(f"{b} = {s * 1e3:.4g}" for b, s in enumerate(profile.times.seconds) if b)
+    source = profile.source.replace("\\", "/").replace('"', "'")
+    return f'[profiles."{profile.name}"]\nmilliseconds = {{ {times} }}\nsource = "{source}"\n'

@@ -1,0 +1,118 @@
+"""The file of `lineside simulate`."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from lineside.core.errors import SettingsError, UnknownNameError
+from lineside.dispatch.simulation.layout import read_scenario
+from lineside.dispatch.simulation.planning import check_deadline, make_plan, steps
+from lineside.dispatch.simulation.profiles import shipped_profiles
+from lineside.dispatch.words import Delivery
+
+FILE = """
+[line]
+name = "caps"
+deadline_ms = 20
+
+[[camera]]
+id = "top"
+source = "synthetic:cap"
+trigger = "hardware"
+fps = 25
+count = 3
+
+[[camera]]
+id = "view"
+fps = 10
+delivery = "latest"
+deadline_ms = 100
+
+[devices]
+routing = "earliest_completion"
+priority = ["cuda:0"]
+
+[simulation]
+devices = ["fast", "slow"]
+seconds = 2
+
+[[simulation.fault]]
+device = "fast-1"
+kind = "slow"
+from_s = 1
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def from_text(text):
+        path = tmp_path / "line.toml"
+        path.write_text(text)
+        return read_scenario(path, shipped_profiles())
+
+    return from_text
+
+
+def test_a_file_is_read(read):
+    found = read(FILE)
+    assert [s.name for s in found.streams] == ["top-1", "top-2", "top-3", "view"]
+    assert (found.streams[3].deadline_s, found.streams[3].delivery) == (0.1, Delivery.LATEST)
+    assert [d.name for d in found.devices] == ["fast-1", "slow-1"]
+    assert found.faults[0].to_s == math.inf
+    assert found.seconds == 2
+    assert found.asked_fps == 85
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("fps = 25", "fsp = 25", r'camera\[0\].fsp: no such key; did you mean "fps"'),
+        ("fps = 25", "", r"camera\[0\].fps: this key is missing"),
+        ("fps = 25", "fps = 0", r"camera\[0\].fps: expected greater than 0; got 0"),
+        ("fps = 25", 'fps = "x"', r'camera\[0\].fps: expected .*number.*; got "x"'),
+        ('"latest"', '"newest"', r"camera\[1\].delivery: expected 'every_part' or 'latest'; got \"newest\""),
+        ('id = "view"', 'id = "top-2"', 'expected each id once; got "top-2" twice'),
+        ('kind = "slow"', 'kind = "slwo"', r"simulation.fault\[0\].kind: expected 'error'"),
+        ("from_s = 1", "from_s = 1\nto_s = 1", r"simulation.fault\[0\].to_s: expected a time after"),
+        ('device = "fast-1"', 'device = "fast"', 'no device "fast"; did you mean "fast-1"'),
+        ('"slow"]', '"slwo"]', 'no profile "slwo"; did you mean "slow"'),
+        ("earliest_completion", "earliest", "devices.routing: no policy"),
+        ("[simulation]", "[simulations]", 'simulations: no such key; did you mean "simulation"'),
+        ("[line]", "[line", "no TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(read, old, new, says):
+    with pytest.raises(SettingsError, match=says) as refusal:
+        read(FILE.replace(old, new, 1))
+    assert "line.toml: " in str(refusal.value)
+
+
+def test_an_unknown_name_stays_one(read):
+    with pytest.raises(UnknownNameError):
+        read(FILE.replace("earliest_completion", "earliest"))
+
+
+def test_a_deadline_that_no_device_makes_is_refused_with_the_fastest(read):
+    scenario = read(FILE.replace("deadline_ms = 20", "deadline_ms = 1.5"))
+    with pytest.raises(SettingsError, match=r"within 1.5 ms; the fastest, fast-1, takes 2 ms"):
+        check_deadline(scenario, "line.toml")
+
+
+def test_a_plan_says_how_many_are_needed_and_what_one_loss_costs(read):
+    text = FILE.replace("fps = 25", "fps = 400").partition("[[simulation.fault]]")[0]
+    scenario = read(text.replace('["fast", "slow"]', '["fastx2"]'))
+    taken = []
+    report = make_plan(scenario, on_step=lambda: taken.append(None))
+    assert len(taken) == steps(scenario)
+    assert report.enough
+    assert [(n.profile, n.count, n.with_loss) for n in report.needed] == [("fast", 2, 3)]
+    assert [(loss.device, loss.enough) for loss in report.losses] == [("fast-1", False)]
+    assert report.loads[0].figures.in_time > report.loads[-1].figures.in_time
+
+
+def test_no_number_of_devices_is_enough_where_each_is_too_slow(read):
+    scenario = read(FILE.replace("deadline_ms = 20", "deadline_ms = 5").partition("[[simulation.fault]]")[0])
+    report = make_plan(scenario)
+    assert {n.profile: n.count for n in report.needed}["slow"] is None

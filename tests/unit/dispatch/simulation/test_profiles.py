@@ -1,0 +1,108 @@
+"""Device profiles and the notation of a list of devices."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineside.core.errors import SettingsError, UnknownNameError
+from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.simulation.measuring import measure_profile
+from lineside.dispatch.simulation.profiles import (
+    DeviceProfile,
+    parse_devices,
+    read_profiles,
+    shipped_profiles,
+    write_profile,
+)
+
+KNOWN = shipped_profiles()
+
+
+def test_every_shipped_profile_says_that_it_is_assumed():
+    assert KNOWN
+    assert all(profile.source.startswith("assumed") for profile in KNOWN.values())
+
+
+def test_a_list_names_devices_one_by_one():
+    devices = parse_devices("fastx2, cpu", KNOWN)
+    assert [device.name for device in devices] == ["fast-1", "fast-2", "cpu-1"]
+    assert devices[0].times.seconds[1] == pytest.approx(0.002)
+
+
+def test_times_can_be_given_in_the_list():
+    card, _, cpu = parse_devices("card=1.5+2.5b@4x2,cpu2=14", KNOWN)
+    assert card.times.seconds == pytest.approx((0, 0.004, 0.0065, 0.009, 0.0115))
+    assert cpu.times.seconds == pytest.approx((0, 0.014))
+    assert cpu.name == "cpu2-1"
+
+
+def test_a_name_that_ends_like_a_count_is_a_name_where_it_is_known():
+    known = {"gx2": DeviceProfile("gx2", ServiceTimes((0.0, 0.003)), "a test")}
+    assert [d.name for d in parse_devices("gx2,gx2x2", known)] == ["gx2-1", "gx2-2", "gx2-3"]
+
+
+def test_an_unknown_profile_is_refused_with_the_known_ones():
+    with pytest.raises(UnknownNameError, match=r'no profile "fats"; did you mean "fast"\? known: fast, mid'):
+        parse_devices("fatsx2", KNOWN)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " , ", "fast*2", "x2", "card=", "card=fast", "card=0", "card=1+1b@0", "2x"]
+)
+def test_another_form_is_refused_with_the_right_one(text):
+    with pytest.raises(SettingsError, match=r"devices: (expected a comma list|no profile)"):
+        parse_devices(text, KNOWN)
+
+
+def test_one_name_has_one_set_of_times():
+    with pytest.raises(SettingsError, match='"card" stands there with two sets of times'):
+        parse_devices("card=1+1b,card=2+1b", KNOWN)
+
+
+def test_a_profile_comes_back_from_its_file_and_leaves_the_others(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[profiles.a]\nmilliseconds = {1 = 3.0, 2 = 5.0}\nsource = "by hand"\n')
+    write_profile(path, DeviceProfile("here", ServiceTimes((0.0, 0.0125)), 'measured: "this" machine'))
+    found = read_profiles(path)
+    assert sorted(found) == ["a", "here"]
+    assert found["a"].times.seconds == pytest.approx((0, 0.003, 0.005))
+    assert found["here"].times.seconds == pytest.approx((0, 0.0125))
+    assert found["here"].source == "measured: 'this' machine"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[profiles", "no TOML"),
+        (
+            "[profiles.a]\nmilliseconds = {1 = 3}\nsuorce = 'x'",
+            'profiles.a.suorce: no such key; did you mean "source"',
+        ),
+        ("[profiles.a]\nmilliseconds = {1 = 3}", "profiles.a.source: this key is missing"),
+        ("[profiles.a]\nmilliseconds = {1 = 0}\nsource = 'x'", "expected greater than 0; got 0"),
+        ("[profiles.a]\nmilliseconds = {2 = 3}\nsource = 'x'", "profiles.a.milliseconds: .*batch of 1"),
+        ("[profiles.a]\nmilliseconds = {one = 3}\nsource = 'x'", "profiles.a.milliseconds.one"),
+        ("[profiles.a]\nmilliseconds = {1 = 3, 999 = 5}\nsource = 'x'", "batches of at most 256"),
+        ("[profiles.'a b']\nmilliseconds = {1 = 3}\nsource = 'x'", 'got "a b"'),
+    ],
+)
+def test_a_malformed_file_is_refused_with_its_key(tmp_path, text, says):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=says):
+        read_profiles(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"none\.toml: the profiles cannot be read"):
+        read_profiles(tmp_path / "none.toml")
+
+
+def test_a_measured_profile_is_the_median_of_the_calls():
+    ticks = iter([0.0, 0.010, 1.0, 1.030, 2.0, 2.012])
+    calls = []
+    found = measure_profile(
+        "here", lambda: calls.append(1), source="a test", runs=3, clock=lambda: next(ticks)
+    )
+    assert found.times.seconds == pytest.approx((0.0, 0.012))
+    assert len(calls) == 6

@@ -1,0 +1,296 @@
+"""Devices that slow, hang, fail and die: what becomes of their pictures, and how they come back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from dispatch_rig import FAST, PART, SLOW, Rig
+from lineside.core.errors import SettingsError
+from lineside.core.verdict import Reason
+from lineside.dispatch.actions import Cancel, HealthChanged, Probe, Release, Run, Terminate, Unknown
+from lineside.dispatch.events import BatchDone, DeviceAlarm, WorkerUp
+from lineside.dispatch.scheduler import Scheduler
+from lineside.dispatch.settings import Settings
+from lineside.dispatch.words import Fault, Health, Stream
+
+ONE = {"a": {"model": FAST}}
+TWO = {"a": {"model": FAST}, "b": {"model": FAST}}
+THREE = {**TWO, "c": {"model": FAST}}
+
+
+def with_run(profiles):
+    """A rig whose device `a` runs a picture; the picture."""
+    rig = Rig(profiles).start()
+    request = rig.frame()
+    assert request in rig.running["a"].requests
+    return rig, request
+
+
+def test_a_picture_whose_device_fails_is_done_elsewhere_at_once():
+    rig, request = with_run(TWO)
+    rig.fail("a", 0.001)
+    assert rig.running["b"].requests == (request,)
+    rig.done("b", 0.003)
+    assert isinstance(rig.answers[request], Release)
+    assert rig.scheduler.statistics().retried == 1
+
+
+def test_a_device_that_failed_gets_no_picture_before_its_proof_of_health():
+    rig, _ = with_run(TWO)
+    rig.fail("a", 0.001)
+    for k in range(20):
+        rig.frame(at_s=0.002 + k * 0.001)
+        if "b" in rig.running:
+            rig.done("b")
+    assert rig.health["a"] is Health.QUARANTINED
+    assert "a" not in rig.running
+
+
+def test_two_good_probes_bring_a_device_back():
+    rig, _ = with_run(TWO)
+    rig.fail("a", 0.0)
+    rig.done("b", 0.002)
+    rig.tick(0.2)
+    assert isinstance(rig.running["a"], Probe)
+    rig.done("a", 0.202)
+    assert rig.health["a"] is Health.PROBING
+    rig.done("a", 0.204)
+    assert rig.health["a"] is Health.HEALTHY
+
+
+def test_a_probe_that_shows_a_slow_device_says_how_slow():
+    rig, _ = with_run(TWO)
+    rig.fail("a", 0.0)
+    rig.done("b", 0.002)
+    rig.tick(0.2)
+    rig.done("a", 0.21)
+    rig.done("a", 0.22)
+    assert rig.scheduler.statistics().devices[0].ratio == pytest.approx(5)
+
+
+def test_a_device_that_stays_broken_is_probed_twice_a_second_and_later_ever_less():
+    rig, _ = with_run(TWO)
+    rig.fail("a", 0.0)
+    times = []
+    while rig.now_s < 200:
+        wake_s = rig.scheduler.next_wake_s
+        rig.tick(wake_s)
+        if isinstance(rig.running.get("a"), Probe):
+            times.append(rig.now_s)
+            rig.fail("a", rig.now_s + 0.002)
+        if "b" in rig.running:
+            rig.done("b")
+    gaps = [after - before for before, after in pairwise(times)]
+    early = [gap for gap, at_s in zip(gaps, times, strict=False) if at_s < 9]
+    assert max(early) <= 0.5
+    assert max(gaps) == pytest.approx(60, abs=1)
+
+
+def test_a_picture_that_breaks_two_devices_is_answered_and_nobody_is_blamed():
+    rig, poison = with_run(TWO)
+    rig.fail("a", 0.001)
+    rig.fail("b", 0.002)
+    assert rig.answers[poison].reason is Reason.IMAGE_UNHEALTHY
+    assert "a, b" in rig.answers[poison].detail
+    assert rig.health["b"] is Health.HEALTHY
+    assert isinstance(rig.running["a"], Probe)  # at once, not after its cool-down
+
+
+def test_the_neighbours_of_a_poisoned_picture_are_answered():
+    rig = Rig(THREE).start()
+    for _ in range(3):
+        rig.frame(Stream("first"))
+    batch = [rig.frame(within_s=0.05) for _ in range(6)]
+    poison = batch[2]
+    for _ in range(60):
+        if all(r in rig.answers for r in batch):
+            break
+        for device in list(rig.running):
+            run = rig.running[device]
+            bad = isinstance(run, Run) and poison in run.requests
+            rig.fail(device, rig.now_s + 0.0005) if bad else rig.done(device, rig.now_s + 0.0005)
+        rig.tick(rig.now_s + 0.0005)
+    assert isinstance(rig.answers[poison], Unknown)
+    assert all(isinstance(rig.answers[r], Release) for r in batch if r is not poison)
+
+
+def test_a_picture_that_the_worker_blames_is_answered_without_a_second_try():
+    rig, request = with_run(TWO)
+    rig.fail("a", 0.001, fault=Fault.INPUT, detail="not a picture")
+    assert (rig.answers[request].reason, rig.answers[request].detail) == (
+        Reason.IMAGE_UNHEALTHY,
+        "not a picture",
+    )
+    assert rig.health["a"] is Health.HEALTHY
+
+
+def test_where_every_device_failed_the_answer_says_so():
+    rig, request = with_run(ONE)
+    rig.fail("a", 0.001)
+    assert rig.answers[request].reason is Reason.DEVICE_LOST
+    assert not rig.answers[request].pending
+
+
+def test_without_any_device_a_picture_waits_for_one_until_its_deadline():
+    rig, _ = with_run(ONE)
+    rig.lose("a", 0.001)
+    saved, lost = rig.frame(within_s=0.1), rig.frame(Stream("other"), within_s=0.002)
+    rig.tick(0.003)
+    assert rig.answers[lost].reason is Reason.DEVICE_LOST
+    rig.up("a", 0.01)
+    while saved not in rig.answers:
+        rig.done("a", rig.now_s + 0.002)
+    assert isinstance(rig.answers[saved], Release)
+
+
+def test_a_run_that_takes_much_too_long_makes_its_device_suspect_and_is_hedged():
+    rig, request = with_run(TWO)
+    waiting = rig.frame(Stream("other"))
+    assert waiting in rig.running["b"].requests
+    rig.done("b", 0.002)
+    rig.tick(0.007)
+    assert rig.health["a"] is Health.SUSPECT
+    assert rig.running["b"].requests == (request,)
+    rig.done("b", 0.009)
+    assert rig.answers[request].device == "b"
+    rig.done("a", 0.012)
+    assert rig.health["a"] is Health.HEALTHY
+    assert len(rig.of(Release)) == 2
+
+
+def test_hedging_stays_within_its_budget():
+    rig = Rig(TWO, settings=Settings(hedge_floor=0, hedge_share=0.0)).start()
+    rig.frame()
+    rig.tick(0.01)
+    assert rig.health["a"] is Health.SUSPECT
+    assert not rig.running.get("b")
+
+
+def test_what_waits_for_a_suspect_goes_elsewhere():
+    rig = Rig({"a": {"model": FAST}, "b": {"model": SLOW}}).start()
+    rig.frame(within_s=0.1)
+    waiting = [rig.frame(Stream("other"), within_s=0.1) for _ in range(2)]
+    rig.tick(0.01)
+    assert rig.health["a"] is Health.SUSPECT
+    while any(r not in rig.answers for r in waiting):
+        rig.done("b", rig.now_s + 0.01)
+    assert all(rig.answers[r].device == "b" for r in waiting)
+
+
+def test_a_run_that_hangs_is_cancelled_and_then_its_worker_is_replaced():
+    rig, _ = with_run(TWO)
+    rig.tick(0.006)
+    rig.done("b", 0.008)
+    rig.tick(0.1)
+    assert rig.health["a"] is Health.QUARANTINED
+    assert [c.device for c in rig.of(Cancel)] == ["a"]
+    assert not rig.of(Terminate)
+    rig.tick(0.16)
+    assert [t.device for t in rig.of(Terminate)] == ["a"]
+    rig.up("a", 0.3)
+    rig.done("a", 0.302)
+    rig.done("a", 0.304)
+    assert rig.health["a"] is Health.HEALTHY
+
+
+def test_a_late_answer_of_a_run_that_was_given_up_is_harmless_and_saves_the_worker():
+    rig, request = with_run(ONE)
+    number = rig.running["a"].run
+    rig.tick(0.1)
+    answered = rig.answers[request]
+    rig.given_up["a"].clear()
+    assert not [a for a in rig.send(BatchDone("a", number, ["too late"]), 0.12) if isinstance(a, Release)]
+    assert rig.answers[request] is answered
+    rig.tick(0.33)
+    assert not rig.of(Terminate)
+    assert isinstance(rig.running["a"], Probe)
+
+
+def test_nothing_is_sent_to_a_device_whose_last_run_is_not_back():
+    rig, _ = with_run(TWO)
+    rig.tick(0.1)
+    before = len(rig.of(Run)) + len(rig.of(Probe))
+    rig.tick(5.0)
+    assert len(rig.of(Run)) + len(rig.of(Probe)) == before
+
+
+def test_a_dead_worker_loses_nothing():
+    rig, request = with_run(TWO)
+    rig.lose("a", 0.001)
+    rig.done("b", 0.004)
+    assert isinstance(rig.answers[request], Release)
+    rig.up("a", 0.05)
+    assert isinstance(rig.running["a"], Probe)
+
+
+def test_out_of_memory_brings_the_device_back_with_smaller_batches():
+    rig = Rig(ONE).start()
+    rig.frame(within_s=1)
+    batch = [rig.frame(within_s=1) for _ in range(8)]
+    rig.done("a", 0.002)
+    assert len(rig.running["a"].requests) == 8
+    rig.fail("a", 0.003, fault=Fault.MEMORY)
+    assert [(t.device, t.max_batch) for t in rig.of(Terminate)] == [("a", 4)]
+    rig.up("a", 0.1)
+    rig.done("a", 0.102)
+    rig.done("a", 0.104)
+    for _ in range(9):
+        rig.frame(Stream("after"), within_s=1)
+    rig.done("a", 0.106)
+    assert len(rig.running["a"].requests) == 4
+    assert batch[0] in rig.answers
+
+
+def test_an_alarm_from_outside_takes_a_device_out_of_service():
+    rig, request = with_run(TWO)
+    rig.send(DeviceAlarm("a", "the driver reset it"), 0.001)
+    assert rig.health["a"] is Health.QUARANTINED
+    assert [t.detail for t in rig.of(Terminate)] == ["the driver reset it"]
+    rig.done("b", 0.004)
+    assert isinstance(rig.answers[request], Release)
+
+
+def test_a_device_that_was_slow_is_looked_at_again_without_a_picture():
+    rig = Rig(ONE).start()
+    for k in range(2):
+        rig.frame(at_s=k * 0.1)
+        rig.done("a", k * 0.1 + 0.0055)
+    assert rig.scheduler.statistics().devices[0].ratio > 2
+    rig.tick(0.357)
+    assert isinstance(rig.running["a"], Probe)
+    rig.done("a", 0.3575)
+    assert rig.scheduler.statistics().devices[0].ratio == pytest.approx(1)
+    assert [h.health for h in rig.of(HealthChanged) if h.device == "a"] == [Health.HEALTHY]
+
+
+def test_the_first_worker_is_trusted():
+    rig = Rig(ONE).start()
+    assert rig.health["a"] is Health.HEALTHY
+
+
+@pytest.mark.parametrize("devices", [[], ["a", "a"]])
+def test_devices_must_be_named_once(devices):
+    with pytest.raises(SettingsError, match="devices: expected at least one, each once"):
+        Scheduler(devices)
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(SettingsError, match='no device "card"'):
+        Scheduler(["cars"]).handle(WorkerUp("card", {"model": FAST}), 0.0)
+
+
+@pytest.mark.parametrize("bad", [{"probes": 0}, {"hang_s": -1.0}, {"cool_down_s": float("nan")}])
+def test_thresholds_that_cannot_be_are_refused(bad):
+    with pytest.raises(SettingsError, match="dispatch: "):
+        Settings(**bad)
+
+
+def test_parts_keep_their_order_through_a_failure():
+    rig = Rig(TWO).start()
+    requests = [rig.frame(PART) for _ in range(6)]
+    rig.fail("a", 0.001)
+    while any(r not in rig.answers for r in requests):
+        rig.done("b", rig.now_s + 0.003)
+    assert rig.order["part"] == requests
