@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lineside.core.errors import ModelOutputError, UnsupportedModelError
+from lineside.engine.reference import share_off
 from lineside.models.probe import probe_picture
-from lineside.models.surgery import difference
 from lineside.preprocess.letterbox import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from lineside.engine.session import Session
     from lineside.models.card import ModelCard
 
-Answer = list["NDArray[Any]"]
+    Answer = Sequence[NDArray[Any]]
+
+_MOST_OFF = {"float32": 1e-3}
+_MOST_OFF_ELSEWHERE = 0.05
+"""Share of its own size that an answer may change by in a batch. Kernels sum up in another order there; a neighbour's picture
+that leaks in changes scores by their own size."""
 
 
 class Batch:
@@ -32,13 +39,9 @@ class Batch:
 
     Attributes:
         slots: Where the pictures go, one slot each.
-
-    Raises:
-        UnsupportedModelError: The model fixes its batch, or has NMS inside, whose rows of several pictures are mixed.
     """
 
     def __init__(self, card: ModelCard, session: Session, count: int) -> None:
-        refuse_batches(card, count)
         spec = card.input
         planes = np.empty((count, 3, *spec.size), np.uint8)
         self.slots = tuple(Slot(spec.size, card.conventions, planes[i : i + 1]) for i in range(count))
@@ -66,9 +69,71 @@ class Batch:
                 )
         return [[output[i : i + 1] for output in outputs] for i in range(count)]
 
-    def cancel(self) -> None:
-        """End the run under way, from another thread."""
-        self._binding.cancel()
+
+class Batches:
+    """The batches of a detector: made when first asked for, proven once for each number of pictures, used again.
+
+    Args:
+        card: The model's card.
+        session: Its session.
+        alone: Answers one picture of the model's own size, alone.
+        precision: What the session computes in.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        session: Session,
+        alone: Callable[[NDArray[np.uint8]], Answer],
+        precision: str,
+    ) -> None:
+        self._card = card
+        self._session = session
+        self._alone = alone
+        self._most_off = _MOST_OFF.get(precision, _MOST_OFF_ELSEWHERE)
+        self._free: dict[int, deque[Batch]] = {}
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[Batch]:
+        """A batch of so many pictures, for the time of the block.
+
+        Raises:
+            UnsupportedModelError: The model takes one picture at a time.
+            ModelOutputError: A picture's answer depends on its place in the batch, or on its neighbours.
+        """
+        batch = self._one(count)
+        try:
+            yield batch
+        finally:
+            self._free[count].append(batch)
+
+    def _one(self, count: int) -> Batch:
+        free = self._free.get(count)
+        if free is None:
+            batch = self._first(count)
+            self._free.setdefault(count, deque())
+            return batch
+        try:
+            return free.pop()
+        except IndexError:
+            return Batch(self._card, self._session, count)
+
+    def _first(self, count: int) -> Batch:
+        """A batch that was shown to answer each picture as alone: every slot gets the test picture moved another way."""
+        refuse_batches(self._card, count)
+        batch = Batch(self._card, self._session, count)
+        picture = probe_picture(self._card.input.size)
+        views = [np.roll(picture, (37 * i, 53 * i), (0, 1)) for i in range(count)]
+        expected = [[output.copy() for output in self._alone(view)] for view in views]
+        for slot, view in zip(batch.slots, views, strict=True):
+            slot.fill(view)
+        for place, (one, got) in enumerate(zip(expected, batch.run(), strict=True)):
+            if (off := share_off(one, got)) > self._most_off:
+                raise ModelOutputError(
+                    f"{self._card.file}: picture {place} of a batch of {count} is answered otherwise than alone, by {off:.2g} of "
+                    f"the answer's size; expected at most {self._most_off:g}. Give it one picture at a time"
+                )
+        return batch
 
 
 def refuse_batches(card: ModelCard, count: int) -> None:
@@ -83,36 +148,5 @@ def refuse_batches(card: ModelCard, count: int) -> None:
         )
     if card.nms_inside:
         raise UnsupportedModelError(
-            f"{card.file}: NMS is inside the graph, and answers the rows of {count} pictures mixed; give it one at a time"
+            f"{card.file}: NMS is inside the graph, and mixes the rows of {count} pictures; give it one at a time"
         )
-
-
-def prove(
-    batch: Batch,
-    alone: Callable[[NDArray[np.uint8]], Answer],
-    card: ModelCard,
-    differ: Callable[[Sequence[NDArray[Any]], Sequence[NDArray[Any]]], str | None] = difference,
-) -> None:
-    """Show that a picture's answer does not depend on its place in the batch, nor on its neighbours.
-
-    Every slot gets the test picture turned another way.
-
-    Args:
-        batch: The batch.
-        alone: Answers one picture alone.
-        card: The model's card.
-        differ: Says how two answers differ, or `None`.
-
-    Raises:
-        ModelOutputError: It does depend on them.
-    """
-    picture = probe_picture(card.input.size)
-    views = [np.roll(picture, (37 * i, 53 * i), (0, 1)) for i in range(len(batch.slots))]
-    expected = [[output.copy() for output in alone(view)] for view in views]
-    for slot, view in zip(batch.slots, views, strict=True):
-        slot.fill(view)
-    for place, (one, got) in enumerate(zip(expected, batch.run(), strict=True)):
-        if (other := differ(one, got)) is not None:
-            raise ModelOutputError(
-                f"{card.file}: picture {place} of a batch of {len(views)} is answered otherwise than alone: {other}"
-            )
