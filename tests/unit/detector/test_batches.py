@@ -54,15 +54,15 @@ def test_a_batch_is_used_again_without_a_trace_of_its_last_pictures(open_graph):
         assert_same(one, other)
 
 
-def test_one_picture_is_no_batch(detector, spot_pictures):
+def test_one_picture_is_no_batch_and_asks_nothing_of_the_file(detector):
     settings = detector.thresholds()
-    found, _ = detector.timed_batch(spot_pictures[:1], settings)
-    assert_same(found[0], detector.timed(spot_pictures[0], settings)[0])
+    found, _ = detector.timed_batch(pictures(1), settings)
+    assert_same(found[0], detector.timed(pictures(1)[0], settings)[0])
 
 
-def test_a_file_that_fixes_its_batch_says_so(detector, spot_pictures):
+def test_a_file_that_fixes_its_batch_says_so(detector):
     with pytest.raises(UnsupportedModelError, match="fixes its batch"):
-        detector.timed_batch(spot_pictures[:2], detector.thresholds())
+        detector.timed_batch(pictures(2), detector.thresholds())
 
 
 def test_a_bad_picture_leaves_no_answer_for_its_batch(open_graph):
