@@ -42,3 +42,10 @@ def crashes_after_all_began(items):
         yield "b"
         os.abort()
     yield from ((item, item.upper()) for item in items)
+
+
+def prints(items):
+    for item in items:
+        os.write(1, b"a library prints this")
+        os.write(2, b"and logs that")
+        yield item, item.upper()

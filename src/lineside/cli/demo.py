@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineside.cli import options
 from lineside.cli.demo_faults import FaultKind
 from lineside.core.errors import SettingsError
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from lineside.line.pictures import FailurePictures
     from lineside.line.report import RunReport
     from lineside.line.statistics import Statistics
+    from lineside.testing.faults import FaultyDetector
 
 CONFIDENCE = 0.35
 """Confidence above which a detection of the shipped model counts as a defect; `docs/plant-model.md` has the rates."""
@@ -44,6 +47,8 @@ def demo(
     ] = None,
     model: Annotated[str, typer.Option(help="An .onnx file, or shipped:plant.")] = SHIPPED,
     confidence: Annotated[float, typer.Option(help="Detections above it are defects, 0 to 1.")] = CONFIDENCE,
+    devices: options.Devices = "cpu",
+    demotion: options.Demotion = "prefer",
     folder: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("demo-report"),
     product: Annotated[str, typer.Option(help="disc, cap or mixed.", rich_help_panel=_PLANT)] = "mixed",
     seed: Annotated[int, typer.Option(help="Of the parts.", rich_help_panel=_PLANT)] = 0,
@@ -93,10 +98,32 @@ def demo(
     # Short pauses: a newcomer watches for seconds.
     how = LineSettings(parts_per_minute=rate, deadline_s=deadline_ms / 1e3, backoff=Backoff(0.1, 0.5))
     run = _Run(console, scene, how, seconds, fault)
-    report = run.inspect(model, confidence, folder)
+    report = run.inspect(_Opener(model, devices, demotion), confidence, folder)
     _summarise(console, report, folder)
     if not report.is_kept:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """How the model is opened, and opened again."""
+
+    model: str
+    devices: str
+    demotion: str
+
+    def first(self) -> FaultyDetector:
+        """The model; a demotion is told on the terminal."""
+        from lineside.cli.opening import open_detector
+        from lineside.testing.faults import FaultyDetector
+
+        return open_detector(FaultyDetector, self.model, devices=self.devices, demotion=self.demotion)
+
+    def again(self) -> FaultyDetector:
+        """The model; the line notes a demotion."""
+        from lineside.testing.faults import FaultyDetector
+
+        return FaultyDetector(self.model, devices=self.devices, demotion=self.demotion)
 
 
 class _Run:
@@ -120,15 +147,14 @@ class _Run:
         self._seconds = seconds
         self._plan = FaultPlan(fault, seconds=seconds, clock=time.monotonic)
 
-    def inspect(self, model: str, confidence: float, folder: Path) -> RunReport:
+    def inspect(self, opener: _Opener, confidence: float, folder: Path) -> RunReport:
         """The report of the run; it is written."""
         from lineside.cli.demo_plant import build_line
         from lineside.line.pictures import FailurePictures
-        from lineside.testing.faults import FaultyDetector
 
         pictures = FailurePictures(folder)
-        with self._console.status("opening the model and drawing the plant"):
-            detector = FaultyDetector(model)
+        detector = opener.first()
+        with self._console.status("drawing the plant"):
             plant = _plant(self._scene)
         built = build_line(
             plant,
@@ -136,7 +162,7 @@ class _Run:
             self._how,
             confidence=confidence,
             plan=self._plan,
-            open_again=lambda: FaultyDetector(model),
+            open_again=opener.again,
             sinks=[pictures],
         )
         self._console.print(
@@ -184,6 +210,7 @@ class _Run:
             title="lineside demo",
             settings={
                 "model": f"{detector.card.file} (sha256 {detector.card.sha256[:12]})",
+                "device": detector.truth.sentence,
                 "confidence": f"{confidence:g}",
                 "product": scene.product,
                 "seed": str(scene.seed),

@@ -137,6 +137,11 @@ class BreakableModel:
         self._model = model
         self._plan = plan
 
+    @property
+    def truth(self) -> Any:
+        """The report on the session behind it."""
+        return getattr(self._model, "truth", None)
+
     def thresholds(self, *, confidence: float) -> Any:
         """What `timed` takes."""
         return self._model.thresholds(confidence=confidence)

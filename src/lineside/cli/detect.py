@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -73,6 +73,8 @@ def detect(
     slices: options.Slices = None,
     overlap: options.Overlap = None,
     whole: options.Whole = False,
+    devices: options.Devices = "cpu",
+    demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
     family: options.Family = None,
     names: options.Names = None,
@@ -91,6 +93,7 @@ def detect(
     A picture that cannot be judged is told and counted; the others go on, and the exit code is 2.
     """
     from lineside.capture.sources import open_sources
+    from lineside.cli.opening import open_detector
     from lineside.detector.detector import Detector
 
     form = _form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, output=output)
@@ -112,7 +115,9 @@ def detect(
     with ExitStack() as stack:
         for one in sources:
             stack.callback(one.close)
-        opened = Detector(model, threads=threads, facts=facts)
+        opened = open_detector(
+            Detector, model, devices=devices, demotion=demotion, threads=threads, facts=facts
+        )
         detector = options.sliced(opened, slices=slices, overlap=overlap, whole=whole)
         settings = detector.thresholds(
             confidence=confidence,
@@ -195,12 +200,18 @@ class _Run:
             self.pictures += 1
             if not isinstance(outcome, Frame):
                 self._say(f"{outcome.error} [{outcome.error.code}]")
-                yield Record(outcome.stream, outcome.sequence, outcome.error), None
+                yield Record(outcome.stream, outcome.sequence, outcome.error, **self._where), None
                 continue
             found, timing = self.detector.timed(outcome.image, self.settings)
             self.timings.append(timing)
             self.objects += len(found)
-            yield Record(frame_name(outcome), outcome.sequence, found, outcome.time_s), outcome
+            record = Record(frame_name(outcome), outcome.sequence, found, outcome.time_s, **self._where)
+            yield record, outcome
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        truth = self.detector.truth
+        return {"device": truth.got, "is_demoted": truth.is_demoted}
 
     def _say(self, text: str) -> None:
         self.failed += 1

@@ -72,6 +72,8 @@ def evaluate(
     slices: options.Slices = None,
     overlap: options.Overlap = None,
     whole: options.Whole = False,
+    devices: options.Devices = "cpu",
+    demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
     family: options.Family = None,
     names: options.Names = None,
@@ -86,6 +88,7 @@ def evaluate(
     pad_value: options.PadValue = None,
 ) -> None:
     """Judge a model on a data set: mAP or accuracy, precision and recall, confusion, escape and overkill."""
+    from lineside.cli.opening import open_detector
     from lineside.detector.detector import Detector
     from lineside.evaluation.dataset import open_dataset
     from lineside.evaluation.settings import EvaluationSettings
@@ -115,7 +118,7 @@ def evaluate(
         gain=gain,
         pad_value=pad_value,
     )
-    opened = Detector(model, threads=threads, facts=facts)
+    opened = open_detector(Detector, model, devices=devices, demotion=demotion, threads=threads, facts=facts)
     detector = options.sliced(opened, slices=slices, overlap=overlap, whole=whole)
     card = opened.card
     pictures = open_dataset(

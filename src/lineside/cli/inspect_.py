@@ -13,7 +13,11 @@ from lineside.cli.hints import report_hints, show_hints
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
     from lineside.models.spec import Conventions
 
 _RUNS = 50
@@ -34,6 +38,8 @@ def inspect_model(
         int | None,
         typer.Option(min=1, help=f"Runs that --measure counts. Default: {_RUNS}.", show_default=False),
     ] = None,
+    devices: options.AlsoDevices = None,
+    demotion: options.Demotion = "prefer",
     family: options.Family = None,
     names: options.NamesOrClasses = None,
     size: options.Size = None,
@@ -66,6 +72,8 @@ def inspect_model(
     )
     if measure and lint_only:
         raise SettingsError("expected one of --lint and --measure; got both")
+    if devices is not None and (measure or lint_only):
+        raise SettingsError("expected --devices without --measure, which times the CPU, and without --lint")
     if measure:
         from lineside.cli.inspect_measure import report
 
@@ -78,10 +86,24 @@ def inspect_model(
     if lint_only:
         report_hints(card, as_json=as_json)
         return
+    truth = None if devices is None else _opened(model, facts, devices, demotion)
     if as_json:
-        typer.echo(json.dumps(card.to_dict(), indent=2))
-    else:
-        _show(card)
+        device = {} if truth is None else {"device": truth.to_dict()}
+        typer.echo(json.dumps(card.to_dict() | device, indent=2))
+        return
+    _show(card)
+    if truth is not None:
+        from lineside.cli.device_table import show_truth
+
+        show_truth(truth)
+
+
+def _opened(model: Path, facts: ModelFacts, devices: str, demotion: str) -> Truth:
+    """The report on the model, opened on the devices."""
+    from lineside.cli.opening import open_detector
+    from lineside.detector.detector import Detector
+
+    return open_detector(Detector, model, devices=devices, demotion=demotion, facts=facts).truth
 
 
 def _show(card: ModelCard) -> None:

@@ -35,7 +35,31 @@ Model = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="Threads of one run. Default: one a usable core.", show_default=False),
+    typer.Option(
+        min=1, help="Threads of one run on the CPU. Default: one a usable core.", show_default=False
+    ),
+]
+Devices = Annotated[
+    str,
+    typer.Option(
+        metavar="LIST",
+        help="Where to run, best first, as cuda:0,openvino,cpu; with options as openvino?precision=bf16.",
+    ),
+]
+AlsoDevices = Annotated[
+    str | None,
+    typer.Option(
+        "--devices",
+        metavar="LIST",
+        help="Open it on these devices, best first, and show what truly runs where.",
+        show_default=False,
+    ),
+]
+Demotion = Annotated[
+    str,
+    typer.Option(
+        help="Where the first device does not work: prefer takes the next and warns, require refuses to start."
+    ),
 ]
 Nms = Annotated[
     str | None,

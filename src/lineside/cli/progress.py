@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
+
+import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.status import Status
+
+
+@contextmanager
+def waiting() -> Iterator[Callable[[str], None]]:
+    """A function that says what is being waited for; it stands there, with a spinner, until the block ends."""
+    with ExitStack() as stack:
+        statuses: list[Status] = []
+
+        def say(sentence: str) -> None:
+            if not sys.stderr.isatty():
+                typer.echo(sentence, err=True)
+            elif statuses:
+                statuses[0].update(sentence)
+            else:
+                from rich.console import Console
+
+                statuses.append(stack.enter_context(Console(stderr=True).status(sentence)))
+
+        yield say
 
 
 @contextmanager

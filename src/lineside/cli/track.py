@@ -118,6 +118,8 @@ def track(
     ] = None,
     scale_16bit: options.Scale16Bit = None,
     limit_px: options.LimitPx = None,
+    devices: options.Devices = "cpu",
+    demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
     family: options.Family = None,
     names: options.Names = None,
@@ -135,6 +137,7 @@ def track(
 
     A frame that cannot be judged is told and counted; objects keep their ids through it, and the exit code is 2.
     """
+    from lineside.cli.opening import open_detector
     from lineside.cli.track_report import Form, show
     from lineside.cli.track_run import TrackRun
     from lineside.detector.detector import Detector
@@ -170,7 +173,9 @@ def track(
     lines, zones = _lines(line or (), point), _zones(zone or (), point)
     with ExitStack() as stack:
         stream = _open_stream(stack, source, reading)
-        opened = Detector(model, threads=threads, facts=facts)
+        opened = open_detector(
+            Detector, model, devices=devices, demotion=demotion, threads=threads, facts=facts
+        )
         detector = options.sliced(opened, slices=slices, overlap=overlap, whole=whole)
         settings = detector.thresholds(
             confidence=low,

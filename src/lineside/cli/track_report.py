@@ -176,6 +176,7 @@ def document(run: TrackRun) -> dict[str, Any]:
     fps = run.fps
     return {
         "source": run.source.name,
+        "device": run.detector.truth.to_dict(),
         "frames": run.frames,
         "failed": run.failed,
         "fps": fps,

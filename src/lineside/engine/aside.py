@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -100,6 +101,9 @@ class _Fault:
 def _run(work: Work, items: list[str], tells: Connection) -> None:
     """What the other process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked hears the key, and ends this process
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # what libraries print there is no part of the answer; their reasons come as errors
+        os.dup2(silence, stream)
     try:
         for word in work(items):
             tells.send(word)

@@ -6,10 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import RuntimeConflictError
-from lineside.engine import advice
-from lineside.engine.hardware import find_hardware
 from lineside.engine.runtime import onnxruntime, version
-from lineside.engine.wheels import find_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +59,11 @@ def refuse_conflict() -> None:
     Raises:
         RuntimeConflictError: Several distributions own onnxruntime's files, or one of them was removed.
     """
+    # Imported here, because a start where nothing is wrong needs none of it.
+    from lineside.engine import advice
+    from lineside.engine.hardware import find_hardware
+    from lineside.engine.wheels import find_wheels
+
     wheels = find_wheels()
     if wheels.conflict:
         raise RuntimeConflictError(advice.conflict(wheels, find_hardware()))

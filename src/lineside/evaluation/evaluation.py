@@ -12,7 +12,7 @@ from lineside.evaluation.classes import choose_defects, match_classes
 from lineside.evaluation.coco_metrics import library, measure, unmeasured
 from lineside.evaluation.confusion import confusion, confusion_of_classes
 from lineside.evaluation.examine import examine
-from lineside.evaluation.notes import notes_on
+from lineside.evaluation.notes import demotions, notes_on
 from lineside.evaluation.operating_point import best_f1
 from lineside.evaluation.rates import escapes_by_class, rate_curve, score_pictures
 from lineside.evaluation.settings import EvaluationSettings
@@ -57,6 +57,7 @@ class Evaluation:
     Attributes:
         dataset: The data set.
         model: The model's card, as a dictionary.
+        device: The report on the device that it ran on; `None` for a detector that has none.
         task: What the model answers, and is judged by: `detect`, `segment`, `pose`, `obb` or `classify`.
         settings: How it was judged.
         match: The data set's classes in the model.
@@ -75,6 +76,7 @@ class Evaluation:
 
     dataset: Dataset
     model: dict[str, Any]
+    device: dict[str, Any] | None
     task: str
     settings: EvaluationSettings
     match: ClassMatch
@@ -179,6 +181,7 @@ def evaluate(
     settings = settings or EvaluationSettings()
     library()  # a missing package is told before the pictures, not after them
     model = detector.card.to_dict()
+    truth = getattr(detector, "truth", None)  # a replay of known boxes runs on no device
     task = model.get("task", "detect")
     _refuse_other_truth(dataset, task)
     match = match_classes(dataset, detector.names)
@@ -196,6 +199,7 @@ def evaluate(
     return Evaluation(
         dataset=dataset,
         model=model,
+        device=None if truth is None else truth.to_dict(),
         task=task,
         settings=settings,
         match=match,
@@ -209,7 +213,10 @@ def evaluate(
         confusion=confusion_of_classes(top) if top else confusion(examined, count, settings.confidence),
         curve=curve,
         suggestion=suggest(curve, settings.max_escape),
-        notes=notes_on(dataset, match, settings, examined, all_defects=bool(np.all(defects)), task=task),
+        notes=(
+            *demotions(truth),
+            *notes_on(dataset, match, settings, examined, all_defects=bool(np.all(defects)), task=task),
+        ),
     )
 
 

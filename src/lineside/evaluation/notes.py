@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -11,6 +11,23 @@ if TYPE_CHECKING:
     from lineside.evaluation.examine import Examined
     from lineside.evaluation.settings import EvaluationSettings
     from lineside.evaluation.truth import Dataset
+
+
+class Session(Protocol):
+    """What is told of the session that was judged."""
+
+    @property
+    def is_demoted(self) -> bool:
+        """Whether it runs on another device than was asked for."""
+
+    @property
+    def sentence(self) -> str:
+        """On which, and why."""
+
+
+def demotions(truth: Session | None) -> tuple[str, ...]:
+    """The note on a model that was judged on another device than was asked for."""
+    return (truth.sentence,) if truth is not None and truth.is_demoted else ()
 
 
 def notes_on(

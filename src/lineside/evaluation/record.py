@@ -23,6 +23,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
         "schema": SCHEMA,
         "lineside": lineside.__version__,
         "model": evaluation.model,
+        "device": evaluation.device,
         "dataset": _dataset(evaluation),
         "settings": {
             "confidence": settings.confidence,

@@ -154,6 +154,7 @@ class Line:
         for station in everyone:
             station.tried.wait(_OPENING_S)
         self._tally.begin(self._clock())
+        self._worker.note_demotion()
         try:
             self._loop(Schedule(self._clock(), self.settings.parts_per_minute, seconds))
         finally:

@@ -72,10 +72,17 @@ class Worker(Station[Detect, Model]):
         self._post = post
         self._note = note
 
+    def note_demotion(self) -> None:
+        """Tell the people at the line that the model runs on another device than was asked for, where it does."""
+        truth = getattr(self._link.resource, "truth", None)  # a `Detector` has one, other models need not
+        if truth is not None and truth.is_demoted:
+            self._note("device.demoted", truth.sentence)
+
     def _opened(self) -> None:
         if self._link.lost_s is not None:
             away_s = self._clock() - self._link.lost_s
             self._note("device.back", f"{self._link.what} is open again, {away_s:.1f} s after it was lost")
+        self.note_demotion()
         # What waits was settled when the device was lost; no more comes before the ledger hears that it is back.
         self._drain()
         self._post(DeviceUp())

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from lineside.engine.aside import aside
-from work_aside import crashes_after_all_began, crashes_at_b, fine, hangs_at_a, raises_at_c
+from work_aside import crashes_after_all_began, crashes_at_b, fine, hangs_at_a, prints, raises_at_c
 
 
 def run(work, *, limit_s=30.0):
@@ -33,6 +33,11 @@ def test_an_item_is_blamed_by_what_the_process_did_last():
     answers = run(crashes_after_all_began)
     assert answers["b"].startswith("b failed")
     assert (answers["a"], answers["c"]) == ("A", "C")
+
+
+def test_what_libraries_print_is_no_part_of_the_output(capfd):
+    assert run(prints)["a"] == "A"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_leaving_early_ends_the_process():

@@ -1,0 +1,146 @@
+"""`lineside plan` and `lineside simulate`, as their user runs them."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import pytest
+
+PLAN = ("plan", "--cameras", 40, "--fps", 25, "--deadline-ms", 20, "--seconds", 2)
+
+LINE = """
+[line]
+deadline_ms = 20
+
+[[camera]]
+id = "top"
+fps = 50
+count = 8
+
+[[camera]]
+id = "view"
+fps = 25
+delivery = "latest"
+
+[simulation]
+devices = ["fastx2", "cpu=14"]
+seconds = 3
+
+[[simulation.fault]]
+device = "fast-1"
+kind = "hang"
+from_s = 1
+to_s = 2
+"""
+
+
+@pytest.fixture
+def line(tmp_path):
+    path = tmp_path / "line.toml"
+    path.write_text(LINE)
+    return path
+
+
+def test_a_plan_tells_how_many_and_what_one_loss_costs(cli):
+    text = cli(*PLAN, "--devices", "rtx4000x2").stdout
+    assert "40 cameras, 1000 pictures a second" in text
+    for part in ("When one dies", "How many of one kind are enough", "Latency over load"):
+        assert part in text
+    assert "assumed, not measured" in text
+
+
+def test_a_plan_as_json_holds_the_same(cli):
+    plan = json.loads(cli(*PLAN, "--devices", "rtx4000x2", "--json").stdout)
+    assert plan["asked_fps"] == 1000
+    assert plan["all"]["lost"] == 0
+    assert plan["needed"][0]["profile"] == "rtx4000"
+    assert plan["needed"][0]["count_so_that_one_may_die"] == plan["needed"][0]["count"] + 1
+    assert [loss["device"] for loss in plan["when_one_dies"]] == ["rtx4000-1"]
+    assert plan["loads"][0]["in_time"] > plan["loads"][-1]["in_time"]
+    assert all(device["source"].startswith("assumed") for device in plan["devices"])
+
+
+def test_a_plan_is_drawn(cli, tmp_path):
+    cli(*PLAN, "--devices", "fastx2,slow", "--plot", "plan.png")
+    assert cv2.imread(str(tmp_path / "plan.png")).shape[0] > 500
+
+
+def test_this_machine_is_measured_and_kept(cli, plant, tmp_path):
+    few = ("plan", "--cameras", 1, "--fps", 5, "--deadline-ms", 500, "--seconds", 1, "--json")
+    plan = json.loads(cli(*few, "--measure", plant.model, "--profiles", "mine.toml").stdout)
+    assert plan["devices"][0]["name"] == "here-1"
+    assert plan["devices"][0]["source"].startswith("measured ")
+    again = json.loads(cli(*few, "--devices", "herex2", "--profiles", "mine.toml").stdout)
+    assert [device["name"] for device in again["devices"]] == ["here-1", "here-2"]
+    assert "spots.onnx" in (tmp_path / "mine.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--devices", "rtx400x2"), 'no profile "rtx400"; did you mean "rtx4000"? known: fast'),
+        (("--devices", "rtx4000x2", "--deadline-ms", "1"), "within 1 ms; the fastest, rtx4000-1, takes 2 ms"),
+        ((), "--devices: expected a list of devices. Known are fast"),
+        (("--devices", "fast", "--fps", "0"), "--fps: expected a number above 0"),
+        (("--devices", "fast", "--delivery", "lastest"), 'did you mean "latest"?'),
+        (("--devices", "fast", "--routing", "robin"), 'no policy "robin"'),
+        (("--devices", "fast", "--tails", "2"), "--tails: expected a share of 0 to 1"),
+        (("--devices", "fast", "--max-misses", "-1"), "--max-misses: expected a share of 0 to 1"),
+        (("--devices", "fast", "--profiles", "none.toml"), "none.toml: the profiles cannot be read"),
+    ],
+)
+def test_bad_input_of_a_plan_is_told(cli, options, says):
+    assert says in cli(*PLAN, *options, code=2).stderr
+
+
+def test_a_plot_that_cannot_be_written_is_told(cli):
+    done = cli(*PLAN, "--devices", "fastx2", "--plot", "missing/plan.png", code=4)
+    assert "missing/plan.png: the plot cannot be written" in done.stderr
+
+
+def test_a_line_is_simulated_with_its_fault(cli, line, tmp_path):
+    text = cli("simulate", line, "--plot", "run.png").stdout
+    assert "What happened to devices" in text
+    assert "quarantined" in text
+    assert cv2.imread(str(tmp_path / "run.png")).shape[0] > 500
+
+
+def test_a_simulation_as_json(cli, line):
+    run = json.loads(cli("simulate", line, "--json").stdout)
+    assert run["cameras"] == 9
+    assert run["all"]["lost"] == 0
+    assert run["by_delivery"]["every_part"]["dropped"] == 0
+    assert [d["name"] for d in run["devices"]] == ["fast-1", "fast-2", "cpu-1"]
+    last = [mark for mark in run["health"] if mark["device"] == "fast-1"][-1]
+    assert (last["health"], last["at_s"] < 3) == ("healthy", True)
+
+
+def test_a_simulation_is_repeated_by_its_seed(cli, line):
+    one, same, other = (cli("simulate", line, "--json", "--seed", seed).stdout for seed in (3, 3, 4))
+    assert one == same != other
+
+
+def test_another_policy_can_be_tried(cli, line):
+    run = json.loads(cli("simulate", line, "--json", "--routing", "round_robin", "--seconds", 1).stdout)
+    assert (run["routing"], run["seconds"]) == ("round_robin", 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("fps = 50", "fsp = 50", 'camera[0].fsp: no such key; did you mean "fps"?'),
+        ('kind = "hang"', 'kind = "hung"', "simulation.fault[0].kind: expected 'error'"),
+        ("deadline_ms = 20", "deadline_ms = 1", "the fastest, fast-1, takes 2 ms"),
+        ("[line]", "[line", "no TOML"),
+    ],
+)
+def test_bad_input_of_a_simulation_is_told(cli, line, old, new, says):
+    line.write_text(LINE.replace(old, new, 1))
+    error = cli("simulate", line, code=2).stderr
+    assert "line.toml" in error
+    assert says in error
+
+
+def test_a_file_that_is_not_there_is_told(cli):
+    assert "none.toml: it cannot be read" in cli("simulate", "none.toml", code=2).stderr
