@@ -18,6 +18,7 @@ COMMANDS = {
     "track": "track",
     "eval": "evaluate",
     "convert": "convert_model",
+    "quantize": "quantize",
     "demo": "demo",
     "devices": "devices",
     "plan": "plan",

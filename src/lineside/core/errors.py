@@ -16,7 +16,8 @@ LinesideError                         code                     what the line doe
 │   ├── TaskNotBuiltError             model.task               keep the old model
 │   ├── ConventionError               model.convention         keep the old model
 │   ├── DeadModelError                model.dead               keep the old model
-│   └── ModelOutputError              model.output             restart the session
+│   ├── ModelOutputError              model.output             restart the session
+│   └── QuantisationError             model.quantise           keep the old model
 ├── ImageError                        image.invalid            retry
 │   ├── ImageFileError                image.file               retry
 │   ├── ImageTooLargeError            image.too_large          retry
@@ -156,6 +157,12 @@ class ModelOutputError(ModelError):
 
     code = "model.output"
     recovery = Recovery.RESTART_SESSION
+
+
+class QuantisationError(ModelError):
+    """A model cannot be quantised, or what became of it answers too differently. Nothing was written."""
+
+    code = "model.quantise"
 
 
 class ImageError(LinesideError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from lineside.core.geometry import Letterbox
     from lineside.core.placement import Placement
+    from lineside.detector.opening import OpenModel
     from lineside.engine.session import Binding
     from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
@@ -102,7 +103,21 @@ class Detector:
     ) -> None:
         _check_arguments(path, threads, facts, cache)
         where = Where(placements(devices), demotion, threads, progress)
-        opened = open_model(path, where, facts=facts, cache=None if cache is None else Path(cache))
+        self._take(open_model(path, where, facts=facts, cache=None if cache is None else Path(cache)))
+
+    @classmethod
+    def of(cls, opened: OpenModel) -> Self:
+        """The detector of a model that was opened already.
+
+        Raises:
+            DeadModelError: It answers the test picture as no working model does.
+            DeviceError: The run failed.
+        """
+        detector = object.__new__(cls)
+        detector._take(opened)  # its own class
+        return detector
+
+    def _take(self, opened: OpenModel) -> None:
         self.card: ModelCard = opened.card
         self.names: tuple[str, ...] = opened.card.names
         self.truth: Truth = opened.truth

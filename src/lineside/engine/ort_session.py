@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.core.errors import DeviceError, SettingsError
+from lineside.core.errors import DeviceError, OutputError, SettingsError
 from lineside.engine import libraries
 from lineside.engine.ort_options import provider_options, session_options
 from lineside.engine.provider import Callers
@@ -247,6 +247,23 @@ def optimise(model: bytes, *, level: str = "ORT_ENABLE_ALL") -> bytes | None:
     except OSError as fault:
         _log.warning("the optimised model cannot be written (%s); the next start is slower", fault)
         return None
+
+
+def simplify(model: bytes) -> bytes:
+    """The model with its constants folded and its normalisations joined to the layers before them.
+
+    It stays of standard operators, runs on every machine, and is what a quantiser wants to be given.
+
+    Args:
+        model: A serialised model.
+
+    Raises:
+        UnsupportedModelError, ModelFileError, DeviceError: As for `OrtSession`.
+        OutputError: There is no place for a temporary file.
+    """
+    if (simplified := optimise(model, level="ORT_ENABLE_BASIC")) is None:
+        raise OutputError("no temporary file can be written. Free space, or name another folder with TMPDIR")
+    return simplified
 
 
 def _write_optimised(model: bytes, path: Path, level: str) -> None:

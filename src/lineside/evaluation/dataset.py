@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from lineside.models.spec import Task
 
 
+def holds_truth(path: Path, task: Task = "detect") -> bool:
+    """Whether a path looks like a data set, and not like mere pictures; opening it says whether it is a good one."""
+    if not path.exists():
+        return False
+    if path.is_file():
+        return path.suffix.lower() == ".json"
+    if task == "classify":
+        return any(place.is_dir() and not place.name.startswith(".") for place in path.iterdir())
+    return (path / "labels").is_dir() and (path / "images").is_dir()
+
+
 def open_dataset(
     path: Path,
     *,

@@ -54,7 +54,7 @@ class Graph:
         self.producers: dict[str, NodeProto] = {o: n for n in model.graph.node for o in n.output if o}
         self.consumers: dict[str, list[NodeProto]] = {}
         for node in model.graph.node:
-            for name in (*node.input, *_read_inside(node)):
+            for name in (*node.input, *read_inside(node)):
                 self.consumers.setdefault(name, []).append(node)
         constants = {t.name for t in model.graph.initializer}
         self.inputs = tuple(_tensor(v) for v in model.graph.input if v.name not in constants)
@@ -193,12 +193,12 @@ def inner_graphs(node: NodeProto) -> Iterator[GraphProto]:
         yield from attribute.graphs
 
 
-def _read_inside(node: NodeProto) -> Iterator[str]:
+def read_inside(node: NodeProto) -> Iterator[str]:
     """What the graphs inside a node read, from outside them or not."""
     for graph in inner_graphs(node):
         for inner in graph.node:
             yield from inner.input
-            yield from _read_inside(inner)
+            yield from read_inside(inner)
 
 
 def _dtype(element: int) -> str:

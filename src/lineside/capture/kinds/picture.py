@@ -49,6 +49,10 @@ class PictureFiles:
             else:
                 yield Frame(image, path, sequence)
 
+    def only(self, places: Sequence[int]) -> PictureFiles:
+        """The source with only some of its pictures, by their places, in that order."""
+        return PictureFiles(self.name, [self.paths[place] for place in places], self._reading)
+
     def close(self) -> None:
         """Nothing: no file is open between two pictures."""
 

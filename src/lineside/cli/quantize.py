@@ -1,0 +1,233 @@
+"""`lineside quantize`: a model in int8 or fp16, judged before it is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineside.cli import options
+from lineside.core.errors import OutputError
+
+if TYPE_CHECKING:
+    from lineside.detector.detector import Detector
+    from lineside.evaluation.quantising.pictures import Pictures
+    from lineside.evaluation.quantising.settings import QuantiseSettings
+    from lineside.evaluation.truth import Dataset
+    from lineside.models.facts import ModelFacts
+
+_JUDGED = "How it is judged"
+_SEARCH = "How layers are chosen"
+
+
+def quantize(
+    model: options.Model,
+    *,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="DATA",
+            help="Pictures of the line: a folder, a quoted pattern, a video, synthetic:PRODUCT, or a data set with truth "
+            "(a COCO json file, or a YOLO folder), which then judges as well.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Default: NAME-int8.onnx in this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name.")] = False,
+    precision: Annotated[str, typer.Option(help="int8 or fp16.")] = "int8",
+    pictures: Annotated[int, typer.Option(metavar="N", help="Pictures to calibrate on.")] = 200,
+    method: Annotated[
+        str, typer.Option(help="How the range of a tensor is chosen: mse, percentile, entropy or minmax.")
+    ] = "mse",
+    any_pictures: Annotated[
+        bool, typer.Option("--any-pictures", help="Accept pictures in which the model finds nothing.")
+    ] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATASET",
+            help="A data set to judge by. Default: DATA, where it has truth.",
+            rich_help_panel=_JUDGED,
+            show_default=False,
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a COCO file's pictures.", rich_help_panel=_JUDGED, show_default=False),
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="What may be lost. Default: 0.01 of mAP (a point) by truth, else 0.05 of the agreement.",
+            rich_help_panel=_JUDGED,
+            show_default=False,
+        ),
+    ] = None,
+    defects: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS,…",
+            help="Classes that make a picture bad, for the escapes; may be repeated. Default: every class.",
+            rich_help_panel=_JUDGED,
+            show_default=False,
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            help="By how much the answers may change when a group of layers alone is in int8.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = 0.03,
+    search_s: Annotated[
+        float,
+        typer.Option(metavar="S", help="Seconds to look for fragile layers.", rich_help_panel=_SEARCH),
+    ] = 300.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on stdout in place of the tables.")
+    ] = False,
+    family: options.Family = None,
+    names: options.Names = None,
+    size: options.Size = None,
+    colour: options.Colour = None,
+    scale: options.Scale = None,
+    mean: options.Mean = None,
+    deviation: options.Deviation = None,
+    anchor: options.Anchor = None,
+    rounding: options.Rounding = None,
+    gain: options.Gain = None,
+    pad_value: options.PadValue = None,
+) -> None:
+    """Make a model smaller and faster in int8 or fp16, and write it only if it is as good on your pictures."""
+    from lineside.evaluation.quantising.settings import QuantiseSettings
+    from lineside.evaluation.quantising.settings import precision as asked
+    from lineside.evaluation.settings import EvaluationSettings
+
+    settings = QuantiseSettings(
+        precision=asked(precision),
+        pictures=pictures,
+        method=method,
+        max_drop=max_drop,
+        tolerance=tolerance,
+        search_s=search_s,
+        any_pictures=any_pictures,
+        evaluation=EvaluationSettings(defects=tuple(defects or ())),
+    )
+    facts = options.facts(
+        names=names,
+        size=size,
+        family=family,
+        colour=colour,
+        scale=scale,
+        mean=mean,
+        deviation=deviation,
+        anchor=anchor,
+        rounding=rounding,
+        gain=gain,
+        pad_value=pad_value,
+    )
+    target = _target(model, output, settings.precision, overwrite=overwrite)
+    _write(model, target, _Data(data, truth, images), settings, facts, as_json=as_json)
+
+
+class _Data:
+    """What the options say of pictures and truth.
+
+    Args:
+        data: The value of `--data`.
+        truth: That of `--truth`.
+        images: That of `--images`.
+    """
+
+    def __init__(self, data: str, truth: Path | None, images: Path | None) -> None:
+        self._data, self._truth, self._images = data, truth, images
+
+    def opened(self, detector: Detector, wanted: int) -> tuple[Pictures, Dataset | None]:
+        """The pictures and the truth, for a model.
+
+        Raises:
+            SourceError, DatasetError: There are none, or they are malformed.
+        """
+        from lineside.evaluation.dataset import holds_truth, open_dataset
+        from lineside.evaluation.quantising.pictures import Pictures
+
+        card = detector.card
+        own = holds_truth(Path(self._data), card.head.task)
+        place = self._truth or (Path(self._data) if own else None)
+        truth = None
+        if place is not None:
+            truth = open_dataset(
+                place,
+                images=self._images,
+                model_names=detector.names,
+                task=card.head.task,
+                keypoints=card.head.keypoints[0],
+            )
+        if not own:
+            return Pictures.of_source(self._data, wanted), truth
+        with_truth = truth if place == Path(self._data) else None
+        if with_truth is None:
+            with_truth = open_dataset(Path(self._data), model_names=detector.names, task=card.head.task)
+        return Pictures.of_files(self._data, [one.path for one in with_truth.pictures]), truth
+
+
+def _target(model: Path, output: Path | None, precision: str, *, overwrite: bool) -> Path:
+    """Where the file shall be written.
+
+    Raises:
+        OutputError: There is a file already, or it is the model itself.
+    """
+    from lineside.models import shipped
+
+    source = shipped.resolve(model)
+    target = output or Path(f"{source.stem}-{precision}.onnx")
+    if target.suffix != ".onnx":
+        raise OutputError(f"{target}: expected the name of an .onnx file (--output)")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OutputError(f"{target}: this is the model itself; name another file with --output")
+    if target.exists() and not overwrite:
+        raise OutputError(
+            f"{target}: there is a file already; name another with --output, or use --overwrite"
+        )
+    return target
+
+
+def _write(  # the parts of the options, each checked
+    model: Path, target: Path, data: _Data, settings: QuantiseSettings, facts: ModelFacts, *, as_json: bool
+) -> None:
+    """Quantise, write and tell."""
+    from lineside.cli.progress import progress
+    from lineside.cli.quantize_report import show
+    from lineside.detector.detector import Detector
+    from lineside.evaluation.quantising.outcome import document
+    from lineside.evaluation.quantising.quantise import Quantiser
+    from lineside.evaluation.quantising.report import write
+    from lineside.outputs.files import make_folder
+
+    make_folder(target.parent)
+    pictures, truth = data.opened(Detector(model, facts=facts), settings.pictures)
+    if truth is not None:
+        from lineside.evaluation.coco_metrics import library
+
+        library()  # a missing package is told before the work, not after it
+    try:
+        outcome = Quantiser(model, pictures, settings, truth=truth, facts=facts, progress=progress).run()
+    finally:
+        pictures.close()
+    written = write(outcome, target, model)
+    if as_json:
+        typer.echo(json.dumps(document(outcome) | {"written": [str(path) for path in written]}, indent=2))
+        return
+    show(outcome, written)
