@@ -65,7 +65,7 @@ class Detector:
         path: An .onnx file, or `shipped:NAME` for one that comes with lineside. A `.toml` of the same name
             beside the file may hold facts set by hand.
         devices: Where to run, best first: `"cpu"`, `"cuda:0,openvino,cpu"`, or a sequence of such texts or placements. The
-            first that truly works is taken.
+            first that truly works is taken. `None`: what `lineside tune` found for this model on this machine, else the CPU.
         demotion: What happens where the first does not: `prefer` starts on the next that does, warns, and says so in
             `truth`; `require` refuses to start.
         threads: Threads of one run on the CPU. `None` takes every usable core: the lowest latency for one stream. With 1,
@@ -94,7 +94,7 @@ class Detector:
         self,
         path: str | Path,
         *,
-        devices: str | Placement | Sequence[str | Placement] = "cpu",
+        devices: str | Placement | Sequence[str | Placement] | None = None,
         demotion: str = "prefer",
         threads: int | None = None,
         facts: ModelFacts | None = None,
@@ -102,7 +102,7 @@ class Detector:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         _check_arguments(path, threads, facts, cache)
-        where = Where(placements(devices), demotion, threads, progress)
+        where = Where(None if devices is None else placements(devices), demotion, threads, progress)
         self._take(open_model(path, where, facts=facts, cache=None if cache is None else Path(cache)))
 
     @classmethod

@@ -6,6 +6,7 @@ one file a model, and is plain JSON: it names a placement and a size, and nothin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -17,9 +18,13 @@ from typing import TYPE_CHECKING, Any
 from lineside.core.errors import LinesideError, OutputError
 from lineside.core.geometry import Size
 from lineside.core.placement import Placement
+from lineside.models.file import external_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from lineside.models.facts import ModelFacts
+    from lineside.models.file import ModelFile
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +37,11 @@ class Profile:
     """The fastest way that was found to run one model on one machine.
 
     Attributes:
-        model: SHA-256 of the model's file, and of its external data.
+        model: What `identity` says of the model that it is for.
+        file: The file that runs: the model's own, or another form of it that was shown to answer as well.
+        file_sha256: SHA-256 of that file.
         placement: Where and how it runs.
-        size: The input size.
+        size: The input size; `None` for the file's own.
         batch: Pictures of one run.
         callers: Callers that ran side by side when it was measured.
         deadline_s: The deadline that it was chosen for.
@@ -47,8 +54,10 @@ class Profile:
     """
 
     model: str
+    file: str
+    file_sha256: str
     placement: str
-    size: Size
+    size: Size | None
     batch: int
     callers: int
     deadline_s: float
@@ -61,7 +70,8 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """The profile as a value that `json.dumps` takes."""
-        return asdict(self) | {"size": list(self.size), "fingerprint": dict(self.fingerprint), "form": _FORM}
+        size = None if self.size is None else list(self.size)
+        return asdict(self) | {"size": size, "fingerprint": dict(self.fingerprint), "form": _FORM}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Profile:
@@ -73,9 +83,28 @@ class Profile:
         values = dict(fields)
         if values.pop("form") != _FORM:
             raise ValueError("it was written by another version")
-        height, width = (int(side) for side in values.pop("size"))
+        size = values.pop("size")
+        if size is not None:
+            height, width = (int(side) for side in size)
+            size = Size(height=height, width=width)
         Placement.parse(values["placement"])
-        return cls(**values, size=Size(height=height, width=width))
+        return cls(**values, size=size)
+
+    @property
+    def sentence(self) -> str:
+        """What it says, for people."""
+        size = "" if self.size is None else f" at {self.size}"
+        return (
+            f"tuned on {self.made[:10]}: {Path(self.file).name} on {self.placement}{size}, p50 {self.p50_s * 1e3:.1f} ms and p99 "
+            f"{self.p99_s * 1e3:.1f} ms for a deadline of {self.deadline_s * 1e3:g} ms, {self.agreement}. "
+            "Naming devices goes before it"
+        )
+
+
+def identity(file: ModelFile, facts: ModelFacts) -> str:
+    """What a profile is found by: the file's content, its external data, and the facts set by hand."""
+    every = "\0".join((file.sha256, external_digest(file), json.dumps(asdict(facts))))
+    return hashlib.sha256(every.encode(errors="surrogateescape")).hexdigest()
 
 
 class Profiles:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import lineside
 from lineside.engine.cache import processor
-from lineside.engine.runtime import usable_cores
+from lineside.engine.hardware import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

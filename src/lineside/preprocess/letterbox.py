@@ -36,9 +36,7 @@ class Slot:
         planes: uint8 (1, 3, H, W) in the model's channel order; owned by the slot, overwritten by `fill`.
     """
 
-    def __init__(
-        self, size: Size, conventions: Conventions, planes: NDArray[np.uint8] | None = None
-    ) -> None:
+    def __init__(self, size: Size, conventions: Conventions, planes: NDArray[np.uint8] | None = None) -> None:
         self.planes: NDArray[np.uint8] = np.empty((1, 3, *size), np.uint8) if planes is None else planes
         self.planes.fill(conventions.fit.pad_value)
         self._size = size

@@ -133,6 +133,21 @@ class Race:
         """The figures of all that ran, by name, in the order of the candidates."""
         return {name: runner.figures() for name, runner in self._runners.items() if runner.latencies_s}
 
+    def why(self, name: str) -> str:
+        """Why a candidate left; empty where it did not."""
+        return self._runners[name].left
+
+    def order(self) -> tuple[str, ...]:
+        """Who is left: those within the deadline by their pictures a second, then the others by their 99th percentile."""
+        figures = self.figures()
+        left = [name for name in self.running if name in figures]
+
+        def place(name: str) -> tuple[bool, float]:
+            late = figures[name].p99_s > self._deadline_s
+            return late, figures[name].p99_s if late else -figures[name].pictures_per_s
+
+        return tuple(sorted(left, key=place))
+
     def winner(self) -> str | None:
         """Of those whose 99th percentile is within the deadline the one with the most pictures a second.
 
