@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup fmt lint types layers docs test bench demo check wheel clean
+.PHONY: help setup fmt lint types layers docs test test-gpu-loader test-gpu-wheel bench demo check wheel vulkan intel-wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with lineside, its tests' and its documentation's packages
 
@@ -39,6 +39,17 @@ docs: $(STAMP) ## Build the documentation, warnings are errors
 test: $(STAMP) ## Pass the tests
 	$(BIN)/pytest
 
+# Environments of their own: the wheel for NVIDIA's cards owns the same files as the one in .venv.
+test-gpu-loader: ## Try the wheel for NVIDIA's cards without its libraries: 255 MB, no card needed
+	$(PYTHON) -m venv .venv-gpu-loader
+	.venv-gpu-loader/bin/python -m pip install --quiet --editable . onnxruntime-gpu==1.31.1 hypothesis pytest pytest-timeout
+	.venv-gpu-loader/bin/python -m pytest tests/gpu_wheel
+
+test-gpu-wheel: ## The same with its libraries and a stand-in driver: 2.7 GB, gcc, no card needed
+	$(PYTHON) -m venv .venv-gpu-wheel
+	.venv-gpu-wheel/bin/python -m pip install --quiet --editable '.[cuda]' hypothesis pytest pytest-timeout
+	.venv-gpu-wheel/bin/python -m pytest tests/gpu_wheel
+
 bench: $(STAMP) ## Measure, against the floor and the rivals that are installed
 	$(BIN)/python benchmarks/run.py
 
@@ -50,5 +61,14 @@ check: lint types layers docs ## All the checks but the tests
 wheel: $(STAMP) ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
+vulkan: ## Fetch a software Vulkan driver into .vulkan, for the tests of WebGPU: then . .vulkan/env.sh
+	tools/software_vulkan.sh
+
+INTEL := .venv-intel
+intel-wheel: ## Prove what is said of Intel's onnxruntime wheel, in an environment of its own
+	$(PYTHON) -m venv $(INTEL)
+	$(INTEL)/bin/python -m pip install --quiet onnxruntime-openvino==1.24.1 hypothesis pytest pytest-timeout --editable .
+	$(INTEL)/bin/pytest tests/integration/test_intel_wheel.py
+
 clean: ## Remove what the targets made
-	rm -rf $(VENV) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(INTEL) .venv-gpu-loader .venv-gpu-wheel .vulkan dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

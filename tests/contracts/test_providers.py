@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -272,3 +272,13 @@ def test_all_that_runs_on_cuda_knows_a_sticky_fault(name):
 
 def test_a_text_that_nobody_has_seen_is_the_devices_fault(one):
     assert one.classify("something that nobody has seen before") is Fault.DEVICE
+
+
+def test_the_page_of_the_providers_is_in_step_with_the_files():
+    place = Path(__file__).parents[2] / "tools" / "provider_tables.py"
+    spec = importlib.util.spec_from_file_location("provider_tables", place)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    page = tool.PAGE.read_text(encoding="utf-8")
+    assert tool.written(page) == page, "python tools/provider_tables.py writes it anew"
+    assert set(re.findall(r"<!-- provider: (\w+) -->", page)) == set(NAMES)

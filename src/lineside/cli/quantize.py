@@ -13,7 +13,7 @@ from lineside.core.errors import OutputError
 
 if TYPE_CHECKING:
     from lineside.detector.detector import Detector
-    from lineside.evaluation.quantising.pictures import Pictures
+    from lineside.evaluation.pictures import Pictures
     from lineside.evaluation.quantising.settings import QuantiseSettings
     from lineside.evaluation.truth import Dataset
     from lineside.models.facts import ModelFacts
@@ -161,7 +161,7 @@ class Judged:
             SourceError, DatasetError: There are none, or they are malformed.
         """
         from lineside.evaluation.dataset import holds_truth, open_dataset
-        from lineside.evaluation.quantising.pictures import Pictures
+        from lineside.evaluation.pictures import Pictures
 
         card = detector.card
         own = holds_truth(Path(self._data), card.head.task)

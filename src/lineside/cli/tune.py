@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.core.placement import Placement
-    from lineside.evaluation.quantising.pictures import Pictures
+    from lineside.evaluation.pictures import Pictures
     from lineside.evaluation.truth import Dataset
     from lineside.evaluation.tuning.settings import TuneSettings
     from lineside.evaluation.tuning.tune import Tuned

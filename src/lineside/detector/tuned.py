@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import LinesideError
 from lineside.core.placement import Placement
+from lineside.detector.fingerprint import changes, fingerprint
 from lineside.detector.profile import Profiles, identity
-from lineside.engine.fingerprint import changes, fingerprint
 from lineside.engine.provider import provider_of
 from lineside.models.file import ModelFile
 

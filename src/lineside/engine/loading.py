@@ -7,6 +7,7 @@ import ctypes
 import importlib.util
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ _ON_CUDA = ("cuda", "tensorrt", "tensorrt_rtx")
 _WITH_A_LIBRARY = ("cuda", "tensorrt", "migraphx", "cann")
 _FORMS = {"win32": "{}.dll", "darwin": "lib{}.dylib"}
 _TENSORRT = ("*nvinfer[._]*10*", "*nvinfer_plugin*10*", "*nvonnxparser*10*")
+_CUDA = re.compile(r"^cuda_version\s*=\s*[\"']([\d.]+)", re.MULTILINE)
 _LONGEST_S = 120.0  # a cold disk reads gigabytes
 _PROBE = "import sys; from lineside.engine import loading; print(loading.attempt(*sys.argv[1:]))"
 
@@ -100,11 +102,29 @@ def reason(provider: Provider, *, folder: Path | None = None, driver: str = "") 
     if library is not None and (fault := _words(provider.name, library)):
         return f"{library.name} cannot be loaded: {fault}"
     if provider.name in _ON_CUDA:
-        try:
-            return nvidia.driver(nvidia.library(driver)).fault
-        except DriverError as missing:
-            return str(missing)
+        return _driver_fault(driver, built_for(place) if library is not None else "")
     return ""
+
+
+def built_for(folder: Path) -> str:
+    """The CUDA that the wheel of a folder was built for, such as `13.0`; empty where it was for none.
+
+    Args:
+        folder: Where the wheel keeps its libraries.
+    """
+    notes = folder / "build_and_package_info.py"
+    told = _CUDA.search(notes.read_text(encoding="utf-8", errors="replace")) if notes.is_file() else None
+    return told[1] if told else ""
+
+
+def _driver_fault(name: str, needed: str) -> str:
+    try:
+        driver = nvidia.driver(nvidia.library(name))
+    except DriverError as missing:
+        return str(missing)
+    if driver.is_too_old(needed):
+        return f"NVIDIA's driver serves CUDA {driver.cuda} and this wheel was built for {needed}: update the driver"
+    return driver.fault
 
 
 def _words(name: str, library: Path) -> str:

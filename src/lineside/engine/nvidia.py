@@ -75,6 +75,15 @@ class Driver:
             return ""
         return f"NVIDIA's driver answers {self.answer}: {ANSWERS.get(self.answer, 'see the CUDA driver API')}"
 
+    def is_too_old(self, needed: str) -> bool:
+        """Whether it serves only a CUDA whose first number is below that of the one needed.
+
+        Args:
+            needed: Such as `13.0`; an empty text needs none.
+        """
+        own, other = self.cuda.partition(".")[0], needed.partition(".")[0]
+        return bool(own and other) and int(own) < int(other)
+
 
 @cache
 def library(name: str = "") -> Any:

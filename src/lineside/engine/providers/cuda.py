@@ -39,7 +39,7 @@ _OPTIONS = (
     Option(
         "gpu_mem_limit",
         Kind.BYTES,
-        "Most memory that the session's arena may take; cuDNN's and CUDA's own memory (some 400 MiB) come on top.",
+        "Most memory that the session's arena may take; what cuDNN and CUDA take for themselves comes on top.",
         default=str(2**64 - 1),
         unit="bytes",
         least=1,

@@ -16,12 +16,7 @@ READ_FROM = "onnxruntime-gpu 1.31.1"
 """The version whose own parser knows these options (`make test-gpu-wheel`)."""
 
 LEFT_OUT = {
-    "has_user_compute_stream": "belongs to user_compute_stream",
     "user_compute_stream": "an address in this process, which no text can hold",
-    "trt_onnx_bytestream": "an address in this process, which no text can hold",
-    "trt_onnx_bytestream_size": "belongs to trt_onnx_bytestream",
-    "trt_external_data_bytestream": "an address in this process, which no text can hold",
-    "trt_external_data_bytestream_size": "belongs to trt_external_data_bytestream",
 }
 """What the runtime knows beside these options, and why a placement cannot set it."""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lineside.detector.fingerprint import fingerprint
 from lineside.detector.profile import Profile
-from lineside.engine.fingerprint import fingerprint
 from lineside.engine.provider import provider_of
+from lineside.evaluation.judging import figures
 from lineside.evaluation.plots import library
-from lineside.evaluation.quantising.judging import figures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lineside.evaluation.quantising.judging import Judgement
+    from lineside.evaluation.judging import Judgement
     from lineside.evaluation.tuning.tune import Row, Tuned
 
 _CHOSEN, _KEPT, _REJECTED = "#009e73", "#0072b2", "#d55e00"  # Okabe and Ito's green, blue and vermilion

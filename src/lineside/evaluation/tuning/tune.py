@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import LinesideError, SettingsError
 from lineside.detector.detector import Detector
-from lineside.evaluation.quantising.judging import Judge
-from lineside.evaluation.quantising.trials import ask
+from lineside.evaluation.judging import Judge
 from lineside.evaluation.tuning.candidates import BATCHES, Candidate, candidates
 from lineside.evaluation.tuning.measuring import Stopwatch
 from lineside.evaluation.tuning.race import ENOUGH_RUNS, Race
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lineside.evaluation.quantising.judging import Judgement
+    from lineside.evaluation.judging import Judgement
     from lineside.evaluation.truth import Dataset
     from lineside.evaluation.tuning.candidates import Form
     from lineside.evaluation.tuning.race import Figures
@@ -175,13 +174,6 @@ class Tuner:
         """
         if not self.images and self.truth is None:
             return None
-        if self.truth is None and reference.card.task != "classify":
-            seen = sum(bool((ask(reference, image).confidence >= 0.25).any()) for image in self.images)
-            if not seen:
-                raise SettingsError(
-                    f"--data: {self.path.name} finds nothing above 0.25 in any of {len(self.images)} pictures, so nothing would "
-                    "prove that another setting keeps its answers. Give pictures with what it detects in them"
-                )
         return Judge(
             reference,
             lambda: self.images,
