@@ -13,7 +13,7 @@ from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.settings import PlantSettings
 from lineside.evaluation.dataset import open_dataset
 from lineside.evaluation.evaluation import evaluate
-from lineside.evaluation.quantising.pictures import Pictures
+from lineside.evaluation.pictures import Pictures
 from lineside.evaluation.quantising.quantise import Quantiser
 from lineside.evaluation.quantising.settings import QuantiseSettings
 from lineside.models.decode_tail import DecodeTail

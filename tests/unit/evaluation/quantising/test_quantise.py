@@ -13,8 +13,8 @@ import pytest
 from lineside import Detector
 from lineside.core.errors import OutputError, QuantisationError
 from lineside.engine import run_once
+from lineside.evaluation.judging import Judgement
 from lineside.evaluation.quantising.calibration import ranges
-from lineside.evaluation.quantising.judging import Judgement
 from lineside.evaluation.quantising.outcome import document
 from lineside.evaluation.quantising.report import write
 from lineside.evaluation.quantising.trials import Subject
@@ -44,7 +44,7 @@ OPENS = (
 @pytest.fixture(scope="module")
 def made(spots, tmp_path_factory):
     """The spots detector in int8 and in fp16."""
-    from lineside.evaluation.quantising.pictures import Pictures
+    from lineside.evaluation.pictures import Pictures
     from lineside.evaluation.quantising.quantise import Quantiser
     from lineside.evaluation.quantising.settings import QuantiseSettings
 
