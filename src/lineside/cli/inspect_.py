@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
-    from lineside.models.lint import Hint
     from lineside.models.facts import ModelFacts
+    from lineside.models.lint import Hint
     from lineside.models.spec import Conventions
 
 _RUNS = 50
