@@ -144,12 +144,12 @@ class Reference:
             OSError, ValueError: The file is missing or none of ours.
         """
         try:
-            with np.load(path, allow_pickle=False) as held:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 feeds = {key[3:]: held[key] for key in held.files if key.startswith("in ")}
                 answer = tuple(held[f"out {n}"] for n in range(sum(k.startswith("out ") for k in held.files)))
                 spans = tuple((float(a), float(b)) for a, b in held["spans"])
                 precision, rows_move = held["about"].tolist()
-        except (KeyError, zipfile.BadZipFile) as fault:
+        except (KeyError, EOFError, zipfile.BadZipFile) as fault:
             raise ValueError(f"{path.name} is no reference: {fault}") from fault
         return cls(feeds, answer, spans, precision, rows_move == "1")
 
