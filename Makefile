@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup fmt lint types layers docs test test-gpu-loader test-gpu-wheel bench demo check wheel clean
+.PHONY: help setup fmt lint types layers docs test test-gpu-loader test-gpu-wheel bench demo check wheel vulkan intel-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,5 +61,14 @@ check: lint types layers docs ## All the checks but the tests
 wheel: $(STAMP) ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
+vulkan: ## Fetch a software Vulkan driver into .vulkan, for the tests of WebGPU: then . .vulkan/env.sh
+	tools/software_vulkan.sh
+
+INTEL := .venv-intel
+intel-wheel: ## Prove what is said of Intel's onnxruntime wheel, in an environment of its own
+	$(PYTHON) -m venv $(INTEL)
+	$(INTEL)/bin/python -m pip install --quiet onnxruntime-openvino==1.24.1 hypothesis pytest pytest-timeout --editable .
+	$(INTEL)/bin/pytest tests/integration/test_intel_wheel.py
+
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-gpu-loader .venv-gpu-wheel dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(INTEL) .venv-gpu-loader .venv-gpu-wheel .vulkan dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import devices
 import frames
 import start
 import streams
@@ -60,6 +61,7 @@ def _sections(asked: argparse.Namespace, folder: Path, share: float) -> list[Cal
         "in-situ": lambda: frames.in_situ(folder, rounds(200), threads),
         "four-streams": lambda: streams.four_streams(folder, 4 * share + 1, 5),
         "second-session": lambda: streams.second_session(folder, rounds(300), threads),
+        "devices": lambda: devices.against_the_cpu(folder, rounds(150), threads),
         "import": start.importing,
         "cold": lambda: start.cold_command(folder, cold),
         "install": start.base_install,

@@ -132,6 +132,15 @@ def test_lint_prints_the_hints_alone_and_fails_where_one_is_wrong(cli, files):
     assert "one of --lint and --measure" in cli("inspect", "nms.onnx", "--lint", "--measure", code=2).stderr
 
 
+def test_lint_looks_at_a_list_of_devices_as_well(cli, files):
+    devices = "cpu?execution_mode=ORT_PARALLEL"
+    text = cli("inspect", "plain.onnx", "--lint", "--devices", devices).stdout
+    assert "parallel_execution" in text
+    assert (
+        "execution_mode" in cli("inspect", "plain.onnx", "--lint", "--devices", "cpu?mode=1", code=2).stderr
+    )
+
+
 def test_inspect_shows_hints_below_the_card_and_in_json(cli, files):
     text = cli("inspect", "nms.onnx").stdout
     assert "sureness" in text

@@ -1,6 +1,6 @@
 """Two real wheels of onnxruntime in one environment, installed and removed by pip, as it happens to people.
 
-It downloads about 50 MB, so it runs where `LINESIDE_DOWNLOADS=1` allows it; the continuous integration does.
+It downloads about 50 MB, so it runs only where that is allowed: `LINESIDE_DOWNLOADS=1 make test`.
 """
 
 from __future__ import annotations

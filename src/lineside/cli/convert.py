@@ -118,7 +118,9 @@ def _checked(model: Path, output: Path) -> Path:
     source = shipped.resolve(model)
     if output.suffix != ".onnx":
         raise SettingsError(f'OUT.onnx: expected the name of an .onnx file; got "{output}"')
-    if output.resolve() == source.resolve():
+    if output.resolve() == source.resolve() or (
+        output.exists() and source.exists() and output.samefile(source)
+    ):
         raise SettingsError(
             f"OUT.onnx: {output} is the model itself; name another file, the model stays as it is"
         )

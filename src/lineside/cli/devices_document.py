@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineside.engine.doctor import Row
-    from lineside.engine.hardware import Hardware
+    from lineside.engine.hardware.machine import Hardware
     from lineside.engine.speed import Speed
     from lineside.engine.wheels import Wheel, Wheels
 

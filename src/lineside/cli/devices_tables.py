@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lineside.engine.doctor import Row
-    from lineside.engine.hardware import Card, Hardware
+    from lineside.engine.hardware.machine import Card, Hardware
     from lineside.engine.provider import Device
     from lineside.engine.speed import Speed
     from lineside.engine.wheels import Wheels

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from lineside.models.card import ModelCard
     from lineside.models.lint import Hint
 
 FOUND = 1
@@ -39,19 +38,27 @@ def show_hints(hints: Sequence[Hint], console: Console) -> None:
     console.print(table)
 
 
-def report_hints(card: ModelCard, *, as_json: bool) -> None:
-    """Show a card's hints alone on stdout.
+def report_hints(file: str, hints: Sequence[Hint], *, as_json: bool) -> None:
+    """Show hints alone on stdout, the worst first.
+
+    Args:
+        file: The model's name.
+        hints: Of the file, and of a list of devices.
+        as_json: One JSON document in place of the table.
 
     Raises:
         typer.Exit: With code 1, where one of them says that answers are wrong.
     """
     from rich.console import Console
 
+    from lineside.models.lint import in_order
+
+    hints = in_order(hints)
     if as_json:
-        typer.echo(json.dumps({"file": card.file, "hints": [asdict(hint) for hint in card.hints]}, indent=2))
-    elif card.hints:
-        show_hints(card.hints, Console())
+        typer.echo(json.dumps({"file": file, "hints": [asdict(hint) for hint in hints]}, indent=2))
+    elif hints:
+        show_hints(hints, Console())
     else:
-        typer.echo(f"{card.file}: no hints")
-    if any(hint.severity == "wrong" for hint in card.hints):
+        typer.echo(f"{file}: no hints")
+    if any(hint.severity == "wrong" for hint in hints):
         raise typer.Exit(FOUND)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
+    from lineside.models.lint import Hint
     from lineside.models.spec import Conventions
 
 _RUNS = 50
@@ -53,6 +54,7 @@ def inspect_model(
     pad_value: options.PadValue = None,
 ) -> None:
     """Show what a model file is: family, classes, input, conventions, cost, warnings and hints."""
+    _refuse_odd_pairs(measure=measure, lint_only=lint_only, runs=runs)
     from lineside.engine import run_once
     from lineside.engine.providers.cpu import speed_hints
     from lineside.models.card import ModelCard
@@ -70,21 +72,16 @@ def inspect_model(
         gain=gain,
         pad_value=pad_value,
     )
-    if measure and lint_only:
-        raise SettingsError("expected one of --lint and --measure; got both")
-    if devices is not None and (measure or lint_only):
-        raise SettingsError("expected --devices without --measure, which times the CPU, and without --lint")
     if measure:
         from lineside.cli.inspect_measure import report
 
         report(model, facts, runs or _RUNS, as_json=as_json, show_card=_show)
         return
-    if runs is not None:
-        raise SettingsError("--runs: expected together with --measure")
     card = ModelCard.read(model, facts=facts, run=run_once)
     card = replace(card, warnings=(*card.warnings, *speed_hints(card.precision)))
     if lint_only:
-        report_hints(card, as_json=as_json)
+        settings = () if devices is None else _of_devices(devices)
+        report_hints(card.file, (*card.hints, *settings), as_json=as_json)
         return
     truth = None if devices is None else _opened(model, facts, devices, demotion)
     if as_json:
@@ -96,6 +93,28 @@ def inspect_model(
         from lineside.cli.device_table import show_truth
 
         show_truth(truth)
+
+
+def _refuse_odd_pairs(*, measure: bool, lint_only: bool, runs: int | None) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        SettingsError: There are such.
+    """
+    if measure and lint_only:
+        raise SettingsError("expected one of --lint and --measure; got both")
+    if runs is not None and not measure:
+        raise SettingsError("--runs: expected together with --measure")
+
+
+def _of_devices(devices: str) -> tuple[Hint, ...]:
+    """What is known against a list of devices, of which one runs."""
+    from lineside.core.placement import placements
+    from lineside.engine.hardware import usable_cores
+    from lineside.engine.hints import hints
+    from lineside.engine.rungs import rungs
+
+    return hints(rungs(placements(devices), None), cores=usable_cores(), sessions=1)
 
 
 def _opened(model: Path, facts: ModelFacts, devices: str, demotion: str) -> Truth:

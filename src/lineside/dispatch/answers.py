@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Reason
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.actions import Action
     from lineside.dispatch.job import Job
 
+_SPARE = 256  # answered pictures that may stay in the heap of deadlines
 _SHARE_WEIGHT = 0.05  # of the newest picture in a live stream's share of shown ones
 
 
@@ -48,6 +49,7 @@ class Answers:
         self.unknown: Counter[Reason] = Counter()
         self.arrived = self.released = self.dropped = self.superseded = self.amended = self.forgotten = 0
         self.now_s = float("-inf")
+        self._owed = 0
         self._due: list[tuple[float, int, Job]] = []
 
     def stream_of(self, job: Job) -> StreamState:
@@ -63,9 +65,13 @@ class Answers:
         if job.request.stream.ordered:
             state.queue.append(job)
         self.arrived += 1
+        self._owed += 1
         self.open_models[job.model] += 1
         if job.deadline_s != float("inf"):
             heappush(self._due, (job.deadline_s, self.arrived, job))
+            if len(self._due) > _SPARE + 4 * self._owed:  # answered long before their deadlines
+                self._due = [entry for entry in self._due if not entry[2].released]
+                heapify(self._due)
         return state
 
     def next_due_s(self) -> float | None:
@@ -149,6 +155,7 @@ class Answers:
 
     def _leave(self, job: Job, out: list[Action]) -> None:
         job.released = True
+        self._owed -= 1
         unknown = job.unknown
         if (
             unknown is None and job.deadline_s < self.now_s

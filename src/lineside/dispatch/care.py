@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Cancel, HealthChanged, Terminate
+from lineside.dispatch.hedging import Hedging
 from lineside.dispatch.words import Fault, Health
 
 if TYPE_CHECKING:
@@ -43,8 +44,14 @@ class Care:
         self._answers = answers
         self._placing = placing
         self._alarms = alarms
-        self.retried = self.hedged = 0
+        self._hedging = Hedging(settings, fleet, answers, placing)
+        self.retried = 0
         placing.watch = self.watch
+
+    @property
+    def hedged(self) -> int:
+        """Pictures that were run a second time because the first run took too long."""
+        return self._hedging.count
 
     def up(
         self, device: Device, profiles: Mapping[str, ServiceTimes], now_s: float, out: list[Action]
@@ -52,7 +59,7 @@ class Care:
         """A worker is ready: the first is trusted, because its profile was just measured; later ones are probed."""
         first = not device.faults and not device.alive
         self._lose_run(device, now_s, out)
-        device.alive, device.stuck = True, None
+        device.alive, device.stuck, device.recycle = True, None, None
         for model, times in profiles.items():
             device.load(model, times)
         if not device.lanes:
@@ -74,6 +81,17 @@ class Care:
             device.alive, device.stuck = False, None
             out.append(Terminate(device.name, detail))
 
+    def recycle(self, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
+        """A device's worker is to be replaced when its run has ended; what waits for it goes elsewhere."""
+        if not device.alive:
+            return
+        device.recycle = detail
+        if device.running is None:
+            self.settle_down(device, now_s, out)
+        elif device.health is Health.HEALTHY:
+            self._set(device, Health.SUSPECT, f"its worker is to be replaced: {detail}", out)
+            self._clear(device, now_s, out)
+
     def done(self, device: Device, run: Running, now_s: float, out: list[Action]) -> None:
         """A run ended well; its pictures have been settled."""
         took_s = max(now_s - run.started_s, 1e-9)
@@ -91,12 +109,21 @@ class Care:
             pace.observe(run.profile_s, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
-            if device.health is Health.SUSPECT:
-                self._set(device, Health.HEALTHY, "its run ended after all", out)
+            self._trust_again(device, out)
         self.settle_down(device, now_s, out)
+
+    def _trust_again(self, device: Device, out: list[Action]) -> None:
+        if device.health is Health.SUSPECT and device.recycle is None:
+            self._set(device, Health.HEALTHY, "its run ended after all", out)
 
     def settle_down(self, device: Device, now_s: float, out: list[Action]) -> None:
         """Give a device its next run; where there is none and it was slow, look soon whether it still is."""
+        if device.recycle is not None and device.alive:
+            device.alive = False
+            out.append(Terminate(device.name, device.recycle))
+            self._set(device, Health.QUARANTINED, f"its worker is replaced: {device.recycle}", out)
+            self._clear(device, now_s, out)
+            return
         self._placing.fill(device, now_s, out)
         if device.is_idle and any(lane.pace.ratio > _SLOWED for lane in device.lanes.values()):
             since_s = device.idle_since_s
@@ -117,15 +144,15 @@ class Care:
                 self._answers.refuse(jobs[0], Reason.IMAGE_UNHEALTHY, detail or "the model refuses it", out)
             else:
                 self._again(jobs, now_s, out)
-            if device.health is Health.SUSPECT:
-                self._set(device, Health.HEALTHY, "its run ended after all", out)
+            self._trust_again(device, out)
             self.settle_down(device, now_s, out)
             return
         if len(jobs) == 1 and jobs[0].failed_on and fault is not Fault.MEMORY:
             self._poisoned(jobs[0], device, detail, now_s, out)
             return
         if fault is Fault.MEMORY:
-            device.max_batch = max(len(jobs) // 2, 1)
+            if jobs:
+                device.max_batch = max(len(jobs) // 2, 1)
             device.alive = False
             out.append(Terminate(device.name, detail or "out of memory", device.max_batch))
         self._quarantine(device, detail or "a run failed", now_s, out)
@@ -155,7 +182,7 @@ class Care:
             took_ms = (now_s - run.started_s) * 1e3
             detail = f"a run takes {took_ms:.1f} ms, expected were {run.expected_s * 1e3:.1f} ms"
             self._set(device, Health.SUSPECT, detail, out)
-            self._hedge(run, now_s, out)
+            self._hedging.hedge(run, now_s, out)
             self._clear(device, now_s, out)
         self._placing.arm(device, hang_s if now_s >= suspect_s else suspect_s)
 
@@ -274,29 +301,5 @@ class Care:
             self._cooled(other, now_s, out)
         text = f"it broke the runs of {', '.join((*job.failed_on, device.name))}: {detail or 'they failed'}"
         self._answers.refuse(job, Reason.IMAGE_UNHEALTHY, text, out)
-        if device.health is Health.SUSPECT:
-            self._set(device, Health.HEALTHY, "its run ended after all", out)
+        self._trust_again(device, out)
         self.settle_down(device, now_s, out)
-
-    def _hedge(self, run: Running, now_s: float, out: list[Action]) -> None:
-        """Run the pictures of a suspect a second time where a device is idle and the budget allows it."""
-        jobs = [job for job in run.jobs if not job.answered and not job.hedged]
-        budget = (
-            self._settings.hedge_floor + int(self._settings.hedge_share * self._answers.arrived) - self.hedged
-        )
-        idle = [lane for lane in self._fleet.routes(run.lane.model) if lane.device.is_idle]
-        for lane in idle:
-            guards = lane.guards()
-            batch = [job for job in jobs if lane.device.name not in job.failed_on][
-                : max(min(budget, lane.times.best_batch()), 0)
-            ]
-            while batch and now_s + guards[len(batch)] > min(job.deadline_s for job in batch):
-                batch.pop()
-            if not batch or (len(batch) > 1 and any(job.alone for job in batch)):
-                continue
-            for job in batch:
-                job.hedged = True
-                jobs.remove(job)
-            self.hedged += len(batch)
-            budget -= len(batch)
-            self._placing.start(lane, batch, now_s, out)

@@ -47,12 +47,13 @@ class Device:
         faulty_since_s: When it was first quarantined since it was last healthy, or `None`.
         healthy_since_s: When it came into service.
         cool_down_s: Seconds of the last cool-down.
+        recycle: Why its worker is to be replaced when its run has ended, or `None`.
         probes_left: Good probes that are still wanted.
     """
 
     __slots__ = (
         "again_s", "alive", "armed_s", "batches", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
-        "lanes", "max_batch", "memory_bytes", "name", "probes_left", "ready_s", "running", "shared",
+        "lanes", "max_batch", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "running", "shared",
         "started_s", "stuck", "turns",
     )  # fmt: skip
 
@@ -75,6 +76,7 @@ class Device:
         self.probes_left = 0
         self.max_batch: int | None = None
         self.memory_bytes = 0
+        self.recycle: str | None = None
         self.turns = 0
         self.batches = 0
         self.frames = 0

@@ -81,6 +81,14 @@ class DeviceAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Recycle:
+    """A device's worker is to be replaced, for its age or its memory, without haste: after its run."""
+
+    device: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemorySeen:
     """How much memory is in use on a device."""
 
@@ -118,6 +126,7 @@ Event: TypeAlias = (
     | WorkerUp
     | WorkerLost
     | DeviceAlarm
+    | Recycle
     | MemorySeen
     | ModelLoaded
     | Swap

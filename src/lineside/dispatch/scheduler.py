@@ -24,6 +24,7 @@ from lineside.dispatch.events import (
     FrameArrived,
     MemorySeen,
     ModelLoaded,
+    Recycle,
     Swap,
     Tick,
     WorkerLost,
@@ -91,6 +92,7 @@ class Scheduler:
             WorkerUp: self._worker_up,
             WorkerLost: self._worker_lost,
             DeviceAlarm: self._device_alarm,
+            Recycle: self._recycle,
             MemorySeen: self._memory_seen,
             ModelLoaded: self._model_loaded,
             Swap: self._swap,
@@ -212,6 +214,9 @@ class Scheduler:
 
     def _device_alarm(self, event: DeviceAlarm, now_s: float, out: list[Action]) -> None:
         self._care.alarm(self._fleet.device(event.device), event.detail, now_s, out)
+
+    def _recycle(self, event: Recycle, now_s: float, out: list[Action]) -> None:
+        self._care.recycle(self._fleet.device(event.device), event.detail, now_s, out)
 
     def _memory_seen(self, event: MemorySeen, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
         self._fleet.device(event.device).memory_bytes = event.memory_bytes

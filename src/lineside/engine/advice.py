@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineside.engine.hardware import Finding
+from lineside.engine.hardware.machine import Finding
 from lineside.engine.provider import providers
 from lineside.engine.wheels import LEAST, precedes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lineside.engine.hardware import Card, Hardware
+    from lineside.engine.hardware.machine import Card, Hardware
     from lineside.engine.provider import Build, Provider
     from lineside.engine.wheels import Wheels
 

@@ -17,7 +17,7 @@ from lineside.engine.wheels import BRINGS_ONNXRUNTIME, precedes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from lineside.engine.hardware import Hardware
+    from lineside.engine.hardware.machine import Hardware
     from lineside.engine.provider import Device, Provider
     from lineside.engine.wheels import Wheels
 

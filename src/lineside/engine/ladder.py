@@ -23,10 +23,9 @@ from lineside.core.errors import (
     RuntimeConflictError,
     SettingsError,
 )
-from lineside.engine import loading
 from lineside.engine.guards import creating, guarded
 from lineside.engine.installed import missing, refuse_conflict
-from lineside.engine.measure import resident_bytes
+from lineside.engine.memory import resident_bytes
 from lineside.engine.ort_session import OrtSession
 from lineside.engine.placing import Placing
 from lineside.engine.provider import Keeps, provider_of
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from lineside.core.placement import Placement
     from lineside.engine.engines import Engines
+    from lineside.engine.provider import Provider
     from lineside.engine.reference import Reference
     from lineside.engine.rungs import Find
     from lineside.engine.session import Session
@@ -184,7 +184,7 @@ class _Attempt:
         if lacking := missing(provider):
             refuse_conflict()
             raise DeviceUnavailableError(lacking)
-        loading.preload(provider)
+        _preload(provider)
         self._rung = replace(self._rung, device=device_of(self._rung))
         prepared = self._prepared()
         try:
@@ -248,7 +248,7 @@ class _Attempt:
         try:
             return OrtSession(rung.provider, request)
         except DriverError as fault:  # the runtime names no library, its loader does
-            if reason := loading.reason(rung.provider):
+            if reason := _reason(rung.provider):
                 raise DriverError(f"{rung.provider.title}: {reason}") from fault
             raise
 
@@ -258,7 +258,7 @@ class _Attempt:
         if placing is not None and not placing.nodes.get(provider.runtime_name):
             # ONNX Runtime says why in its log alone, and goes on without the provider.
             refuse_conflict()
-            if reason := loading.reason(provider):
+            if reason := _reason(provider):
                 raise DriverError(f"{provider.title}: {reason}")
         refuse_misplaced(provider, placing)
         precision = session.precision or provider.precision_of(rung.options)
@@ -305,6 +305,20 @@ class _Attempt:
         repeat = differ(answer, binding.run()) if warm_up_s <= _REPEATED_S else None
         deviation = reference.deviation(answer)
         return Probe(deviation, reference.tolerance(precision), repeat, reference.size), warm_up_s
+
+
+def _preload(provider: Provider) -> None:
+    """Let the loader find the vendor's libraries; the CPU needs none, and a start on it not the code for it."""
+    if not provider.divides:
+        from lineside.engine import loading
+
+        loading.preload(provider)
+
+
+def _reason(provider: Provider) -> str:
+    from lineside.engine import loading
+
+    return loading.reason(provider)
 
 
 def _wires(model: Path | bytes) -> Any:

@@ -119,7 +119,7 @@ def device(provider: Provider, request: SessionRequest) -> tuple[Path, Any] | No
     else:
         path = packaged(provider)
     found = devices(path, provider.runtime_name)
-    index = _index(provider, request.device)
+    index = _index(provider, request.options.get(provider.device_option or "", request.device))
     if index >= len(found):
         raise DeviceUnavailableError(
             f"{provider.name}:{index}: {path.name} finds {len(found) or 'no'} device{'s' * (len(found) != 1)} on this machine"

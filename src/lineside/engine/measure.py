@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lineside.engine.memory import resident_bytes
 from lineside.engine.ort_session import cpu_session
 
 if TYPE_CHECKING:
@@ -79,29 +78,6 @@ def measure(
             binding.run()
             spent[name].append(clock() - start)
     return {name: _summed(first, spent[name]) for name, (_, first) in started.items()}
-
-
-def resident_bytes(*, settle: bool = True) -> int | None:
-    """Resident memory that this process has in use, or `None` where the system does not tell it in a file.
-
-    Args:
-        settle: Give back what was freed, but kept by the allocator for its next request, as it would hide a growth. That
-            takes too long for a start.
-    """
-    status = Path("/proc/self/statm")
-    if not status.exists():
-        return None
-    import resource
-
-    if settle:
-        import ctypes
-
-        gc.collect()
-        if (
-            trim := getattr(ctypes.CDLL(None), "malloc_trim", None)
-        ) is not None:  # glibc has it, musl has not
-            trim(0)
-    return int(status.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
 def _start(

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _META = {"AUTO", "HETERO", "MULTI", "BATCH"}
+_CHOOSES = (
+    "would choose the device and its precision by itself; name one device, such as openvino:CPU, and let the list of devices "
+    "say what comes next"
+)
 _HINT = "INFERENCE_PRECISION_HINT"
 
 
@@ -96,17 +100,28 @@ def open_session(provider: Provider, request: SessionRequest) -> Session:
     raise DeviceUnavailableError(f"openvino:{asked or 'any'}: {said}")
 
 
+def why_missing(provider: Provider, device: str) -> str:
+    """Why none of the ways finds a device: what it is, or what OpenVINO's loader says; an empty text where nothing is known."""
+    name = device.strip().upper()
+    if _is_meta(name):
+        return f"{name} {_CHOOSES}"
+    if not openvino_runtime.installed():
+        return "OpenVINO's own runtime is not installed: pip install 'lineside[openvino]'"
+    return openvino_runtime.why_missing(name, provider)
+
+
+def _is_meta(name: str) -> bool:
+    return name.partition(":")[0].partition(".")[0] in _META
+
+
 def _asked(request: SessionRequest) -> str | None:
     """The device that is asked for, as OpenVINO spells it; `None` leaves it to lineside."""
     text = request.options.get("device_type") or request.device
     if text is None:
         return None
     name = text.strip().upper()
-    if name.partition(":")[0].partition(".")[0] in _META:
-        raise SettingsError(
-            f"openvino:{text}: it would choose the device and its precision by itself. Name one device, such as "
-            "openvino:CPU; a list of placements says what comes next"
-        )
+    if _is_meta(name):
+        raise SettingsError(f"openvino:{text}: {name} {_CHOOSES}")
     return name
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError, UnknownNameError, near
@@ -150,6 +149,8 @@ class Option:
         found = _BYTES.fullmatch(text)
         if found is None:
             return None
+        from fractions import Fraction  # few starts have a size to read
+
         # Exact: a float would round the largest size, which means no limit, beyond what the runtime takes.
         number = int(Fraction(found[1]) * _FACTOR[(found[2] or "B").casefold()])
         return str(number) if self._is_within(number) else None

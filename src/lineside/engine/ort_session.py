@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import DeviceError, OutputError, SettingsError
-from lineside.engine import libraries
 from lineside.engine.ort_options import provider_options, session_options
 from lineside.engine.provider import Callers
 from lineside.engine.providers import cpu
@@ -49,7 +48,7 @@ class OrtSession:
         self.threads: int = int(options.intra_op_num_threads)
         self.precision: str | None = None
         self._provider = provider
-        plugin = libraries.device(provider, request)
+        plugin = _plugin(provider, request)
         self._turn = _turn(provider, plugin)
         with self._turn:
             self._session: Any = _open(provider, request, options, plugin)
@@ -165,9 +164,20 @@ class OrtBinding:
             self._binding.bind_ortvalue_output(name, value)
 
 
+def _plugin(provider: Provider, request: SessionRequest) -> tuple[Path, Any] | None:
+    """The plug-in library that a session goes through, and its device."""
+    if not provider.plugin:
+        return None
+    from lineside.engine import libraries
+
+    return libraries.device(provider, request)
+
+
 def _turn(provider: Provider, plugin: tuple[Path, Any] | None) -> AbstractContextManager[object]:
     """What a run waits for: another run on the same library image, where the provider cannot have two."""
     if plugin is not None and provider.callers is Callers.ONE_A_LIBRARY:
+        from lineside.engine import libraries
+
         return libraries.run_lock(plugin[0])
     return nullcontext()
 

@@ -152,6 +152,11 @@ class Provider:
             set them, each as the runtime spells it; `{folder}` stands for the folder.
         hardware: What it computes on, in the words of `Card.word`: `gpu:nvidia`, `gpu` for any, `cpu`; any one is enough.
         builds: Its wheels by the driver that they need, newest first; empty where any driver does, or none is needed.
+        variants: Settings that are worth measuring when a model is tuned, as they stand behind the question mark of a
+            placement; an empty text is lineside's own.
+        thread_option: The option that says how many threads of the host a run takes; empty where they do not matter.
+        why_missing: Why a device that it does not find is not there, in its own words, such as the loader's; an empty text
+            where it knows none.
     """
 
     name: str
@@ -174,9 +179,12 @@ class Provider:
     notes: tuple[str, ...] = field(default=())
     divides: bool = False
     open: Callable[[SessionRequest], Session] | None = None
+    why_missing: Callable[[str], str] | None = None
     with_folder: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     hardware: tuple[str, ...] = ("cpu",)
     builds: tuple[Build, ...] = ()
+    variants: tuple[str, ...] = ("",)
+    thread_option: str = ""
 
     def classify(self, text: str) -> Fault:
         """What a fault text means; `Fault.DEVICE` where nothing else is known of it."""
@@ -210,8 +218,8 @@ def provider(name: str) -> Provider:
     Raises:
         UnknownNameError: There is none; the near ones are named.
     """
-    known = plugins.names(FOLDER)
-    if name in known:
+    # Its own files first: to look at what else is installed takes longer than all the rest of a start's imports.
+    if name in plugins.own(FOLDER) or name in (known := plugins.names(FOLDER)):
         found: Provider = plugins.load(FOLDER, name).PROVIDER
         return found
     for other in known:

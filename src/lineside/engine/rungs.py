@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceUnavailableError, SettingsError
 from lineside.engine.hardware import usable_cores
-from lineside.engine.hints import of_entry
 from lineside.engine.options import checked
 from lineside.engine.provider import provider_of
-from lineside.models.lint import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lineside.core.placement import Placement
     from lineside.engine.provider import Device, Provider
@@ -45,8 +43,17 @@ class Rung:
         """What the person who wrote the entry should know."""
         written, name = self.placement.provider, self.provider.name
         old = () if written == name else (f"{written} is an old name of {name}, which is taken for it",)
-        slow = (hint for hint in of_entry(self, cores=usable_cores()) if hint.severity is Severity.SLOW)
-        return (*old, *(f"{hint.seen}: {hint.why}. The cure: {hint.cure}" for hint in slow))
+        return (*old, *self._slow) if self.placement.options or self.threads else old
+
+    @property
+    def _slow(self) -> Iterator[str]:
+        """What the options cost; an entry without any costs nothing, and its start no import."""
+        from lineside.engine.hints import of_entry
+        from lineside.models.lint import Severity
+
+        for hint in of_entry(self, cores=usable_cores()):
+            if hint.severity is Severity.SLOW:
+                yield f"{hint.seen}: {hint.why}. The cure: {hint.cure}"
 
     @property
     def physical(self) -> str:
@@ -107,7 +114,10 @@ def device_of(rung: Rung) -> Device | None:
         if index == folded or index.startswith(f"{folded}."):
             return device
     there = ", ".join(f"{rung.provider.name}:{device.index} ({device.name})" for device in devices)
-    raise DeviceUnavailableError(f"{rung.placement}: there is no such device; found: {there}")
+    why = rung.provider.why_missing(asked) if rung.provider.why_missing is not None else ""
+    raise DeviceUnavailableError(
+        f"{rung.placement}: there is no such device; found: {there}{'. ' if why else ''}{why}"
+    )
 
 
 def _options(placement: Placement, provider: Provider) -> dict[str, str]:

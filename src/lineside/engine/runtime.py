@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import (
@@ -15,15 +16,13 @@ from lineside.core.errors import (
     RuntimeConflictError,
     UnsupportedModelError,
 )
-from lineside.engine import advice
-from lineside.engine.hardware import find_hardware
 from lineside.engine.provider import ERRORS, Fault
-from lineside.engine.wheels import find_wheels
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from lineside.engine.provider import Provider
+    from lineside.engine.wheels import Wheels
 
 
 @cache
@@ -34,21 +33,42 @@ def onnxruntime() -> ModuleType:
         RuntimeConflictError: Two wheels are installed, so which of them this would be is left to chance.
         MissingRuntimeError: No wheel is installed, or what is left of two that were.
     """
-    wheels = find_wheels(
-        named="onnxruntime"
-    )  # the others are looked at by lineside devices, which has the time
-    if len(wheels.runtimes) > 1:
-        raise RuntimeConflictError(advice.conflict(wheels, find_hardware()))
     try:
         import onnxruntime as ort
     except ImportError as fault:
+        _refuse_several()
+        from lineside.engine import advice
+        from lineside.engine.hardware import find_hardware
+
         raise MissingRuntimeError(advice.missing(find_hardware(), str(fault))) from fault
     if not hasattr(ort, "InferenceSession"):
-        raise MissingRuntimeError(advice.conflict(wheels, find_hardware()))
+        from lineside.engine.wheels import find_wheels
+
+        raise MissingRuntimeError(_advice_on(find_wheels(named="onnxruntime")))
+    # A look at names alone, for speed. A plug-in's begins with the same word, so this only says where to look closer.
+    beside = Path(ort.__file__).parents[1].glob("onnxruntime*.dist-info")
+    if len(list(beside)) > 1:
+        _refuse_several()
     # What its own logger says of a provider that it cannot load is found out and told by the ladder.
     ort.set_default_logger_severity(4)
     runtime: ModuleType = ort
     return runtime
+
+
+def _refuse_several() -> None:
+    from lineside.engine.wheels import find_wheels
+
+    wheels = find_wheels(named="onnxruntime")  # others are seen by lineside devices, which has the time
+    if len(wheels.runtimes) > 1:
+        raise RuntimeConflictError(_advice_on(wheels))
+
+
+def _advice_on(wheels: Wheels) -> str:
+    """What is wrong with the wheels, and the lines that mend it."""
+    from lineside.engine import advice
+    from lineside.engine.hardware import find_hardware
+
+    return advice.conflict(wheels, find_hardware())
 
 
 def version() -> str:

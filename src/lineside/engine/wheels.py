@@ -149,17 +149,24 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _imported_from(folders: Iterable[Path]) -> Path | None:
     """The folder that Python would import `onnxruntime` from: a package before any mere folder of that name."""
-    listed = [folder for folder in folders if (folder / FOLDER).is_dir()]
-    return next(
-        (folder for folder in listed if (folder / FOLDER / "__init__.py").is_file()), next(iter(listed), None)
-    )
+    listed = [folder for folder in folders if _is_there(folder / FOLDER)]
+    whole = (folder for folder in listed if _is_there(folder / FOLDER / "__init__.py"))
+    return next(whole, next(iter(listed), None))
 
 
 def _is_empty(place: Path | None, runtimes: Sequence[Wheel]) -> bool:
     """Whether there is a shell without a package in it, or a wheel whose files are all gone."""
     if place is None:
         return any(wheel.missing for wheel in runtimes)
-    return not (place / FOLDER / "__init__.py").is_file()
+    return not _is_there(place / FOLDER / "__init__.py")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists; what may not be looked at cannot be imported either."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _in_folder(folder: Path, named: str) -> Iterator[Wheel]:
@@ -171,7 +178,7 @@ def _in_folder(folder: Path, named: str) -> Iterator[Wheel]:
     for entry in entries:
         owned, name = _owned(entry), _name(entry)
         if owned:
-            missing = sum(not (folder / file).exists() for file in owned)
+            missing = sum(not _is_there(folder / file) for file in owned)
             yield Wheel(name, _version(entry), folder, missing=missing)
         elif name.startswith(("onnxruntime-ep-", "onnxruntime-qnn")):
             yield Wheel(name, _version(entry), folder, is_plugin=True)
@@ -186,7 +193,7 @@ def _owned(entry: Path) -> list[str]:
     if f"{FOLDER}/" not in record:
         return []
     files = (line.rpartition(",")[0].rpartition(",")[0].strip('"') for line in record.splitlines())
-    heart = re.compile(rf"{FOLDER}/(?:__init__\.py|capi/[^/]+)")
+    heart = re.compile(rf"{FOLDER}/(?:__init__\.py|capi/[^/\0]{{1,200}})")
     return [file for file in files if heart.fullmatch(file)]
 
 

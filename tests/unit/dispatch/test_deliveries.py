@@ -243,3 +243,15 @@ def test_the_backlog_grows_with_what_waits():
         rig.frame()
     assert rig.scheduler.backlog_s("model", 0.0) == pytest.approx(0.002 + 0.009 + 0.002)
     assert Rig(ONE).scheduler.backlog_s("model", 0.0) is None
+
+
+def test_answered_pictures_are_let_go_long_before_their_deadline():
+    rig = Rig(ONE).start()
+    rig.frame(Stream("old"), within_s=1e6)
+    rig.lose("a", 0.001)  # the oldest deadline stays open
+    rig.up("a", 0.002)
+    for _ in range(3000):
+        rig.frame(Stream("calls", ordered=False), within_s=1e7)
+        while "a" in rig.running:
+            rig.done("a", rig.now_s + 0.001)
+    assert len(rig.scheduler._answers._due) < 300

@@ -10,7 +10,7 @@ from dispatch_rig import FAST, PART, SLOW, Rig
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Cancel, HealthChanged, Probe, Release, Run, Terminate, Unknown
-from lineside.dispatch.events import BatchDone, DeviceAlarm, WorkerUp
+from lineside.dispatch.events import BatchDone, DeviceAlarm, Recycle, WorkerUp
 from lineside.dispatch.scheduler import Scheduler
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.words import Fault, Health, Stream
@@ -250,6 +250,21 @@ def test_an_alarm_from_outside_takes_a_device_out_of_service():
     assert [t.detail for t in rig.of(Terminate)] == ["the driver reset it"]
     rig.done("b", 0.004)
     assert isinstance(rig.answers[request], Release)
+
+
+def test_a_worker_is_replaced_after_its_run_and_loses_nothing():
+    rig, request = with_run(TWO)
+    rig.send(Recycle("a", "it has grown"), 0.001)
+    waiting = rig.frame(Stream("other"))
+    assert not rig.of(Terminate)
+    rig.done("a", 0.002)
+    assert [t.detail for t in rig.of(Terminate)] == ["it has grown"]
+    rig.done("b", 0.003)
+    assert isinstance(rig.answers[request], Release)
+    assert isinstance(rig.answers[waiting], Release)
+    rig.up("a", 0.05)
+    assert rig.health["a"] is Health.HEALTHY  # no fault, and its profile is new
+    assert rig.scheduler.statistics().devices[0].faults == 0
 
 
 def test_a_device_that_was_slow_is_looked_at_again_without_a_picture():

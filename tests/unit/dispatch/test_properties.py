@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispatch_rig import FAST, SLOW, Rig
-from lineside.dispatch.events import BatchDone, BatchFailed, DeviceAlarm, Swap, Tick
+from lineside.dispatch.events import BatchDone, BatchFailed, DeviceAlarm, Recycle, Swap, Tick
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.words import Delivery, Fault, Health, Stream
 
@@ -37,6 +37,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("lose"), device),
     st.tuples(st.just("up"), device),
     st.tuples(st.just("alarm"), device),
+    st.tuples(st.just("recycle"), device),
     st.tuples(st.just("back"), device, st.booleans()),
     st.tuples(st.just("swap"), st.sampled_from(["caps", "caps@2"])),
 )
@@ -64,6 +65,8 @@ def play(rig, events):  # noqa: C901, PLR0912 # one case a kind of event
                 rig.up(name)
             case "alarm", name:
                 rig.send(DeviceAlarm(name, "reset"))
+            case "recycle", name:
+                rig.send(Recycle(name, "old"))
             case "back", name, well if rig.given_up[name]:
                 run = rig.given_up[name].pop()
                 rig.send(BatchDone(name, run.run) if well else BatchFailed(name, run.run, Fault.CANCELLED))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lineside.core.errors import UnsupportedModelError
-from lineside.engine.measure import measure, resident_bytes
+from lineside.engine.measure import measure
+from lineside.engine.memory import resident_bytes
 from lineside.engine.providers.cpu import speed_hints
 
 FEEDS = {"x": np.zeros((1, 3), np.float32)}

@@ -12,11 +12,13 @@ import pytest
 
 import real_devices
 from lineside.core.errors import DeviceUnavailableError, NotInstalledError, SettingsError, UnknownNameError
+from lineside.core.placement import placements
 from lineside.engine import SessionRequest, openvino_routes
 from lineside.engine.openvino_session import OpenVinoSession
 from lineside.engine.options import checked
 from lineside.engine.provider import Device, Fault
 from lineside.engine.providers.openvino import PROVIDER
+from lineside.engine.rungs import device_of, rungs
 
 
 def request(graphs, device=None, **options):
@@ -89,6 +91,20 @@ def test_a_plug_in_device_gets_openvinos_name():
     assert openvino_routes._plugin_device(device("CPU"), 0, kinds).index == "CPU"
     told = openvino_routes._plugin_device(device("GPU", {"ov_device": "GPU.7"}), 1, kinds)
     assert (told.index, told.memory_bytes) == ("GPU.7", None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("BOGUS", "not registered in the OpenVINO Runtime"),
+        ("AUTO:CPU", "would choose the device and its precision by itself"),
+    ],
+)
+def test_the_ladder_is_told_why_a_device_is_missing(asked, said):
+    real_devices.require("openvino", "CPU")
+    (rung,) = rungs(placements(f"openvino:{asked},cpu")[:1], None)
+    with pytest.raises(DeviceUnavailableError, match=f"no such device; found: openvino:CPU .*{said}"):
+        device_of(rung)
 
 
 # Ways
@@ -191,6 +207,13 @@ def test_the_precision_cannot_be_set_behind_the_back_of_the_truth(graphs):
 def test_a_misspelt_option_is_refused_with_the_near_ones():
     with pytest.raises(UnknownNameError, match='"presicion"; did you mean "precision"'):
         checked(PROVIDER.options, {"presicion": "bf16"}, where="openvino")
+
+
+def test_threads_of_a_run_reach_the_cpu_and_no_card(graphs):
+    (rung,) = rungs(placements("openvino"), 1)
+    asked = SessionRequest(graphs.relu(), rung.options, threads=rung.threads)
+    assert openvino_routes._properties(asked, "CPU")["INFERENCE_NUM_THREADS"] == "1"
+    assert "INFERENCE_NUM_THREADS" not in openvino_routes._properties(asked, "GPU.1")
 
 
 # Words of OpenVINO: those of the CPU were provoked, those of GPU and NPU stand in its issues.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +12,6 @@ from lineside.engine.options import Scope, checked
 from lineside.engine.ort_options import provider_options
 from lineside.engine.ort_session import OrtSession
 from lineside.engine.provider import Callers, Fault
-from lineside.engine.providers import webgpu
 from lineside.engine.providers.webgpu import PROVIDER
 
 
@@ -48,7 +46,7 @@ def test_a_misspelt_option_is_refused_with_the_near_ones(name):
     [
         ("maxNumPendingDispatches", "5000"),
         ("validationMode", "some"),
-        ("deviceId", "1"),
+        ("deviceId", "-1"),
         ("enableInt64", "maybe"),
     ],
 )
@@ -73,15 +71,6 @@ def test_a_device_is_a_number(graphs, device):
 
 def test_one_caller_a_library_image():
     assert PROVIDER.callers is Callers.ONE_A_LIBRARY
-
-
-def test_a_software_adapter_is_called_by_its_name_and_counts_as_the_cpu():
-    software = SimpleNamespace(type="OrtHardwareDeviceType.CPU", vendor="AMD", metadata={})
-    card = SimpleNamespace(
-        type="OrtHardwareDeviceType.GPU", vendor="Intel", metadata={"pci_bus_id": "0000:03:00.0"}
-    )
-    assert (webgpu._title(software), webgpu._physical(software, 0)) == ("software adapter on the CPU", "cpu")
-    assert (webgpu._title(card), webgpu._physical(card, 0)) == ("Intel GPU", "pci:0000:03:00.0")
 
 
 # The adapter's and the encoder's were provoked; the others stand in the library and in its issues.

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lineside.engine.wheels import find_wheels, precedes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def install(folder: Path, name: str, version: str, *files: str) -> None:
@@ -111,3 +111,22 @@ def test_versions_are_compared_by_number():
     assert precedes("1.31.1rc1", "1.32")
     assert not precedes("1.31.1", "1.31.1")
     assert not precedes("1.32", "1.32.0")
+
+
+def test_a_folder_of_the_path_that_cannot_be_looked_at_is_passed_over(tmp_path):
+    runtime(tmp_path, "onnxruntime", "1.32.0")
+    found = find_wheels(["x" * 5000, str(tmp_path)])
+    assert [wheel.name for wheel in found.runtimes] == ["onnxruntime"]
+
+
+@given(st.binary(max_size=200), st.text(st.characters(exclude_characters="/\0", codec="utf-8"), max_size=20))
+def test_whatever_the_metadata_says_nothing_is_raised(record, version):
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "onnxruntime").mkdir()
+        metadata = place / f"onnxruntime-{version}.dist-info"
+        metadata.mkdir()
+        (metadata / "RECORD").write_bytes(b"onnxruntime/__init__.py,," + record)
+        found = find_wheels([folder])
+        assert found.is_empty
+        assert isinstance(found.too_old, tuple)

@@ -102,7 +102,9 @@ def test_an_output_without_which_the_head_is_unknown_stays_unless_it_is_asked_fo
     assert not outcome.done
     assert "would be refused" in outcome.what
     assert len(onnx.load_from_string(conversion.data).graph.output) == 2
-    with pytest.raises(ModelError, match="after --outputs the file would be refused"):
+    with pytest.raises(
+        ModelError, match="--outputs: the file would answer otherwise: the file would be refused"
+    ):
         _converted(detr_rows(), tmp_path, outputs=True)
 
 
@@ -261,6 +263,18 @@ def test_numbers_drawn_anew_each_time_are_no_constants():
     assert "RandomNormalLike" in [node.op_type for node in model.graph.node]
 
 
+def test_a_file_of_the_old_format_keeps_its_constants_fixed_when_it_is_raised(tmp_path):
+    for wishes in ({"opset": 20}, {"fold": True}):
+        model = with_weights_as_inputs(3)
+        model.graph.node.append(
+            helper.make_node("Constant", [], ["unread"], value=numpy_helper.from_array(np.array(0)))
+        )
+        conversion = _converted(model, tmp_path, **wishes)
+        new = onnx.load_from_string(conversion.data)
+        assert new.ir_version >= 4
+        assert [value.name for value in new.graph.input] == ["images"]
+
+
 # Integers.
 
 
@@ -293,6 +307,12 @@ def test_nms_is_taken_out_and_finds_the_same_outside(build, options, tmp_path):
     assert options in conversion.inside.options()
     entries = {e.key: e.value for e in onnx.load_from_string(conversion.data).metadata_props}
     assert entries["lineside_nms_iou"] == f"{conversion.inside.iou:g}"
+
+
+def test_what_else_is_asked_for_is_done_to_the_cut_file(tmp_path):
+    conversion = _converted(nms_rows(), tmp_path, remove_nms=True, opset=20, fold=True, outputs=True)
+    assert set(_done(conversion)) == {"remove-nms", "opset"}
+    assert conversion.card.opset == 20
 
 
 def test_nms_is_not_taken_out_unasked(tmp_path):
@@ -387,6 +407,14 @@ def test_what_stands_for_the_layer_gives_at_most_as_many_as_it(tmp_path):
 def test_a_setting_that_is_not_written_in_operators_is_refused(setting, value, tmp_path):
     with pytest.raises(UnsupportedModelError, match=f"its setting {setting}"):
         readable(_of_tensorrt(tmp_path, **{setting: value}))
+
+
+def test_a_layer_without_thresholds_is_refused(tmp_path):
+    model = tensorrt_nms()
+    layer = next(node for node in model.graph.node if node.op_type == "EfficientNMS_TRT")
+    del layer.attribute[:]
+    with pytest.raises(UnsupportedModelError, match="it does not say its thresholds"):
+        readable(ModelFile.read(write(model, tmp_path / "model.onnx")))
 
 
 def test_a_file_without_such_a_layer_is_read_as_it_is(tmp_path):

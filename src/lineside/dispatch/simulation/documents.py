@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -31,7 +32,9 @@ def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> S
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     got = first["input"]
     shown = f'"{got}"' if isinstance(got, str) else got
-    return SettingsError(f"{where}: {path}: expected {message}; got {shown}")
+    close = near(got, re.findall("'([^']+)'", message)) if isinstance(got, str) else ""
+    hint = close if "?" in close else ""
+    return SettingsError(f"{where}: {path}: expected {message}; got {shown}{hint}")
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

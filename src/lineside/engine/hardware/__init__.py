@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from lineside.engine.hardware.cards import board, find_cards
-from lineside.engine.hardware.machine import Card, Finding, Hardware, Memory, Processor
-from lineside.engine.hardware.obstacles import find_hindrances, find_obstacles
-from lineside.engine.hardware.places import Places
-from lineside.engine.hardware.processor import find_memory, find_processor, usable_cores
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Card",
-    "Finding",
-    "Hardware",
-    "Memory",
-    "Places",
-    "Processor",
-    "find_hardware",
-    "usable_cores",
-]
+from lineside.engine.hardware.limits import usable_cores
+from lineside.engine.hardware.places import Places
+
+if TYPE_CHECKING:
+    from lineside.engine.hardware.machine import Hardware
+
+__all__ = ["Places", "find_hardware", "usable_cores"]
 
 _CONTAINERS = (".dockerenv", "run/.containerenv", "run/secrets/kubernetes.io")
 
@@ -28,6 +21,12 @@ def find_hardware(places: Places | None = None) -> Hardware:
     Args:
         places: The machine, as its files show it.
     """
+    # Imported here: every start asks for the usable cores, and none for the cards.
+    from lineside.engine.hardware.cards import board, find_cards
+    from lineside.engine.hardware.machine import Hardware
+    from lineside.engine.hardware.obstacles import find_hindrances, find_obstacles
+    from lineside.engine.hardware.processor import find_memory, find_processor
+
     here = places or Places()
     if here.system == "darwin":
         from lineside.engine.hardware.other_systems import mac

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineside.engine.hardware.places import number
+from lineside.engine.hardware.places import Places, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lineside.engine.hardware.places import Places
-
 _ROOT = "sys/fs/cgroup"
 _NONE_V1 = 1 << 60
 """Version 1 says "no limit" as the largest number of pages, which is more than this."""
+
+
+def usable_cores(places: Places | None = None) -> int:
+    """Threads that a session should have: the processors that this process may run on, within its control group's quota."""
+    here = places or Places()
+    return usable(here.allowed_threads(), cpu_quota(here) if here.system == "linux" else None)
+
+
+def usable(allowed: int, quota: float | None) -> int:
+    """Of the processors that a process may run on, as many as its quota keeps busy."""
+    return allowed if quota is None else max(1, min(allowed, int(quota)))
 
 
 def cpu_quota(places: Places) -> float | None:

@@ -57,12 +57,6 @@ _ARM_PARTS = {
 }
 
 
-def usable_cores(places: Places | None = None) -> int:
-    """Threads that a session should have: the processors that this process may run on, within its control group's quota."""
-    here = places or Places()
-    return _usable(here.allowed_threads(), limits.cpu_quota(here) if here.system == "linux" else None)
-
-
 def find_processor(places: Places) -> Processor:
     """The CPU as Linux tells of it."""
     blocks = _blocks(places.text("proc/cpuinfo") or "")
@@ -79,7 +73,7 @@ def find_processor(places: Places) -> Processor:
         threads=max(len(blocks), allowed),
         allowed=allowed,
         quota=quota,
-        usable=_usable(allowed, quota),
+        usable=limits.usable(allowed, quota),
         instructions=tuple(name for name, spellings in _FLAGS.items() if words & set(spellings)),
     )
 
@@ -100,10 +94,6 @@ def find_memory(places: Places) -> Memory:
         limit = left = None
     available = min((each for each in (free, left) if each is not None), default=None)
     return Memory(total_bytes=total, available_bytes=available, limit_bytes=limit)
-
-
-def _usable(allowed: int, quota: float | None) -> int:
-    return allowed if quota is None else max(1, min(allowed, int(quota)))
 
 
 def _blocks(text: str) -> list[dict[str, str]]:

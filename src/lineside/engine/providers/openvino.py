@@ -60,6 +60,10 @@ def _open(request: SessionRequest) -> Session:
     return openvino_routes.open_session(PROVIDER, request)
 
 
+def _why_missing(device: str) -> str:
+    return openvino_routes.why_missing(PROVIDER, device)
+
+
 PROVIDER = Provider(
     name="openvino",
     title="Intel OpenVINO",
@@ -76,7 +80,10 @@ PROVIDER = Provider(
     callers=Callers.FREE,
     keeps=Keeps.ENGINE,
     open=_open,
+    why_missing=_why_missing,
     hardware=("cpu", "gpu:intel", "npu:intel"),
+    variants=("precision=f32", "precision=bf16", "precision=f16"),
+    thread_option="num_of_threads",
     notes=(
         "OpenVINO's package reports each import over the network unless told otherwise; lineside imports it without that.",
         (

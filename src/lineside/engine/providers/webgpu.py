@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lineside.engine import libraries
+from lineside.engine import plugged
 from lineside.engine.options import Kind, Option, Scope
 from lineside.engine.provider import Callers, Device, Fault, Keeps, Provider
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX = "ep.webgpuexecutionprovider."
+_SOFTWARE = "software adapter on the CPU"
 
 
 def _option(name: str, kind: Kind, meaning: str, **more: object) -> Option:
@@ -31,6 +32,15 @@ def _cache_mode(name: str, of: str, default: str) -> Option:
 
 
 _OPTIONS = (
+    Option(
+        "deviceId",
+        Kind.INTEGER,
+        "Which of the library's devices, in its order. It has one as yet, and chooses the card itself.",
+        default="0",
+        least=0,
+        most=63,
+        scope=Scope.LINESIDE,
+    ),
     Option(
         "library",
         Kind.PATH,
@@ -154,35 +164,9 @@ _FAULTS = (
 
 
 def find_devices() -> tuple[Device, ...]:
-    """What the package's library finds; the card itself is chosen by the library, so it has no name of its own here."""
-    if importlib.util.find_spec(PROVIDER.plugin) is None:
-        return ()
-    found = libraries.devices(libraries.packaged(PROVIDER), PROVIDER.runtime_name)
-    return tuple(
-        Device(
-            provider="webgpu",
-            index=str(index),
-            name=_title(device.device),
-            memory_bytes=None,
-            physical=_physical(device.device, index),
-            driver=f"plug-in {dict(device.ep_metadata).get('version', '')}".strip(),
-        )
-        for index, device in enumerate(found)
-    )
-
-
-def _title(hardware: object) -> str:
-    kind = str(getattr(hardware, "type", "")).rpartition(".")[2]
-    if kind == "CPU":  # a software driver, allowed by an environment variable
-        return "software adapter on the CPU"
-    return f"{getattr(hardware, 'vendor', '')} {kind}".strip()
-
-
-def _physical(hardware: object, index: int) -> str:
-    address = dict(getattr(hardware, "metadata", {})).get("pci_bus_id")
-    if str(getattr(hardware, "type", "")).endswith("CPU"):
-        return "cpu"
-    return f"pci:{address}" if address else f"webgpu:{index}"
+    """What the package's library finds. A driver made of software is offered as the CPU, and is called what it is."""
+    found = plugged.find_devices(PROVIDER)
+    return tuple(replace(device, name=_SOFTWARE) if device.physical == "cpu" else device for device in found)
 
 
 def _precision_of(_: Mapping[str, str]) -> str:
@@ -199,6 +183,7 @@ PROVIDER = Provider(
     faults=_FAULTS,
     find_devices=find_devices,
     precision_of=_precision_of,
+    device_option="deviceId",
     plugin="onnxruntime_ep_webgpu",
     callers=Callers.ONE_A_LIBRARY,
     keeps=Keeps.NOTHING,

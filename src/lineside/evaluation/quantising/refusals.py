@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import QuantisationError
 
 if TYPE_CHECKING:
-    from lineside.evaluation.quantising.judging import Judgement
+    from lineside.evaluation.judging import Judgement
     from lineside.evaluation.quantising.trials import Subject
     from lineside.models.card import ModelCard
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lineside.core.errors import LinesideError, ModelError, SettingsError, UnsupportedModelError
+from lineside.core.errors import LinesideError, ModelError, SettingsError
 from lineside.models.card import ModelCard
 from lineside.models.conversion import folding, opset, pruning
 from lineside.models.conversion.nms_removed import without_nms
@@ -16,7 +17,7 @@ from lineside.models.integer_layers import store_weights_unsigned
 from lineside.models.lint import named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from onnx import ModelProto
 
@@ -100,8 +101,11 @@ class Conversion:
         return any(outcome.done for outcome in self.outcomes)
 
 
-Step = tuple[str, "Callable[[ModelProto], str | None]"]
+Step = tuple[str, Callable[["ModelProto"], str | None]]
 """A step's name, and what changes a model in place: it answers what it did, or `None` where there was nothing to do."""
+
+Differs = Callable[[bytes], str | None]
+"""How a rewritten file answers otherwise than the original, or `None` where it does not."""
 
 
 def convert(original: Original, wishes: Wishes, run: Runner) -> Conversion:
@@ -126,9 +130,10 @@ def convert(original: Original, wishes: Wishes, run: Runner) -> Conversion:
         original.told("remove-nms")
         return _without_nms(original, wishes, run, outcomes)
     model = _copy(reading.subject.model)
-    for name, change in _steps(reading, wishes, run):
-        original.told(name)
-        model = _stepped(original, model, (name, change), outcomes, is_asked=not wishes.are_none)
+    differs = partial(original.other_answer, part=slice(OWN_PICTURES))
+    for step in _steps(reading, wishes, run):
+        original.told(step[0])
+        model = _stepped(reading, model, step, differs, outcomes, is_asked=not wishes.are_none)
     data = model.SerializeToString()
     if (other := original.other_answer(data, part=slice(OWN_PICTURES, None))) is not None:
         raise ModelError(f"{reading.subject.name}: after the conversion {other}. Nothing was written")
@@ -138,70 +143,52 @@ def convert(original: Original, wishes: Wishes, run: Runner) -> Conversion:
 
 def _without_nms(original: Original, wishes: Wishes, run: Runner, outcomes: list[Outcome]) -> Conversion:
     """The file without its NMS, and what else was asked for; all proven by what is found."""
-    reading = original.reading
     removed = without_nms(original)
     inside = removed.inside
-    what = f"the NMS is gone; it was set to {inside.options()}"
+    text = f"the NMS is gone; it was set to {inside.options()}"
     if original.stands_in:
-        what += ". TensorRT's layer was not run: what its documentation says was, in ONNX's operators"
-    outcomes.append(Outcome("remove-nms", done=True, what=what))
+        text += ". TensorRT's layer was not run: what its documentation says was, in ONNX's operators"
+    outcomes.append(Outcome("remove-nms", done=True, what=text))
+
+    def differs(data: bytes) -> str | None:
+        return original.other_detections(data, inside)[0]
+
     model = removed.model
-    for name, change in _steps(reading, wishes, run):
-        copy = _copy(model)
-        what = _done(reading, name, change, copy)
-        if what is not None:
-            other, _ = original.other_detections(copy.SerializeToString(), inside)
-            _refuse_other(reading, name, other)
-            model = copy
-        outcomes.append(Outcome(name, done=what is not None, what=what or "there was nothing to do"))
+    for step in _steps(original.reading, replace(wishes, outputs=False), run):  # one output is left
+        original.told(step[0])
+        model = _stepped(original.reading, model, step, differs, outcomes, is_asked=True)
     data = model.SerializeToString()
     proof = Proof(len(original.pictures), removed.detections, FOUND)
     return Conversion(data, ModelCard.of(original.read_again(data)), tuple(outcomes), proof, inside)
 
 
 def _stepped(
-    original: Original, model: ModelProto, step: Step, outcomes: list[Outcome], *, is_asked: bool
+    reading: Reading,
+    model: ModelProto,
+    step: Step,
+    differs: Differs,
+    outcomes: list[Outcome],
+    *,
+    is_asked: bool,
 ) -> ModelProto:
-    """The model after a step that leaves its answer as it is, or the model as it was.
+    """The model after a step, or the model as it was where there was nothing to do or the answer would be another.
 
     Raises:
-        UnsupportedModelError: The step was asked for and cannot be done.
-        ModelError: It was asked for, and the model then answers otherwise.
+        LinesideError: The step was asked for and cannot be done, or the model then answers otherwise.
     """
     name, change = step
     copy = _copy(model)
     try:
-        what = _done(original.reading, name, change, copy)
-        if what is not None:
-            _refuse_other(
-                original.reading,
-                name,
-                original.other_answer(copy.SerializeToString(), part=slice(OWN_PICTURES)),
-            )
+        what = change(copy)
+        if what is not None and (other := differs(copy.SerializeToString())) is not None:
+            raise ModelError(f"the file would answer otherwise: {other}")
     except LinesideError as fault:
         if is_asked:
-            raise
+            raise type(fault)(f"{reading.subject.name}: --{name}: {fault}. Nothing was written") from fault
         outcomes.append(Outcome(name, done=False, what=str(fault)))
         return model
     outcomes.append(Outcome(name, done=what is not None, what=what or "there was nothing to do"))
     return model if what is None else copy
-
-
-def _done(
-    reading: Reading, name: str, change: Callable[[ModelProto], str | None], model: ModelProto
-) -> str | None:
-    """What a step did; its refusals name the file and the option."""
-    try:
-        return change(model)
-    except UnsupportedModelError as fault:
-        raise UnsupportedModelError(
-            f"{reading.subject.name}: --{name}: {fault}. Nothing was written"
-        ) from fault
-
-
-def _refuse_other(reading: Reading, name: str, other: str | None) -> None:
-    if other is not None:
-        raise ModelError(f"{reading.subject.name}: after --{name} {other}. The step is not taken")
 
 
 def _steps(reading: Reading, wishes: Wishes, run: Runner) -> Iterator[Step]:
@@ -258,6 +245,7 @@ def _unsigned(model: ModelProto) -> str | None:
 
 
 def _fold(model: ModelProto, *, run: Runner) -> str | None:
+    pruning.raise_format(model, pruning.FIXED_CONSTANTS_SINCE)
     lifted = folding.lift_constants(model)
     norms = folding.fold_norms(model)
     nodes = folding.fold_constants(model, run)

@@ -9,9 +9,8 @@ import numpy as np
 
 from lineside.core.errors import UnsupportedModelError
 from lineside.models.conversion.pruning import drop_dead
-from lineside.models.conversion.thresholds import Thresholds, of_layer, of_operator
-from lineside.models.families._final_boxes import PLUG_INS
-from lineside.models.graph import WEIGHTED, Graph
+from lineside.models.conversion.thresholds import Thresholds, of_operator
+from lineside.models.graph import WEIGHTED, Graph, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,7 @@ def layer_of(graph: Graph) -> NodeProto | None:
     """The NMS that the answer comes from, or `None`."""
     for tensor in graph.outputs:
         for node in graph.upstream(tensor.name, stop=WEIGHTED):
-            if node.op_type in PLUG_INS | {"NonMaxSuppression"}:
+            if node.op_type == "NonMaxSuppression":
                 return node
     return None
 
@@ -98,8 +97,6 @@ def settings_of(graph: Graph, layer: NodeProto, reading: Reading) -> Thresholds:
     Raises:
         UnsupportedModelError: A threshold is computed in the graph.
     """
-    if layer.op_type in PLUG_INS:
-        return of_layer(layer)
     inside = of_operator(graph, layer, reading.match.spec.rows if reading.family != "nms_indices" else 0)
     if inside is None:
         raise UnsupportedModelError(
@@ -120,7 +117,7 @@ def cuts(reading: Reading, layer: NodeProto) -> Iterator[ModelProto]:
     near = _upstream(graph, layer)
     for name, shape in near:
         if {shape[1], shape[2]} & {4 + classes, 5 + classes}:
-            yield _cut(reading.subject.model, [], name, shape)
+            yield _cut(reading.subject.model, [], Tensor(name, graph.dtypes[name], shape))
     boxes = [(n, s) for n, s in near if 4 in s[1:]][:_NEAREST]
     scores = [(n, s) for n, s in near if classes in s[1:]][:_NEAREST]
     for box, box_shape in boxes:
@@ -132,7 +129,8 @@ def cuts(reading: Reading, layer: NodeProto) -> Iterator[ModelProto]:
                 *_rows(box, "boxes", box_shape[1] == 4),
                 *_rows(score, "scores", score_shape[1] == classes),
             ]
-            yield _cut(reading.subject.model, [*nodes, *_joined()], _PREFIX + "rows", (1, rows, 4 + classes))
+            ends = Tensor(_PREFIX + "rows", graph.dtypes[box], (1, rows, 4 + classes))
+            yield _cut(reading.subject.model, [*nodes, *_joined(ends.dtype)], ends)
 
 
 def _upstream(graph: Graph, layer: NodeProto) -> list[tuple[str, tuple[int | None, ...]]]:
@@ -163,7 +161,7 @@ def _rows(name: str, part: str, is_turned: bool) -> list[NodeProto]:  # noqa: FB
     return [helper.make_node("Identity", [name], [new], f"/{new}")]
 
 
-def _joined() -> list[NodeProto]:
+def _joined(dtype: str) -> list[NodeProto]:
     """Rows of centre, size and scores, of boxes given as corners: as the exporters of anchor-free heads write them."""
     from onnx import helper, numpy_helper
 
@@ -177,7 +175,7 @@ def _joined() -> list[NodeProto]:
     places = [constant(f"at_{n}", np.array([n], np.int64)) for n in (0, 2, 4)]
     return [
         *places,
-        constant("two", np.array(2, np.float32)),
+        constant("two", np.array(2, dtype)),
         step("Slice", ["boxes", "at_0", "at_2", "at_2"], "first"),
         step("Slice", ["boxes", "at_2", "at_4", "at_2"], "last"),
         step("Add", ["first", "last"], "sum"),
@@ -187,21 +185,17 @@ def _joined() -> list[NodeProto]:
     ]
 
 
-def _cut(model: ModelProto, nodes: list[NodeProto], output: str, shape: tuple[int | None, ...]) -> ModelProto:
+def _cut(model: ModelProto, nodes: list[NodeProto], output: Tensor) -> ModelProto:
     """A copy of a model that ends with these nodes, in one output."""
     import onnx
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     new = onnx.ModelProto()
     new.CopyFrom(model)
     new.graph.node.extend(nodes)
-    kept = next((v for v in new.graph.output if v.name == output), None)
-    dims = [1, *shape[1:]]
-    value = kept or helper.make_tensor_value_info(output, TensorProto.FLOAT, dims)
-    copy = onnx.ValueInfoProto()
-    copy.CopyFrom(value)
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(output.dtype))
     del new.graph.output[:]
-    new.graph.output.append(copy)
+    new.graph.output.append(helper.make_tensor_value_info(output.name, kind, [1, *output.shape[1:]]))
     drop_dead(new)
     used = {node.domain for node in new.graph.node} | {""}
     for entry in [o for o in new.opset_import if o.domain not in used and o.domain != "ai.onnx"]:

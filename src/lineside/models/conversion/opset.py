@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import UnsupportedModelError
+from lineside.models.conversion.pruning import raise_format
 
 if TYPE_CHECKING:
     from onnx import ModelProto, OperatorSetIdProto
@@ -29,7 +30,7 @@ def to_opset(model: ModelProto, version: int) -> str:
     Raises:
         UnsupportedModelError: There is no way to that set, or a node is none of that set's.
     """
-    from onnx import version_converter
+    from onnx import helper, version_converter
 
     before = _default(model).version
     entries = {entry.key: entry.value for entry in model.metadata_props}
@@ -51,10 +52,8 @@ def to_opset(model: ModelProto, version: int) -> str:
     model.CopyFrom(converted)
     model.producer_name, model.producer_version, model.doc_string, model.domain, model.model_version = fields
     if not model.metadata_props:
-        from onnx import helper
-
         helper.set_model_props(model, entries)
-    _raise_format(model)
+    raise_format(model, helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True))
     return f"operator set {before} became {version}, by onnx's version converter"
 
 
@@ -81,18 +80,10 @@ def _as_they_are(model: ModelProto, version: int, fault: Exception) -> str:
     return f"operator set {before} became {version}, with the nodes as they were"
 
 
-def _raise_format(model: ModelProto) -> None:
-    """Let the file's format be one that knows its operator sets."""
-    from onnx import helper
-
-    model.ir_version = max(
-        model.ir_version, helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
-    )
-
-
 def _default(model: ModelProto) -> OperatorSetIdProto:
     """The entry of ONNX's own operators."""
-    return max((o for o in model.opset_import if o.domain in {"", "ai.onnx"}), key=lambda o: o.version)
+    entries: list[OperatorSetIdProto] = [o for o in model.opset_import if o.domain in {"", "ai.onnx"}]
+    return max(entries, key=lambda entry: int(entry.version))
 
 
 def _short(fault: BaseException) -> str:

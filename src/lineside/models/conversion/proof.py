@@ -159,7 +159,7 @@ class Original:
     def _other_card(self, new: Reading, *, same_head: bool) -> str | None:
         """What is said otherwise of a rewritten file, or `None`."""
         old, size = self.reading, self.reading.subject.picture.size
-        kept = [
+        kept: list[tuple[str, object, object]] = [
             ("task", old.match.spec.task, new.match.spec.task),
             ("class names", old.names, new.names),
             ("input size", size, new.subject.picture.size),

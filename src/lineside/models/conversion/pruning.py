@@ -90,6 +90,16 @@ def fix_constants(model: ModelProto) -> int:
     return len(names)
 
 
+def raise_format(model: ModelProto, version: int) -> None:
+    """Let the file's format be of this version at least, in place; its constants stay fixed."""
+    if model.ir_version >= version:
+        return
+    was_fixed = model.ir_version < FIXED_CONSTANTS_SINCE
+    model.ir_version = version
+    if was_fixed:
+        fix_constants(model)
+
+
 def replace_nodes(graph: GraphProto, nodes: Iterable[NodeProto]) -> None:
     """Let a graph have these nodes; they may be its own."""
     import onnx

@@ -80,20 +80,22 @@ def of_operator(graph: Graph, node: NodeProto, rows: int) -> Thresholds | None:
     return Thresholds(_rounded(max(compared)), _rounded(iou), _least(int(min(most, _ALL)), rows))
 
 
-def of_layer(node: NodeProto) -> Thresholds:
-    """What one of TensorRT's layers is set to, with the layer's defaults for what it leaves out."""
+def of_layer(node: NodeProto, most: int) -> Thresholds | None:
+    """What one of TensorRT's layers is set to; `None` where it leaves out a threshold.
+
+    Args:
+        node: The layer.
+        most: How many detections its outputs hold, where it does not say.
+    """
     values: dict[str, Any] = {}
     for attribute in node.attribute:
         for name, spellings in _NAMES.items():
             if attribute.name in spellings:
                 values[name] = attribute.i if name == "most" else _rounded(attribute.f)
-    agnostic = any(a.name == "class_agnostic" and a.i for a in node.attribute)
+    if not {"confidence", "iou"} <= set(values):
+        return None
     return Thresholds(
-        values.get("confidence", 0.25),
-        values.get("iou", 0.5),
-        values.get("most") or 100,
-        class_aware=not agnostic,
-        multi_label=True,
+        values["confidence"], values["iou"], values.get("most") or most, class_aware=True, multi_label=True
     )
 
 

@@ -15,7 +15,7 @@ WHY = (
     "it costs nothing on a CPU (0.99 to 1.02). CUDA's exhaustive search for the best convolution begins anew with each new "
     "shape, TensorRT builds an engine for a range of shapes, and CUDA graphs want one"
 )
-CURE = "for a GPU: lineside convert MODEL OUT.onnx --size WIDTHxHEIGHT --batch 1; or export it with dynamic=False"
+CURE = "for a GPU: lineside convert MODEL OUT.onnx --size WIDTHxHEIGHT --batch 1 --fold; or export it with dynamic=False"
 
 
 def look(graph: Graph, card: ModelCard) -> str | None:

@@ -74,7 +74,11 @@ def test_a_file_is_read(read):
         ("fps = 25", 'fps = "x"', r'camera\[0\].fps: expected .*number.*; got "x"'),
         ('"latest"', '"newest"', r"camera\[1\].delivery: expected 'every_part' or 'latest'; got \"newest\""),
         ('id = "view"', 'id = "top-2"', 'expected each id once; got "top-2" twice'),
-        ('kind = "slow"', 'kind = "slwo"', r"simulation.fault\[0\].kind: expected 'error'"),
+        (
+            'kind = "slow"',
+            'kind = "slwo"',
+            r"simulation.fault\[0\].kind: expected 'error'.*; got \"slwo\"; did you mean \"slow\"\?",
+        ),
         ("from_s = 1", "from_s = 1\nto_s = 1", r"simulation.fault\[0\].to_s: expected a time after"),
         ('device = "fast-1"', 'device = "fast"', 'no device "fast"; did you mean "fast-1"'),
         ('"slow"]', '"slwo"]', 'no profile "slwo"; did you mean "slow"'),
