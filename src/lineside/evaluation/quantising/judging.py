@@ -129,7 +129,7 @@ class Judge:
         max_drop: What may be lost; `None` for `MAX_DROP` by truth, else `MAX_DISAGREEMENT`.
 
     Raises:
-        QuantisationError: The float model finds nothing to compare, and there is no truth.
+        QuantisationError: The float model finds nothing to compare and there is no truth, or nothing is in the truth.
     """
 
     def __init__(  # what two models are compared by
@@ -152,6 +152,11 @@ class Judge:
             found = evaluate(detector, truth, settings, on_picture)
             rates = found.suggestion.rates
             self.before = Scores.of(found, DEFAULT_CONFIDENCE if rates is None else rates.threshold)
+            if self.before.map50 is None and self.before.accuracy is None:
+                raise QuantisationError(
+                    f"{truth.path}: no true object of the model's classes is in it, so it proves nothing. Give a data set "
+                    "with what the model detects, or leave --truth out"
+                )
         elif not agreement(zip(self._expected, self._expected, strict=True), self._task).expected:
             raise QuantisationError(
                 f"{detector.card.file}: the float model finds nothing above 0.25 in the {len(self._expected)} pictures "
