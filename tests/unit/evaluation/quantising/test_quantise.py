@@ -90,7 +90,7 @@ def test_the_file_says_how_it_was_made(made, spots):
     onnx.checker.check_model(model, full_check=True)
 
 
-def test_the_same_pictures_give_the_same_file_but_for_nothing(made, quantiser):
+def test_the_same_pictures_give_the_same_file(made, quantiser):
     again = quantiser().run()
     assert again.data == made["int8"].data
 
