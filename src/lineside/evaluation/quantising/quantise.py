@@ -123,7 +123,7 @@ class Quantiser:
             if judgement.passes and after is not None:
                 facts = self._facts(subject, judgement, calibrated, kept)
                 return self._finished(subject, data, facts, judgement, kept, found, calibrated)
-        raise refusal(subject, judgement)
+        raise refusal(subject, judgement, timed_out=found.timed_out)
 
     def _halved(self, subject: Subject, detector: Detector, choice: Choice) -> Outcome:
         judge = self._judge(detector, choice)

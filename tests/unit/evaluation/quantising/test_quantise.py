@@ -13,6 +13,7 @@ import pytest
 from lineside import Detector
 from lineside.core.errors import OutputError, QuantisationError
 from lineside.engine import run_once
+from lineside.evaluation.dataset import open_dataset
 from lineside.evaluation.judging import Judgement
 from lineside.evaluation.quantising.calibration import ranges
 from lineside.evaluation.quantising.outcome import document
@@ -89,7 +90,7 @@ def test_the_file_says_how_it_was_made(made, spots):
     onnx.checker.check_model(model, full_check=True)
 
 
-def test_the_same_pictures_give_the_same_file_but_for_nothing(made, quantiser):
+def test_the_same_pictures_give_the_same_file(made, quantiser):
     again = quantiser().run()
     assert again.data == made["int8"].data
 
@@ -237,3 +238,20 @@ def test_every_kind_of_head_is_quantised_and_recognised_as_before(name, tmp_path
         assert not any(
             n.op_type == "QuantizeLinear" and o in n.input for n in makers.values() for o in node.output
         )
+
+
+def test_a_data_set_without_any_object_proves_nothing(quantiser, spots, tmp_path):
+    truth = {
+        "images": [{"id": 1, "file_name": "0.png", "width": 320, "height": 320}],
+        "annotations": [],
+        "categories": [{"id": 0, "name": "red spot"}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    empty = open_dataset(tmp_path / "truth.json", images=spots / "parts")
+    with pytest.raises(QuantisationError, match="no true object"):
+        quantiser(truth=empty, settings={"search_s": 0}).run()
+
+
+def test_a_refusal_says_when_there_was_no_time_to_look_for_fragile_layers(quantiser):
+    with pytest.raises(QuantisationError, match="raise --search-s"):
+        quantiser(choose_ranges=stretched(1000.0), settings={"search_s": 0}).run()
