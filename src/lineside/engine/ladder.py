@@ -248,7 +248,7 @@ class _Attempt:
         try:
             return OrtSession(rung.provider, request)
         except DriverError as fault:  # the runtime names no library, its loader does
-            if reason := loading.reason(rung.provider):
+            if reason := _reason(rung.provider):
                 raise DriverError(f"{rung.provider.title}: {reason}") from fault
             raise
 
