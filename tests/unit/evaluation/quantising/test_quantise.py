@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from lineside import Detector
-from lineside.core.errors import OutputError, QuantisationError
+from lineside.core.errors import DatasetError, OutputError, QuantisationError, SettingsError
 from lineside.engine import run_once
 from lineside.evaluation.dataset import open_dataset
 from lineside.evaluation.judging import Judgement
@@ -173,7 +173,7 @@ def test_pictures_in_which_the_float_model_finds_nothing_are_refused(quantiser, 
 
 
 def test_even_then_nothing_is_given_out_that_nothing_proves(quantiser, grey):
-    with pytest.raises(QuantisationError, match=r"nothing would prove .*--truth"):
+    with pytest.raises(SettingsError, match=r"nothing would prove .*--truth"):
         quantiser(pictures=grey, settings={"any_pictures": True}).run()
 
 
@@ -248,7 +248,7 @@ def test_a_data_set_without_any_object_proves_nothing(quantiser, spots, tmp_path
     }
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     empty = open_dataset(tmp_path / "truth.json", images=spots / "parts")
-    with pytest.raises(QuantisationError, match="no true object"):
+    with pytest.raises(DatasetError, match="no true object"):
         quantiser(truth=empty, settings={"search_s": 0}).run()
 
 
