@@ -61,7 +61,8 @@ class Care:
         self._lose_run(device, now_s, out)
         device.alive, device.stuck, device.recycle = True, None, None
         for model, times in profiles.items():
-            device.load(model, times)
+            if model not in self._fleet.retired:
+                device.load(model, times)
         if not device.lanes:
             return
         if first:
