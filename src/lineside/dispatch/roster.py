@@ -133,6 +133,11 @@ class Roster:
         for seat in holders:
             seat.worker.retire(model)
 
+    def forget(self, model: str) -> None:
+        """Let no worker open a model any more."""
+        with self.changed:
+            self.models.pop(model, None)
+
     def wait(self, until: Callable[[], bool], limit_s: float) -> bool:
         """Whether something came true of the seats in so many seconds."""
         with self.changed:
@@ -213,8 +218,10 @@ class Roster:
 
     def _up(self, seat: Seat, news: WorkerUp) -> None:
         """A worker is ready; what came and went while it started is made up for."""
+        with self.changed:
+            profiles = {name: times for name, times in news.profiles.items() if name in self.models}
         # The scheduler is told first: who waits for a worker may send pictures at once.
-        self._post(news)
+        self._post(WorkerUp(news.device, profiles, news.memory_bytes))
         with self.changed:
             seat.is_up, seat.told, seat.lost, seat.up_s = True, True, "", self._clock()
             gone = news.profiles.keys() - self.models.keys()

@@ -146,6 +146,10 @@ class Scheduler:
         """How many pictures may wait so that every device in service has its next two best batches; 0 where none is."""
         return sum(2 * lane.times.best_batch() for lane in self._fleet.routes(self._fleet.model_of(role)))
 
+    def is_loaded(self, model: str) -> bool:
+        """Whether any device has a model."""
+        return self._fleet.is_loaded(model)
+
     def cool_down_s(self, name: str) -> float:
         """Seconds of a device's last cool-down, or what its first will be.
 
