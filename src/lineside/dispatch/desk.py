@@ -6,18 +6,13 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from lineside.dispatch.actions import (
-    Amend,
     Cancel,
     Drained,
-    Drop,
-    Forget,
     HealthChanged,
     Probe,
-    Release,
     Retire,
     Run,
     Terminate,
-    Unknown,
 )
 from lineside.dispatch.events import Tick
 from lineside.dispatch.turns import Turns

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lineside.core.detections import Detections
     from lineside.core.placement import Placement
     from lineside.dispatch.actions import Action
+    from lineside.dispatch.events import Event
     from lineside.dispatch.promises import LateResult
     from lineside.dispatch.settings import Settings
     from lineside.dispatch.standing import Note
@@ -141,18 +142,20 @@ class Engine:
         scheduler = Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing)
         self._roster = Roster(
             crew.workers,
-            post=lambda event: self._desk.post(event),
+            post=self._post,
             cool_down_s=lambda name: self._desk.ask(lambda s: s.cool_down_s(name)),
             clock=clock,
+            later=fittings.later,
         )
-        self._timer = Timer(lambda: self._desk.tick(), clock)
+        self._timer = Timer(self._tick, clock)
         self._desk = Desk(
             scheduler, clock=clock, order=self._roster.order, answer=self._answer, woken=self._timer.wake
         )
         self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
-        self._timer.start()
+        if fittings.ticks:
+            self._timer.start()
         self._roster.start([offer.model])
         try:
             wait_for_start(self._roster, self._bulletin, fittings.demotion)
@@ -271,9 +274,7 @@ class Engine:
         seconds = self._desk.ask(lambda scheduler: scheduler.backlog_s(_ROLE, now_s))
         return None if seconds is None else seconds * 1e3
 
-    def swap(
-        self, model: str | Path, *, facts: ModelFacts | None = None, proof: Proof | None = None
-    ) -> None:
+    def swap(self, model: str | Path, *, facts: ModelFacts | None = None, proof: Proof | None = None) -> None:
         """Put another model in place of the one that runs, between two pictures.
 
         It is loaded beside the old one on every device in service, and must answer there. Pictures that came before the switch
@@ -297,7 +298,9 @@ class Engine:
     def _swap(self, new: Offer, proof: Proof | None) -> None:
         def proven() -> None:
             before, after = self._look(_ROLE), self._look(new.model.name)
-            picture = np.zeros((32, 32, 3), np.uint8) if new.card is None else probe_picture(new.card.input.size)
+            picture = (
+                np.zeros((32, 32, 3), np.uint8) if new.card is None else probe_picture(new.card.input.size)
+            )
             after(picture)
             if proof is not None:
                 proof(before, after)
@@ -340,6 +343,12 @@ class Engine:
             found = Stream(name or "", _ROLE, Delivery(delivery), ordered=name is not None)
             self._streams[name, delivery] = found
         return found
+
+    def _post(self, event: Event) -> None:
+        self._desk.post(event)
+
+    def _tick(self) -> float:
+        return self._desk.tick()
 
     def _answer(self, action: Action) -> None:
         if isinstance(action, HealthChanged):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceUnavailableError, LinesideError, SettingsError
+from lineside.dispatch.roster import later
 from lineside.dispatch.routing import DEFAULT
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.units import Unit, UnitOpener, units
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
-    from lineside.dispatch.roster import Roster, Seat
+    from lineside.dispatch.roster import Later, Roster, Seat
     from lineside.dispatch.settings import Settings
     from lineside.dispatch.standing import Bulletin, Note
     from lineside.dispatch.worker import Post, Worker
@@ -63,7 +64,12 @@ class Crew:
 
 @dataclass(frozen=True, slots=True)
 class Fittings:
-    """How an engine works; its arguments of the same names say what each means."""
+    """How an engine works; its arguments of the same names say what each means.
+
+    Attributes:
+        later: Calls something after some seconds, in another thread.
+        ticks: Whether it has a thread that lets time go by; a test lets it go by itself.
+    """
 
     routing: str = DEFAULT
     settings: Settings | None = None
@@ -71,6 +77,8 @@ class Fittings:
     clock: Callable[[], float] = time.monotonic
     note: Note | None = None
     late_result: LateResult | None = None
+    later: Later = later
+    ticks: bool = True
 
     def __post_init__(self) -> None:
         if self.demotion not in DEMOTIONS:

@@ -77,7 +77,8 @@ class Swapper:
         seats = self._roster.seats.values()
         self._roster.load(new.model)
         done = self._roster.wait(
-            lambda: all(not seat.is_up or name in seat.loaded or name in seat.refused for seat in seats), _LOAD_S
+            lambda: all(not seat.is_up or name in seat.loaded or name in seat.refused for seat in seats),
+            _LOAD_S,
         )
         refusals = {seat.worker.device: seat.refused[name] for seat in seats if name in seat.refused}
         if refusals:

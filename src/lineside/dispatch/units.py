@@ -142,7 +142,10 @@ def _unit(physical: str, members: list[tuple[Rung, Device | None]], isolation: s
         # What is not the CPU can take its process down; only another process survives that.
         kind = "thread" if all(_is_cpu(rung, device) for rung, device in members) else "process"
     return Unit(
-        str(Placement(first.provider, first.device)), tuple(_entry(rung) for rung, _ in members), kind, physical
+        str(Placement(first.provider, first.device)),
+        tuple(_entry(rung) for rung, _ in members),
+        kind,
+        physical,
     )
 
 
