@@ -259,7 +259,7 @@ class Engine:
                 entries=tuple(map(str, self._units[name].entries)) if name in self._units else (),
                 isolation=self._units[name].isolation if name in self._units else "",
                 health=states[name],
-                detail=self._bulletin.details.get(name) or seat.lost,
+                detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
                 starts=seat.starts,
                 refused={model: str(error) for model, error in seat.refused.items()},
                 signals={},
