@@ -11,7 +11,7 @@ from lineside.dispatch.engine import Engine
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.starting import Crew, Fittings, Offer
 from lineside.dispatch.worker import WorkerModel
-from lineside.testing.workers import HandWorker
+from lineside.testing.hand_workers import HandWorker
 
 DEVICES = ("a", "b", "c")
 OFFER = Offer(WorkerModel("model", "none.onnx"))

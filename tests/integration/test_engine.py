@@ -16,7 +16,7 @@ from lineside.dispatch.starting import Crew, Offer
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.worker import WorkerModel
 from lineside.engine.hardware import usable_cores
-from lineside.testing.workers import Mode, Script, TimedOpener
+from lineside.testing.hand_workers import Mode, Script, TimedOpener
 
 pytestmark = pytest.mark.skipif(usable_cores() < 2, reason="two shares of the CPU need two cores")
 MODEL = "shipped:plant"

@@ -248,7 +248,8 @@ class _Run:
             found = None
             if isinstance(outcome, Frame):
                 found, timing = self.detector.timed(outcome.image, self.settings)
-                self.timings.append(timing)
+                if self.engine is None:  # many devices' stages are not one after another
+                    self.timings.append(timing)
             yield outcome, found
 
     @property

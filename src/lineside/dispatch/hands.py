@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import DeviceError, LinesideError, RunCancelledError
 from lineside.dispatch.events import BatchDone, BatchFailed, ModelLoaded, WorkerLost, WorkerUp
 from lineside.dispatch.measuring import service_times
+from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import ModelNotLoaded, as_refusal, fault_of
 from lineside.engine.memory import resident_bytes
 
@@ -46,8 +47,8 @@ class Hands:
         self._cancelled: int | None = None
         self._abandoned = False
 
-    def open(self, models: Sequence[WorkerModel]) -> None:
-        """Open and measure models, and tell that the worker is up, or lost where none can be opened."""
+    def open(self, models: Sequence[WorkerModel]) -> bool:
+        """Open and measure models, and tell that the worker is up, or lost where none can be opened; whether it is up."""
         profiles: dict[str, ServiceTimes] = {}
         refusals: list[LinesideError] = []
         for model in models:
@@ -58,8 +59,9 @@ class Hands:
                 self._tell(ModelNotLoaded(self._device, model.name, refusals[-1]))
         if profiles or not refusals:
             self._tell(WorkerUp(self._device, profiles, resident_bytes(settle=False) or 0))
-        else:
-            self._tell(WorkerLost(self._device, str(refusals[0])))
+            return True
+        self._tell(WorkerLost(self._device, str(refusals[0])))
+        return False
 
     def load(self, model: WorkerModel) -> None:
         """Open and measure one more model, and tell whether it is there."""
@@ -84,6 +86,10 @@ class Hands:
             return ()
 
         self._answer(run, model, proven)
+
+    def refuse(self, run: int, detail: str) -> None:
+        """Tell that a run's pictures are none."""
+        self._tell(BatchFailed(self._device, run, Fault.INPUT, detail))
 
     def cancel(self, run: int) -> None:
         """End a run early, also one that has not begun yet."""

@@ -104,6 +104,8 @@ def staff(
 
 def _maker(unit: Unit, cache: str | None, clock: Callable[[], float]) -> Make:
     opener = UnitOpener(unit.entries, cache)
+    if unit.isolation == "process":
+        return lambda post: ProcessWorker(unit.name, opener=opener, post=post, slots=slots, clock=clock)
     return lambda post: ThreadWorker(unit.name, opener=opener, post=post, clock=clock)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lineside.dispatch.worker import Asked, Opener, Post, WorkerModel
 
-    Jobs: TypeAlias = SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None]
+    Jobs: TypeAlias = SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]] | None]
 
 
 class ThreadWorker:
@@ -72,7 +72,7 @@ class ThreadWorker:
 
     def load(self, model: WorkerModel) -> None:
         """Open one more model in another thread, as `Worker.load` says: the line goes on meanwhile."""
-        if self._hands is not None:
+        if self._jobs is not None and self._hands is not None:
             name = f"lineside {self.device} opens {model.name}"
             Thread(target=self._hands.load, args=(model,), name=name, daemon=True).start()
 
@@ -87,7 +87,7 @@ class ThreadWorker:
             self._hands.abandon()
         if self._jobs is not None:
             self._jobs.put(None)
-        self._jobs = self._hands = None
+        self._jobs = None
 
     def join(self, timeout_s: float) -> bool:
         """Whether the thread of a closed worker has ended, after waiting for so long at most."""

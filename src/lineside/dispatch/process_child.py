@@ -1,0 +1,125 @@
+"""What runs in a worker's process: its models, and the pipes to the process that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from threading import Lock, Thread
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lineside.dispatch.hands import Hands
+from lineside.dispatch.slots import Place, picture_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.connection import Connection
+
+    from numpy.typing import NDArray
+
+    from lineside.dispatch.worker import News, Opener, WorkerModel
+
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A process's ends of the four pipes between a worker and its owner.
+
+    Attributes:
+        work: Runs, probes and what has to keep their order; `None` ends the worker.
+        asides: What does not wait for the work: cancellations, and models to open.
+        pictures: Bytes of the pictures that lie in no slot.
+        news: What the worker tells.
+    """
+
+    work: Connection
+    asides: Connection
+    pictures: Connection
+    news: Connection
+
+    def close(self) -> None:
+        """Close them all."""
+        for end in (self.work, self.asides, self.pictures, self.news):
+            end.close()
+
+
+def serve(
+    device: str, opener: Opener, models: Sequence[WorkerModel], memory: Any, ends: Ends, *, orphans_die: bool
+) -> None:
+    """Work until told to end, or until whoever started this is gone.
+
+    Args:
+        device: The device's name.
+        opener: Opens models there.
+        models: The models to begin with.
+        memory: The memory of the slots, if there is any.
+        ends: This process's ends of the pipes.
+        orphans_die: The system ends this process with the one that forked it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this hears the key, and ends this
+    if orphans_die:
+        _die_with_parent()
+    lock = Lock()
+
+    def post(news: News) -> None:
+        with lock:
+            try:
+                ends.news.send(news)
+            except OSError:  # nobody is there to hear it
+                os._exit(0)
+
+    hands = Hands(device, opener, post, perf_counter)
+    Thread(target=_asides, args=(ends.asides, hands), name="asides", daemon=True).start()
+    if hands.open(models):
+        view = None if memory is None else memoryview(memory)
+        with contextlib.suppress(EOFError, OSError):  # the owner is gone
+            _work(ends, view, hands)
+
+
+def _work(ends: Ends, memory: memoryview | None, hands: Hands) -> None:
+    while (order := ends.work.recv()) is not None:
+        name, *arguments = order
+        if name == "run":
+            run, model, places, asked = arguments
+            hands.run(run, model, [_picture(place, memory, ends.pictures) for place in places], asked)
+        else:
+            getattr(hands, name)(*arguments)
+        del order, arguments
+
+
+def _picture(
+    place: Place | tuple[int, ...], memory: memoryview | None, pictures: Connection
+) -> NDArray[np.uint8]:
+    """A picture in its slot, or, where there is only a shape, from the pipe."""
+    if isinstance(place, Place):
+        assert memory is not None
+        return picture_at(memory, place)
+    return np.frombuffer(pictures.recv_bytes(), np.uint8).reshape(place)
+
+
+def _asides(asides: Connection, hands: Hands) -> None:
+    """Do what does not wait for the work; end this process with its owner, whatever runs in it."""
+    while True:
+        try:
+            name, argument = asides.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        if name == "load":
+            Thread(target=hands.load, args=(argument,), name="load", daemon=True).start()
+        else:
+            getattr(hands, name)(argument)
+
+
+def _die_with_parent() -> None:
+    """Let the system kill this process when the one that forked it ends: also one that is stopped or stuck in a driver."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
