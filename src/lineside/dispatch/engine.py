@@ -128,7 +128,7 @@ class Engine:
 
     def _take(self, crew: Crew, offer: Offer, fittings: Fittings) -> None:
         clock = self._clock = fittings.clock
-        self._units = crew.units
+        self._crew = crew
         self._offer = offer
         self._bulletin = Bulletin(fittings.note)
         self._promises = Promises(fittings.late_result)
@@ -256,8 +256,8 @@ class Engine:
         devices = tuple(
             DeviceStanding(
                 name=name,
-                entries=tuple(map(str, self._units[name].entries)) if name in self._units else (),
-                isolation=self._units[name].isolation if name in self._units else "",
+                entries=tuple(map(str, self._crew.units[name].entries)) if name in self._crew.units else (),
+                isolation=self._crew.units[name].isolation if name in self._crew.units else "",
                 health=states[name],
                 detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
                 starts=seat.starts,
@@ -328,6 +328,8 @@ class Engine:
         self._desk.post(Drain())
         self._timer.close()
         self._roster.close(by_force=by_force, limit_s=_CLOSE_S)
+        if self._crew.slots is not None:
+            self._crew.slots.close()
         self._promises.give_up("the engine was closed before it was answered")
 
     def _sent(self, ticket: Ticket, stream: Stream, deadline_s: float) -> Future[Detections]:

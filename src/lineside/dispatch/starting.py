@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceUnavailableError, LinesideError, SettingsError
+from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.roster import later
 from lineside.dispatch.routing import DEFAULT
+from lineside.dispatch.slots import Slots
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.units import Unit, UnitOpener, units
 from lineside.dispatch.worker import WorkerModel
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 DEMOTIONS = ("prefer", "require")
 """What may be done where a device cannot start: begin with the others and say so, or refuse to begin."""
 
+_SLOTS = 8  # a device: a batch
+_SLOT_BYTES = 1920 * 1080 * 3
 _START_S = 1800.0  # engines may have to be built
 
 
@@ -56,10 +60,12 @@ class Crew:
     Attributes:
         workers: For each device how to make its worker, which tells its news there.
         units: What each device is.
+        slots: Where pictures lie for workers that are processes; `None` where none is.
     """
 
     workers: Mapping[str, Make]
     units: Mapping[str, Unit] = field(default_factory=dict)
+    slots: Slots | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +105,13 @@ def staff(
     """
     found = {unit.name: unit for unit in units(devices, isolation)}
     folder = None if cache is None else os.fspath(cache)
-    return Crew({name: _maker(unit, folder, clock) for name, unit in found.items()}, found)
+    processes = sum(unit.isolation == "process" for unit in found.values())
+    slots = Slots(_SLOTS * processes, _SLOT_BYTES) if processes else None
+    makers = {name: _maker(unit, folder, clock, slots) for name, unit in found.items()}
+    return Crew(makers, found, slots)
 
 
-def _maker(unit: Unit, cache: str | None, clock: Callable[[], float]) -> Make:
+def _maker(unit: Unit, cache: str | None, clock: Callable[[], float], slots: Slots | None) -> Make:
     opener = UnitOpener(unit.entries, cache)
     if unit.isolation == "process":
         return lambda post: ProcessWorker(unit.name, opener=opener, post=post, slots=slots, clock=clock)
