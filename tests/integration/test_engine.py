@@ -186,15 +186,15 @@ def test_a_device_that_breaks_under_load_loses_no_picture_and_comes_back(mode):
     scripts, engine = scripted()
     with engine:
         futures = []
-        for number in range(200):
+        for number in range(250):
             if number == 50:
                 scripts[0].breaks(mode)
             if number == 120:
                 scripts[0].heals()
             picture = np.full((1, 1, 3), number, np.uint8)
             futures.append(engine.submit(picture, stream="top"))
-            time.sleep(0.005)
-        assert [future.result(10) for future in futures] == list(range(200))
+            time.sleep(0.0025)
+        assert [future.result(10) for future in futures] == list(range(250))
         until_s = time.monotonic() + 5
         while not engine.health().is_whole and time.monotonic() < until_s:
             time.sleep(0.01)

@@ -110,7 +110,7 @@ class Care:
             pace.observe(run.profile_s, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
-            self._trust_again(device, out)
+        self._trust_again(device, out)
         self.settle_down(device, now_s, out)
 
     def _trust_again(self, device: Device, out: list[Action]) -> None:
