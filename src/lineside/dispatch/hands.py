@@ -44,7 +44,7 @@ class Hands:
         self._lock = Lock()
         self._run: int | None = None
         self._at: OpenedModel | None = None
-        self._cancelled: int | None = None
+        self._cancelled: set[int] = set()  # runs that are not over
         self._abandoned = False
 
     def open(self, models: Sequence[WorkerModel]) -> bool:
@@ -94,7 +94,7 @@ class Hands:
     def cancel(self, run: int) -> None:
         """End a run early, also one that has not begun yet."""
         with self._lock:
-            self._cancelled = run
+            self._cancelled.add(run)
             if self._run == run and self._at is not None:
                 self._at.cancel()
 
@@ -106,7 +106,6 @@ class Hands:
         """Cancel what runs, and tell nothing any more."""
         self._abandoned = True
         with self._lock:
-            self._cancelled = self._run
             if self._at is not None:
                 self._at.cancel()
 
@@ -144,6 +143,7 @@ class Hands:
         finally:
             with self._lock:
                 self._run = self._at = None
+                self._cancelled = {number for number in self._cancelled if number > run}
 
     def _results(
         self,
@@ -161,7 +161,7 @@ class Hands:
         return results
 
     def _refuse_cancelled(self, run: int) -> None:
-        if self._abandoned or self._cancelled == run:
+        if self._abandoned or run in self._cancelled:
             raise RunCancelledError(f"{self._device}: run {run} was cancelled")
 
     def _tell(self, news: News) -> None:

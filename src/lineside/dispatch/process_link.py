@@ -169,7 +169,7 @@ class Link:
     ) -> tuple[Place | tuple[int, ...], NDArray[np.uint8] | None]:
         """Where a picture lies in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
         slots = self._slots
-        if slots is not None:
+        if slots is not None and picture.size:
             if (place := slots.find(picture)) is not None:
                 return place, None
             copy = slots.acquire(picture.shape) if picture.nbytes <= slots.each_bytes else None

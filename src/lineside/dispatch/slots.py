@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -71,14 +72,13 @@ class Slots:
             shape: Shape of the picture, uint8.
 
         Raises:
-            SettingsError: The picture is larger than a place.
+            SettingsError: The picture is larger than a place, or has no pixels.
         """
-        size = 1
-        for side in shape:
-            size *= side
-        if size > self.each_bytes:
+        size = math.prod(shape)
+        if not 0 < size <= self.each_bytes:
             raise SettingsError(
-                f"slots: a picture of {'x'.join(map(str, shape))} has {size} bytes; a slot has {self.each_bytes}. Ask for larger slots"
+                f"slots: a picture of {'x'.join(map(str, shape))} has {size} bytes; expected 1 to {self.each_bytes}, the size of a "
+                "slot. Ask for larger slots"
             )
         with self._lock:
             if not self._free:

@@ -96,7 +96,7 @@ class ScriptedOpener:
     """Opens scripted models; picklable.
 
     Attributes:
-        seconds: Of a run, by batch size: `seconds[b - 1]`. More than one lets it take batches.
+        seconds: Of a run, by batch size: `seconds[b - 1]`. More than one lets it take batches; larger ones gain nothing more.
         unwell: While a file of this path exists, probes fail, and no model opens whose path ends in `.unwell`.
     """
 
@@ -170,12 +170,13 @@ class ScriptedModel:
         self._cancelled.set()
 
     def _sleep(self, count: int) -> None:
-        if (seconds := self.seconds[count - 1]) > 0:
+        known = min(count, len(self.seconds))
+        if (seconds := self.seconds[known - 1] * count / known) > 0:
             time.sleep(seconds)
 
     def _do(self, deed: Deed) -> None:
         if deed in _FAULTS:
-            raise _FAULTS[deed]
+            raise type(_FAULTS[deed])(*_FAULTS[deed].args)
         match deed:
             case Deed.HANG:
                 self._cancelled.wait()
