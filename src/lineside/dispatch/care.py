@@ -220,7 +220,7 @@ class Care:
         settings = self._settings
         since_s = device.faulty_since_s
         if since_s is None or (
-            device.health is Health.HEALTHY and now_s - device.healthy_since_s > settings.early_s
+            device.health is Health.HEALTHY and now_s - device.healthy_since_s > settings.forgive_s
         ):
             device.faulty_since_s = since_s = now_s
             device.cool_down_s = settings.cool_down_s
