@@ -133,7 +133,7 @@ def test_a_reference_comes_back_from_its_file(reference, tmp_path):
 def test_a_file_that_is_no_reference_is_refused(tmp_path, content):
     path = tmp_path / "reference.npz"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="reference|pickle|magic|data"):
+    with pytest.raises(ValueError, match=r"reference|pickle|magic|data"):
         Reference.read(path)
 
 
