@@ -154,6 +154,22 @@ class Reference:
         return cls(feeds, answer, spans, precision, rows_move == "1")
 
 
+def share_off(answer: Answer, other: Answer) -> float:
+    """How far another answer to the same picture is off, as a share of the answer's own size: the worst of its outputs.
+
+    Scores and pixels are told apart, because a score must not drown in pixels. Infinite for NaN or other shapes.
+    """
+    worst = 0.0
+    if len(answer) != len(other):
+        return math.inf
+    for one, two in zip(answer, other, strict=True):
+        if one.shape != two.shape or not np.isfinite(two).all():
+            return math.inf
+        sizes, distances = _norms(one), _distances(one, two, rows_move=False)
+        worst = max(worst, *(off / (size or 1.0) for off, size in zip(distances, sizes, strict=True)))
+    return worst
+
+
 def differ(answer: Answer, other: Answer) -> float:
     """The largest difference of two answers to the same picture: 0 where every bit is the same."""
     if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(answer, other, strict=True)):

@@ -78,6 +78,8 @@ def is_layer(graph: Graph, node: NodeProto) -> bool:
     maker = graph.producers.get(weights)
     if maker is not None and maker.op_type != "Constant":
         return False
+    if any(weights == tensor.name for tensor in graph.inputs):
+        return False
     if _sums_bins(graph, node):
         return False
     values = graph.constants.get(weights)

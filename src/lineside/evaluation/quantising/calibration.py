@@ -83,9 +83,10 @@ class Histogram:
         if not values.size:
             return
         low, high = float(values.min()), float(values.max())
-        self.low, self.high = min(self.low, low), max(self.high, high)
         if not (np.isfinite(low) and np.isfinite(high)):
+            self.low, self.high = -np.inf, np.inf  # for ever, which NaN would not be
             return
+        self.low, self.high = min(self.low, low), max(self.high, high)
         self._reach(max(abs(low), abs(high), 1e-6))
         flat = values.reshape(-1)
         flat = flat[:: max(1, flat.size // _SAMPLED)]
@@ -148,7 +149,7 @@ def collect(
     for name, one in found.items():
         if one.low <= one.high and not (np.isfinite(one.low) and np.isfinite(one.high)):
             raise QuantisationError(
-                f'calibration: tensor "{name}" holds values from {one.low} to {one.high}; only finite ones can be '
+                f'calibration: tensor "{name}" holds NaN or infinite values; only finite ones can be '
                 "quantised. Export the model in float32"
             )
     return found
