@@ -18,8 +18,9 @@ from lineside.core.errors import (
 )
 from lineside.core.geometry import Size
 from lineside.core.placement import placements
+from lineside.engine.attempt import Prepared
 from lineside.engine.engines import Engines
-from lineside.engine.ladder import Prepared, open_session
+from lineside.engine.ladder import open_session
 from lineside.engine.provider import provider_of
 from lineside.engine.reference import Reference
 from lineside.models.probe import planar, probe_picture
