@@ -45,8 +45,8 @@ _PLAIN = Settings(admission=False)
 def main() -> None:
     """Simulate, print, and write the tables into the documentation if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=6.0, help="virtual seconds of each run")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0, help="virtual seconds of each run")
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="put the tables into docs/dispatch.md")
     asked = parser.parse_args()
     bench = Bench(asked.seconds, range(1, asked.seeds + 1))

@@ -83,7 +83,7 @@ def test_what_loses_too_much_is_not_written(cli, plant, parts, tmp_path):
         lines.splitlines()
     ):  # its own answers to the last digit: int8 moves every box
         for found in json.loads(line)["detections"]:
-            left, top, right, bottom = found["box"]
+            left, top, right, bottom = found["xyxy"]
             truth["annotations"].append(
                 {
                     "id": len(truth["annotations"]) + 1,

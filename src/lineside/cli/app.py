@@ -19,6 +19,7 @@ COMMANDS = {
     "eval": "evaluate",
     "convert": "convert_model",
     "quantize": "quantize",
+    "tune": "tune",
     "demo": "demo",
     "devices": "devices",
     "plan": "plan",

@@ -47,7 +47,7 @@ def demo(
     ] = None,
     model: Annotated[str, typer.Option(help="An .onnx file, or shipped:plant.")] = SHIPPED,
     confidence: Annotated[float, typer.Option(help="Detections above it are defects, 0 to 1.")] = CONFIDENCE,
-    devices: options.Devices = "cpu",
+    devices: options.Devices = None,
     demotion: options.Demotion = "prefer",
     folder: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("demo-report"),
     product: Annotated[str, typer.Option(help="disc, cap or mixed.", rich_help_panel=_PLANT)] = "mixed",
@@ -109,7 +109,7 @@ class _Opener:
     """How the model is opened, and opened again."""
 
     model: str
-    devices: str
+    devices: str | None
     demotion: str
 
     def first(self) -> FaultyDetector:

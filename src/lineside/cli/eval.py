@@ -72,7 +72,7 @@ def evaluate(
     slices: options.Slices = None,
     overlap: options.Overlap = None,
     whole: options.Whole = False,
-    devices: options.Devices = "cpu",
+    devices: options.Devices = None,
     demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
     family: options.Family = None,

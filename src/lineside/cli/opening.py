@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def open_detector(
-    kind: type[D], model: str | Path, *, devices: str = "cpu", demotion: str = "prefer", **more: Any
+    kind: type[D], model: str | Path, *, devices: str | None = None, demotion: str = "prefer", **more: Any
 ) -> D:
     """The open model; what takes long is shown, and a demotion is told on stderr.
 
     Args:
         kind: `Detector`, or a class made of it.
         model: The file.
-        devices: The list of devices.
+        devices: The list of devices; `None` for what was tuned, else the CPU.
         demotion: `prefer` or `require`.
         more: What else a `Detector` takes.
 

@@ -40,10 +40,12 @@ Threads = Annotated[
     ),
 ]
 Devices = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="LIST",
-        help="Where to run, best first, as cuda:0,openvino,cpu; with options as openvino?precision=bf16.",
+        help="Where to run, best first, as cuda:0,openvino,cpu; with options as openvino?precision=bf16. Default: what "
+        "lineside tune found for the model, else cpu.",
+        show_default=False,
     ),
 ]
 AlsoDevices = Annotated[

@@ -13,7 +13,7 @@ from lineside.core.errors import OutputError
 
 if TYPE_CHECKING:
     from lineside.detector.detector import Detector
-    from lineside.evaluation.quantising.pictures import Pictures
+    from lineside.evaluation.pictures import Pictures
     from lineside.evaluation.quantising.settings import QuantiseSettings
     from lineside.evaluation.truth import Dataset
     from lineside.models.facts import ModelFacts
@@ -139,10 +139,10 @@ def quantize(
         pad_value=pad_value,
     )
     target = _target(model, output, settings.precision, overwrite=overwrite)
-    _write(model, target, _Data(data, truth, images), settings, facts, as_json=as_json)
+    _write(model, target, Judged(data, truth, images), settings, facts, as_json=as_json)
 
 
-class _Data:
+class Judged:
     """What the options say of pictures and truth.
 
     Args:
@@ -161,7 +161,7 @@ class _Data:
             SourceError, DatasetError: There are none, or they are malformed.
         """
         from lineside.evaluation.dataset import holds_truth, open_dataset
-        from lineside.evaluation.quantising.pictures import Pictures
+        from lineside.evaluation.pictures import Pictures
 
         card = detector.card
         own = holds_truth(Path(self._data), card.head.task)
@@ -205,7 +205,7 @@ def _target(model: Path, output: Path | None, precision: str, *, overwrite: bool
 
 
 def _write(  # the parts of the options, each checked
-    model: Path, target: Path, data: _Data, settings: QuantiseSettings, facts: ModelFacts, *, as_json: bool
+    model: Path, target: Path, data: Judged, settings: QuantiseSettings, facts: ModelFacts, *, as_json: bool
 ) -> None:
     """Quantise, write and tell."""
     from lineside.cli.progress import progress

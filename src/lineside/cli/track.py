@@ -118,7 +118,7 @@ def track(
     ] = None,
     scale_16bit: options.Scale16Bit = None,
     limit_px: options.LimitPx = None,
-    devices: options.Devices = "cpu",
+    devices: options.Devices = None,
     demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
     family: options.Family = None,

@@ -16,6 +16,7 @@ from lineside.core.classification import Classification
 from lineside.core.detections import Detections
 from lineside.core.errors import SettingsError
 from lineside.core.placement import placements
+from lineside.detector.batches import Batches
 from lineside.detector.opening import Where, open_model
 from lineside.detector.thresholds import Thresholds, is_count
 from lineside.models.checks import refuse_dead_answer
@@ -64,7 +65,7 @@ class Detector:
         path: An .onnx file, or `shipped:NAME` for one that comes with lineside. A `.toml` of the same name
             beside the file may hold facts set by hand.
         devices: Where to run, best first: `"cpu"`, `"cuda:0,openvino,cpu"`, or a sequence of such texts or placements. The
-            first that truly works is taken.
+            first that truly works is taken. `None`: what `lineside tune` found for this model on this machine, else the CPU.
         demotion: What happens where the first does not: `prefer` starts on the next that does, warns, and says so in
             `truth`; `require` refuses to start.
         threads: Threads of one run on the CPU. `None` takes every usable core: the lowest latency for one stream. With 1,
@@ -93,7 +94,7 @@ class Detector:
         self,
         path: str | Path,
         *,
-        devices: str | Placement | Sequence[str | Placement] = "cpu",
+        devices: str | Placement | Sequence[str | Placement] | None = None,
         demotion: str = "prefer",
         threads: int | None = None,
         facts: ModelFacts | None = None,
@@ -101,7 +102,7 @@ class Detector:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         _check_arguments(path, threads, facts, cache)
-        where = Where(placements(devices), demotion, threads, progress)
+        where = Where(None if devices is None else placements(devices), demotion, threads, progress)
         self._take(open_model(path, where, facts=facts, cache=None if cache is None else Path(cache)))
 
     @classmethod
@@ -124,6 +125,7 @@ class Detector:
         self._family = family(opened.card.family)
         self._details: Callable[..., Details] | None = getattr(self._family, "details", None)
         self._free: deque[Workspace] = deque()
+        self._batches = Batches(self.card, self._session, self._answer_alone, self.truth.precision)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -268,12 +270,55 @@ class Detector:
             filled = clock()
             outputs = self._answer(space)
             ran = clock()
-            found = self._family.decode(outputs, self.card.head, settings.selection)
-            left = settings.nms(found, settings.suppression)
-            detections = self._of_the_frame(left, outputs, letterbox)
+            detections = self._decoded(outputs, letterbox, settings)
         finally:
             self._free.append(space)
         return detections, Timings(filled - start, ran - filled, clock() - ran)
+
+    def timed_batch(
+        self,
+        images: Sequence[NDArray[Any]],
+        settings: Thresholds,
+        *,
+        clock: Callable[[], float] = perf_counter,
+    ) -> tuple[list[Detections], Timings]:
+        """What the model sees in several pictures that go through it in one run, and how long each stage took in all.
+
+        The first batch of a size is proven: each picture is answered as alone. On a CPU batches gain little or nothing.
+
+        Args:
+            images: At least one, of any sizes, each as for a call.
+            settings: From `thresholds`.
+            clock: Monotonic seconds.
+
+        Raises:
+            UnsupportedModelError: The model takes one picture at a time.
+            ModelOutputError: It answers a picture otherwise in a batch than alone.
+            LinesideError: As for a call. No picture of the batch has an answer then.
+        """
+        if len(images) == 1:
+            found, timings = self.timed(images[0], settings, clock=clock)
+            return [found], timings
+        start = clock()
+        pictures = [as_bgr(image) for image in images]
+        with self._batches.taken(len(pictures)) as batch:
+            letterboxes = [slot.fill(one) for slot, one in zip(batch.slots, pictures, strict=True)]
+            filled = clock()
+            answers = batch.run()
+            ran = clock()
+            detections = [
+                self._decoded(outputs, letterbox, settings)
+                for outputs, letterbox in zip(answers, letterboxes, strict=True)
+            ]
+        return detections, Timings(filled - start, ran - filled, clock() - ran)
+
+    def _decoded(
+        self, outputs: Sequence[NDArray[Any]], letterbox: Letterbox, settings: Thresholds
+    ) -> Detections:
+        """One picture's detections, of the outputs for it."""
+        found = self._family.decode(outputs, self.card.head, settings.selection)
+        left = settings.nms(found, settings.suppression)
+        return self._of_the_frame(left, outputs, letterbox)
 
     def _of_the_frame(
         self, left: Candidates, outputs: Sequence[NDArray[Any]], letterbox: Letterbox
@@ -301,6 +346,12 @@ class Detector:
             keypoints=None if details is None else details.keypoints,
             xywhr=left.xywhr,
         )
+
+    def _answer_alone(self, picture: NDArray[np.uint8]) -> Sequence[NDArray[Any]]:
+        """What the model answers to a picture of its own size; for the proof of batches."""
+        space = self._workspace()
+        space.slot.fill(picture)
+        return space.binding.run()
 
     def _answer(self, space: Workspace) -> Sequence[NDArray[Any]]:
         """What the model answers to the picture in the workspace's slot. The arrays are the workspace's."""

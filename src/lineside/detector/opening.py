@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lineside.core.placement import Placement
 from lineside.detector.preparing import Preparation
+from lineside.detector.tuned import Advice, advice
 from lineside.engine.cache import PreparedModels, default_folder
 from lineside.engine.ladder import open_session
 from lineside.models.facts import ModelFacts
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from lineside.core.placement import Placement
     from lineside.engine.session import Session
     from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
@@ -26,13 +27,13 @@ class Where:
     """Where a model shall run.
 
     Attributes:
-        placements: The list of devices, best first.
+        placements: The list of devices, best first; `None` takes what was tuned for the model, else the CPU.
         demotion: What may be done where the first does not work: `prefer` or `require`.
         threads: Threads of one run on the CPU, where an entry does not say; `None` for one a usable core.
         progress: Is told what takes long, such as the building of an engine.
     """
 
-    placements: Sequence[Placement]
+    placements: Sequence[Placement] | None
     demotion: str = "prefer"
     threads: int | None = None
     progress: Callable[[str], None] | None = None
@@ -69,12 +70,27 @@ def open_model(
     """
     file = ModelFile.read(path)
     facts = (facts or ModelFacts()).over(ModelFacts.beside(file.path))
-    preparation = Preparation(file, facts, PreparedModels(cache or default_folder()))
+    folder = cache or default_folder()
+    found = Advice(file)
+    if where.placements is None and where.threads is None:
+        found = advice(file, facts, folder)
+    if found.file is not file:
+        facts = facts.over(ModelFacts.beside(found.file.path))
+    if found.profile is not None and found.profile.size is not None:
+        facts = replace(facts, size=found.profile.size)
+    preparation = Preparation(found.file, facts, PreparedModels(folder))
     opened = open_session(
         preparation,
-        where.placements,
+        where.placements or _tuned(found),
         threads=where.threads,
         demotion=where.demotion,
         progress=where.progress,
     )
-    return OpenModel(preparation.card, opened.session, opened.truth)
+    truth = replace(opened.truth, notices=(*found.notices, *opened.truth.notices))
+    return OpenModel(preparation.card, opened.session, truth)
+
+
+def _tuned(found: Advice) -> tuple[Placement, ...]:
+    """What was tuned first, and the CPU as it is without; nothing but the CPU where nothing was."""
+    plain = Placement("cpu")
+    return (plain,) if found.placement is None else (found.placement, plain)

@@ -61,12 +61,12 @@ def key(*parts: str) -> str:
     entries are not taken for damaged ones.
     """
     # A file's name may hold bytes that are no text.
-    every = "\0".join((*parts, _cpu(), _FORM))
+    every = "\0".join((*parts, processor(), _FORM))
     return hashlib.sha256(every.encode(errors="surrogateescape")).hexdigest()[:40]
 
 
 @cache
-def _cpu() -> str:
+def processor() -> str:
     """What distinguishes one CPU's optimised graphs from another's."""
     info = Path("/proc/cpuinfo")
     if not info.exists():

@@ -204,8 +204,6 @@ class _Attempt:
     def _throw_away(prepared: Prepared, fault: LinesideError) -> bool:
         """Whether something on disk may be to blame; it is removed then, and the entry tried once more without it."""
         engines = prepared.engines
-        if engines is not None:
-            engines.release()
         if not prepared.from_cache or isinstance(fault, DriverError | DeviceUnavailableError):
             return False
         if engines is not None and not engines.is_empty:
@@ -217,6 +215,13 @@ class _Attempt:
         return False
 
     def _proven(self, prepared: Prepared) -> Opened:
+        try:
+            return self._with_truth(prepared)
+        finally:
+            if prepared.engines is not None:
+                prepared.engines.release()
+
+    def _with_truth(self, prepared: Prepared) -> Opened:
         rung, before = self._rung, resident_bytes(settle=False)
         start = self._clock()
         with creating:

@@ -152,6 +152,9 @@ class Provider:
             set them, each as the runtime spells it; `{folder}` stands for the folder.
         hardware: What it computes on, in the words of `Card.word`: `gpu:nvidia`, `gpu` for any, `cpu`; any one is enough.
         builds: Its wheels by the driver that they need, newest first; empty where any driver does, or none is needed.
+        variants: Settings that are worth measuring when a model is tuned, as they stand behind the question mark of a
+            placement; an empty text is lineside's own.
+        thread_option: The option that says how many threads of the host a run takes; empty where they do not matter.
         why_missing: Why a device that it does not find is not there, in its own words, such as the loader's; an empty text
             where it knows none.
     """
@@ -180,6 +183,8 @@ class Provider:
     with_folder: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     hardware: tuple[str, ...] = ("cpu",)
     builds: tuple[Build, ...] = ()
+    variants: tuple[str, ...] = ("",)
+    thread_option: str = ""
 
     def classify(self, text: str) -> Fault:
         """What a fault text means; `Fault.DEVICE` where nothing else is known of it."""

@@ -144,14 +144,30 @@ class Reference:
             OSError, ValueError: The file is missing or none of ours.
         """
         try:
-            with np.load(path, allow_pickle=False) as held:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 feeds = {key[3:]: held[key] for key in held.files if key.startswith("in ")}
                 answer = tuple(held[f"out {n}"] for n in range(sum(k.startswith("out ") for k in held.files)))
                 spans = tuple((float(a), float(b)) for a, b in held["spans"])
                 precision, rows_move = held["about"].tolist()
-        except (KeyError, zipfile.BadZipFile) as fault:
+        except (KeyError, EOFError, zipfile.BadZipFile) as fault:
             raise ValueError(f"{path.name} is no reference: {fault}") from fault
         return cls(feeds, answer, spans, precision, rows_move == "1")
+
+
+def share_off(answer: Answer, other: Answer) -> float:
+    """How far another answer to the same picture is off, as a share of the answer's own size: the worst of its outputs.
+
+    Scores and pixels are told apart, because a score must not drown in pixels. Infinite for NaN or other shapes.
+    """
+    worst = 0.0
+    if len(answer) != len(other):
+        return math.inf
+    for one, two in zip(answer, other, strict=True):
+        if one.shape != two.shape or not np.isfinite(two).all():
+            return math.inf
+        sizes, distances = _norms(one), _distances(one, two, rows_move=False)
+        worst = max(worst, *(off / (size or 1.0) for off, size in zip(distances, sizes, strict=True)))
+    return worst
 
 
 def differ(answer: Answer, other: Answer) -> float:

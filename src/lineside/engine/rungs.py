@@ -101,7 +101,7 @@ def device_of(rung: Rung) -> Device | None:
         cores = usable_cores()
         if asked is not None and int(asked) >= cores:
             raise DeviceUnavailableError(
-                f"{rung.placement}: this process may use {cores} cores, so there are {rung.provider.name}:0 to "
+                f"there is no share {asked} of the {cores} cores that this process may use; found: {rung.provider.name}:0 to "
                 f"{rung.provider.name}:{cores - 1}"
             )
         return None
@@ -116,7 +116,7 @@ def device_of(rung: Rung) -> Device | None:
     there = ", ".join(f"{rung.provider.name}:{device.index} ({device.name})" for device in devices)
     why = rung.provider.why_missing(asked) if rung.provider.why_missing is not None else ""
     raise DeviceUnavailableError(
-        f"{rung.placement}: there is no such device; found: {there}{'. ' if why else ''}{why}"
+        f'{rung.provider.title} has no device "{asked}" here; found: {there}{". " if why else ""}{why}'
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.core.detections import Detections
+    from lineside.detector.detector import Detector
 
 CONFIDENCE = 0.25
 """The confidence from which a detection counts."""
@@ -77,6 +78,19 @@ class Agreement:
         matched = max(self.expected - self.lost, 0)
         inner = 0.0 if not matched else matched * ((1 - self.overlap) + self.drift)
         return (self.lost + self.extra + inner) / both
+
+
+def ask(detector: Detector, image: NDArray[Any]) -> Detections:
+    """What a detector finds in a picture, as `agreement` compares it.
+
+    Args:
+        detector: An open one.
+        image: uint8 BGR (H, W, 3).
+
+    Raises:
+        LinesideError: As a `Detector`.
+    """
+    return detector(image, confidence=None if detector.card.task == "classify" else LOW)
 
 
 def agreement(pairs: Iterable[tuple[Detections, Detections]], task: str) -> Agreement:

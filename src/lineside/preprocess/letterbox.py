@@ -30,13 +30,15 @@ class Slot:
     Args:
         size: The model's input size.
         conventions: Its colour order and letterbox.
+        planes: The buffer to fill, uint8 (1, 3, H, W), where it is one picture's place in a batch; else the slot makes its own.
 
     Attributes:
         planes: uint8 (1, 3, H, W) in the model's channel order; owned by the slot, overwritten by `fill`.
     """
 
-    def __init__(self, size: Size, conventions: Conventions) -> None:
-        self.planes: NDArray[np.uint8] = np.full((1, 3, *size), conventions.fit.pad_value, np.uint8)
+    def __init__(self, size: Size, conventions: Conventions, planes: NDArray[np.uint8] | None = None) -> None:
+        self.planes: NDArray[np.uint8] = np.empty((1, 3, *size), np.uint8) if planes is None else planes
+        self.planes.fill(conventions.fit.pad_value)
         self._size = size
         self._conventions = conventions
         self._letterbox: Letterbox | None = None

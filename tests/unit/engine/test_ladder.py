@@ -175,7 +175,7 @@ def test_the_reason_of_a_single_entry_is_the_error(climb):
 def test_a_device_that_does_not_exist_is_passed_over_naming_those_that_do(climb):
     with pytest.raises(
         DeviceUnavailableError,
-        match=r"standin:7: there is no such device; found: standin:0 \(stand-in number 0\)",
+        match=r'Stand-in has no device "7" here; found: standin:0 \(stand-in number 0\)',
     ):
         climb("standin:7")
     assert climb("standin:7,standin:1").truth.got == "standin:1"

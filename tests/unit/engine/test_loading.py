@@ -45,3 +45,11 @@ def test_the_installed_wheels_folder_is_found_without_importing_it():
     folder = loading.wheel_folder()
     assert folder is not None
     assert any(folder.glob("onnxruntime_pybind11_state*"))
+
+
+def test_the_cuda_that_a_wheel_was_built_for_is_read_from_its_notes(tmp_path):
+    assert loading.built_for(tmp_path) == ""
+    (tmp_path / "build_and_package_info.py").write_text(
+        "package_name = 'onnxruntime-gpu'\ncuda_version = '13.0'\n"
+    )
+    assert loading.built_for(tmp_path) == "13.0"

@@ -78,3 +78,17 @@ def test_a_sound_driver_has_no_fault_and_tells_its_cuda():
 def test_a_driver_that_is_not_installed_is_told_in_the_loaders_words():
     with pytest.raises(DriverError, match=r"libnowhere\.so"):
         nvidia.library("libnowhere.so.1")
+
+
+@pytest.mark.parametrize(
+    ("version", "needed", "is_too_old"),
+    [
+        (12080, "13.0", True),
+        (13000, "13.0", False),
+        (13020, "12.8", False),
+        (0, "13.0", False),
+        (12080, "", False),
+    ],
+)
+def test_a_driver_of_an_older_cuda_than_the_wheels_is_too_old(version, needed, is_too_old):
+    assert nvidia.driver(Cards(version=version)).is_too_old(needed) is is_too_old

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.simulation.scenario import Scenario, SimulatedDevice
 
 _LOADS = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.1, 1.3)
-_SEARCH_S = 4.0  # virtual seconds of a run that only asks whether it is enough
+_FRAMES = 10_000  # of a run that is one of many: enough to see misses of 0.1 %
+_LEAST_S = 0.5
 _MOST_DEVICES = 256
 
 
@@ -179,7 +180,7 @@ def _fewest(scenario: Scenario, profile: DeviceProfile, max_misses: float) -> in
 
 
 def _is_enough(scenario: Scenario, profile: DeviceProfile, count: int, max_misses: float) -> bool:
-    seconds = min(scenario.seconds, _SEARCH_S)
+    seconds = _seconds(scenario, scenario.asked_fps)
     tried = replace(scenario, devices=numbered([(profile, count)]), faults=(), seconds=seconds)
     return simulate(tried).figures().misses <= max_misses
 
@@ -187,5 +188,11 @@ def _is_enough(scenario: Scenario, profile: DeviceProfile, count: int, max_misse
 def _at_load(scenario: Scenario, load: float) -> LoadPoint:
     factor = load * scenario.bound_fps / scenario.asked_fps
     streams = tuple(replace(stream, fps=stream.fps * factor) for stream in scenario.streams)
-    tried = replace(scenario, streams=streams, seconds=min(scenario.seconds, _SEARCH_S))
+    seconds = _seconds(scenario, scenario.asked_fps * factor)
+    tried = replace(scenario, streams=streams, seconds=seconds)
     return LoadPoint(load, tried.asked_fps, simulate(tried).figures())
+
+
+def _seconds(scenario: Scenario, fps: float) -> float:
+    """Virtual seconds of a run that is one of many."""
+    return min(scenario.seconds, max(_FRAMES / fps, _LEAST_S))

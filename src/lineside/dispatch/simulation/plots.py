@@ -141,7 +141,9 @@ def _over_time(axes: Axes, outcome: Outcome) -> None:
 
 def _timeline(axes: Axes, outcome: Outcome) -> None:
     """Runs as bars, the darker the bigger their batch; failed ones and the time out of service in red."""
-    names = [device.name for device in outcome.scenario.devices][:_MOST_ROWS]
+    every = [device.name for device in outcome.scenario.devices]
+    shown = np.linspace(0, len(every) - 1, min(len(every), _MOST_ROWS)).round().astype(int)
+    names = [every[index] for index in shown]  # of too many some of every kind
     from_s, to_s = _window(outcome)
     for row, name in enumerate(names):
         _out_of_service(axes, outcome, name, row, (from_s, to_s))
@@ -161,7 +163,8 @@ def _timeline(axes: Axes, outcome: Outcome) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set(xlim=(from_s, to_s), ylim=(len(names) - 0.4, -0.6), xlabel="virtual seconds")
     axes.set_title(
-        "Devices: runs (darker: bigger batches), probes in orange, out of service in red",
+        f"Devices{'' if len(names) == len(every) else f', {len(names)} of {len(every)}'}: runs (darker: bigger batches), "
+        "probes in orange, out of service in red",
         loc="left", fontsize=10, fontweight="bold", color=_INK,
     )  # fmt: skip
 

@@ -173,6 +173,7 @@ PROVIDER = Provider(
     hardware=("npu:huawei",),
     least_share=0.9,
     needs_process=True,
+    variants=("", "precision_mode=force_fp16"),
     notes=(
         "The wheel needs Huawei's driver and toolkit on the machine, with its set_env.sh run: libascendcl.so.",
         "Version 1.24.4 was built for NumPy 1 and cannot be imported beside NumPy 2.",

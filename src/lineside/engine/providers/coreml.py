@@ -108,6 +108,7 @@ PROVIDER = Provider(
     keeps=Keeps.ENGINE,
     hardware=("gpu:apple", "npu:apple", "cpu"),
     least_share=0.8,
+    variants=("", "MLComputeUnits=CPUAndGPU&ModelFormat=MLProgram"),
     notes=(
         "The wheel for macOS holds it; the extra coreml installs the same package as cpu.",
         "The Neural Engine computes in float16; MLComputeUnits=CPUAndGPU keeps a float32 model in float32.",

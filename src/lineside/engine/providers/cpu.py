@@ -166,6 +166,7 @@ PROVIDER = Provider(
     keeps=Keeps.GRAPH,
     least_share=1.0,
     divides=True,
+    thread_option="intra_op_num_threads",
     notes=(
         "cpu:0, cpu:1, … are equal shares of the cores: as many as entries of the list name.",
         "Sessions do not spin when idle (force_spinning_stop): two that do are 2.3 times slower.",

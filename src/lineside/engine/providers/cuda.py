@@ -169,6 +169,7 @@ PROVIDER = Provider(
         Build("cuda12", since="0", least_driver="525.60.13"),
     ),
     least_share=0.9,
+    variants=("", "use_tf32=on", "prefer_nhwc=on", "use_tf32=on&prefer_nhwc=on"),
     notes=(
         "onnxruntime-gpu is built for CUDA 13 from 1.27 on; 1.26 (the extra cuda12) is the last for CUDA 12.",
         "Version 1.26 holds Python still while it makes a session; from 1.31 on others run meanwhile.",

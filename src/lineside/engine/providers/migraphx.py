@@ -127,6 +127,7 @@ PROVIDER = Provider(
     hardware=("gpu:amd",),
     least_share=0.9,
     needs_process=True,
+    variants=("", "migraphx_fp16_enable=on", "migraphx_bf16_enable=on"),
     notes=(
         "The ROCm provider was removed in ONNX Runtime 1.23; rocm:0 is taken for migraphx:0, with a notice.",
         "The wheel needs ROCm 7 on the machine: libmigraphx_c.so.3 and libamdhip64.so.7.",

@@ -82,6 +82,8 @@ PROVIDER = Provider(
     open=_open,
     why_missing=_why_missing,
     hardware=("cpu", "gpu:intel", "npu:intel"),
+    variants=("precision=f32", "precision=bf16", "precision=f16"),
+    thread_option="num_of_threads",
     notes=(
         "OpenVINO's package reports each import over the network unless told otherwise; lineside imports it without that.",
         (

@@ -252,6 +252,7 @@ PROVIDER = Provider(
     hardware=("gpu:nvidia",),
     builds=(Build("tensorrt", since="1.27.0", least_driver="580"),),
     least_share=0.9,
+    variants=("", "trt_fp16_enable=on", "trt_bf16_enable=on"),
     notes=(
         "The wheel has the provider without TensorRT itself: libnvinfer.so.10 comes with the extra or from NVIDIA.",
         "An engine serves one card, one TensorRT and one model; building it takes from half a minute to ten.",

@@ -48,6 +48,7 @@ PROVIDER = Provider(
     callers=Callers.FREE,
     keeps=Keeps.NOTHING,
     least_share=0.6,
+    thread_option="intra_op_num_threads",
     notes=(
         "No wheel has it: build ONNX Runtime with --use_xnnpack and install that wheel.",
         "It takes convolutions, products, pooling, resizing and softmax; the rest of a YOLO stays with the CPU provider.",

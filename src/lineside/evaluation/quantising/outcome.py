@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import lineside
-from lineside.evaluation.quantising.judging import figures
+from lineside.evaluation.judging import figures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from lineside.core.detections import Detections
     from lineside.engine.measure import Measurement
+    from lineside.evaluation.judging import Judgement
     from lineside.evaluation.quantising.calibration import Histogram
-    from lineside.evaluation.quantising.judging import Judgement
     from lineside.evaluation.quantising.sensitivity import Measured, Sensitivity
     from lineside.evaluation.quantising.settings import QuantiseSettings
     from lineside.models.card import ModelCard

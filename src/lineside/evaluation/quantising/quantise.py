@@ -17,14 +17,14 @@ from lineside.detector.detector import Detector
 from lineside.engine.hardware import usable_cores
 from lineside.engine.measure import measure
 from lineside.engine.ort_session import run_once
-from lineside.evaluation.agreement import CONFIDENCE
+from lineside.evaluation.agreement import CONFIDENCE, ask
+from lineside.evaluation.judging import Judge, Judgement, figures
+from lineside.evaluation.pictures import FEWEST, Choice, Digest, choose
 from lineside.evaluation.quantising.calibration import Feeding, collect, ranges
-from lineside.evaluation.quantising.judging import Judge, Judgement, figures
 from lineside.evaluation.quantising.outcome import Calibrated, Outcome
-from lineside.evaluation.quantising.pictures import FEWEST, Choice, Digest, choose
 from lineside.evaluation.quantising.refusals import refusal, refuse_other, refuse_unfit
 from lineside.evaluation.quantising.sensitivity import measure_sensitivity
-from lineside.evaluation.quantising.trials import Looked, Subject, ask
+from lineside.evaluation.quantising.trials import Looked, Subject
 from lineside.models.card import ModelCard
 from lineside.models.facts import ModelFacts
 from lineside.models.file import ModelFile
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.engine.measure import Measurement
+    from lineside.evaluation.pictures import Pictures
     from lineside.evaluation.quantising.calibration import Histogram
-    from lineside.evaluation.quantising.pictures import Pictures
     from lineside.evaluation.quantising.quantiser import Ranges
     from lineside.evaluation.quantising.sensitivity import Measured, Sensitivity
     from lineside.evaluation.quantising.settings import QuantiseSettings
@@ -123,7 +123,7 @@ class Quantiser:
             if judgement.passes and after is not None:
                 facts = self._facts(subject, judgement, calibrated, kept)
                 return self._finished(subject, data, facts, judgement, kept, found, calibrated)
-        raise refusal(subject, judgement)
+        raise refusal(subject, judgement, timed_out=found.timed_out)
 
     def _halved(self, subject: Subject, detector: Detector, choice: Choice) -> Outcome:
         judge = self._judge(detector, choice)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import QuantisationError
 
 if TYPE_CHECKING:
-    from lineside.evaluation.quantising.judging import Judgement
+    from lineside.evaluation.judging import Judgement
     from lineside.evaluation.quantising.trials import Subject
     from lineside.models.card import ModelCard
 
@@ -43,15 +43,16 @@ def refuse_other(before: ModelCard, after: ModelCard) -> None:
         )
 
 
-def refusal(subject: Subject, judgement: Judgement | None) -> QuantisationError:
-    """The refusal to write what was not good enough."""
+def refusal(subject: Subject, judgement: Judgement | None, *, timed_out: bool = False) -> QuantisationError:
+    """The refusal to write what was not good enough; `timed_out`: not every layer was measured."""
     name = subject.reading.subject.name
     if judgement is None:
         return QuantisationError(
             f"{name}: every layer would have to stay in float, so nothing is gained and nothing was written. Raise "
             "--tolerance, give other pictures, or use --precision fp16"
         )
+    late = " The time for fragile layers ran out: raise --search-s." if timed_out else ""
     return QuantisationError(
-        f"{name}: nothing was written: {judgement.lost}, at most {judgement.allowed:g} may be (--max-drop). Give more "
+        f"{name}: nothing was written: {judgement.lost}, at most {judgement.allowed:g} may be (--max-drop).{late} Give more "
         "pictures of the line with --data, try another --method, allow more, or use --precision fp16"
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.evaluation.pictures import FEWEST
 from lineside.evaluation.quantising.calibration import METHODS
-from lineside.evaluation.quantising.pictures import FEWEST
 from lineside.evaluation.settings import EvaluationSettings
 
 Precision = Literal["int8", "fp16"]

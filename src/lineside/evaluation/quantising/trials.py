@@ -11,7 +11,7 @@ from lineside.detector.detector import Detector
 from lineside.detector.opening import OpenModel
 from lineside.engine.ladder import Prepared, open_session
 from lineside.engine.ort_session import simplify
-from lineside.evaluation.agreement import CONFIDENCE, LOW, agreement
+from lineside.evaluation.agreement import CONFIDENCE, agreement, ask
 from lineside.evaluation.quantising.quantiser import OPERATORS, to_fp16, to_int8
 from lineside.models.card import ModelCard
 from lineside.models.decode_tail import DecodeTail
@@ -122,11 +122,6 @@ class Subject:
             return agreement(zip(expected, answers, strict=True), self.card.task).damage
 
         return measure
-
-
-def ask(detector: Detector, image: NDArray[Any]) -> Detections:
-    """What a detector finds in a picture, as `agreement` compares it."""
-    return detector(image, confidence=None if detector.card.task == "classify" else LOW)
 
 
 class Looked:

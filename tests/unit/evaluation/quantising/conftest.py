@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lineside.core.geometry import Size
-from lineside.evaluation.quantising.pictures import Pictures
+from lineside.evaluation.pictures import Pictures
 from lineside.evaluation.quantising.quantise import Quantiser
 from lineside.evaluation.quantising.settings import QuantiseSettings
 from lineside.testing.graphs import colour_spots, draw_spots

@@ -9,8 +9,8 @@ import pytest
 from lineside.core.errors import QuantisationError, SettingsError, UnknownNameError
 from lineside.core.geometry import Size
 from lineside.engine import run_once
+from lineside.evaluation.pictures import FEWEST, Digest, Pictures, choose
 from lineside.evaluation.quantising.calibration import METHODS, Feeding, Histogram, collect, ranges
-from lineside.evaluation.quantising.pictures import FEWEST, Digest, Pictures, choose
 from lineside.evaluation.quantising.settings import QuantiseSettings
 from lineside.models.file import ModelFile
 from lineside.models.reading import read_model

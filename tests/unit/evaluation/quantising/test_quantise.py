@@ -11,10 +11,11 @@ import onnx
 import pytest
 
 from lineside import Detector
-from lineside.core.errors import OutputError, QuantisationError
+from lineside.core.errors import DatasetError, OutputError, QuantisationError, SettingsError
 from lineside.engine import run_once
+from lineside.evaluation.dataset import open_dataset
+from lineside.evaluation.judging import Judgement
 from lineside.evaluation.quantising.calibration import ranges
-from lineside.evaluation.quantising.judging import Judgement
 from lineside.evaluation.quantising.outcome import document
 from lineside.evaluation.quantising.report import write
 from lineside.evaluation.quantising.trials import Subject
@@ -44,7 +45,7 @@ OPENS = (
 @pytest.fixture(scope="module")
 def made(spots, tmp_path_factory):
     """The spots detector in int8 and in fp16."""
-    from lineside.evaluation.quantising.pictures import Pictures
+    from lineside.evaluation.pictures import Pictures
     from lineside.evaluation.quantising.quantise import Quantiser
     from lineside.evaluation.quantising.settings import QuantiseSettings
 
@@ -89,7 +90,7 @@ def test_the_file_says_how_it_was_made(made, spots):
     onnx.checker.check_model(model, full_check=True)
 
 
-def test_the_same_pictures_give_the_same_file_but_for_nothing(made, quantiser):
+def test_the_same_pictures_give_the_same_file(made, quantiser):
     again = quantiser().run()
     assert again.data == made["int8"].data
 
@@ -172,7 +173,7 @@ def test_pictures_in_which_the_float_model_finds_nothing_are_refused(quantiser, 
 
 
 def test_even_then_nothing_is_given_out_that_nothing_proves(quantiser, grey):
-    with pytest.raises(QuantisationError, match=r"nothing would prove .*--truth"):
+    with pytest.raises(SettingsError, match=r"nothing would prove .*--truth"):
         quantiser(pictures=grey, settings={"any_pictures": True}).run()
 
 
@@ -237,3 +238,20 @@ def test_every_kind_of_head_is_quantised_and_recognised_as_before(name, tmp_path
         assert not any(
             n.op_type == "QuantizeLinear" and o in n.input for n in makers.values() for o in node.output
         )
+
+
+def test_a_data_set_without_any_object_proves_nothing(quantiser, spots, tmp_path):
+    truth = {
+        "images": [{"id": 1, "file_name": "0.png", "width": 320, "height": 320}],
+        "annotations": [],
+        "categories": [{"id": 0, "name": "red spot"}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    empty = open_dataset(tmp_path / "truth.json", images=spots / "parts")
+    with pytest.raises(DatasetError, match="no true object"):
+        quantiser(truth=empty, settings={"search_s": 0}).run()
+
+
+def test_a_refusal_says_when_there_was_no_time_to_look_for_fragile_layers(quantiser):
+    with pytest.raises(QuantisationError, match="raise --search-s"):
+        quantiser(choose_ranges=stretched(1000.0), settings={"search_s": 0}).run()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineside.core.errors import ModelOutputError, QuantisationError
-from lineside.evaluation.agreement import agreement
+from lineside.core.errors import DatasetError, ModelOutputError, SettingsError
+from lineside.evaluation.agreement import agreement, ask
 from lineside.evaluation.evaluation import DEFAULT_CONFIDENCE, evaluate
-from lineside.evaluation.quantising.trials import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -129,7 +128,8 @@ class Judge:
         max_drop: What may be lost; `None` for `MAX_DROP` by truth, else `MAX_DISAGREEMENT`.
 
     Raises:
-        QuantisationError: The float model finds nothing to compare, and there is no truth.
+        SettingsError: The float model finds nothing to compare and there is no truth.
+        DatasetError: Nothing is in the truth.
     """
 
     def __init__(  # what two models are compared by
@@ -152,11 +152,16 @@ class Judge:
             found = evaluate(detector, truth, settings, on_picture)
             rates = found.suggestion.rates
             self.before = Scores.of(found, DEFAULT_CONFIDENCE if rates is None else rates.threshold)
+            if self.before.map50 is None and self.before.accuracy is None:
+                raise DatasetError(
+                    f"{truth.path}: no true object of the model's classes is in it, so it proves nothing. Give a data set "
+                    "with what the model detects, or leave --truth out"
+                )
         elif not agreement(zip(self._expected, self._expected, strict=True), self._task).expected:
-            raise QuantisationError(
-                f"{detector.card.file}: the float model finds nothing above 0.25 in the {len(self._expected)} pictures "
-                "to compare on, so nothing would prove that the quantised one works. Give pictures with what it "
-                "detects, or a data set with --truth"
+            raise SettingsError(
+                f"--data: {detector.card.file} finds nothing above 0.25 in the {len(self._expected)} pictures to compare on, so "
+                "nothing would prove that another form of it answers as well. Give pictures with what it detects, or a data "
+                "set with --truth"
             )
 
     def __call__(self, detector: Detector, on_picture: Callable[[], None] = lambda: None) -> Judgement:
