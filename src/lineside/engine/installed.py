@@ -30,10 +30,12 @@ def missing(provider: Provider) -> str:
         return (
             f"{provider.title} needs the package {provider.packages[0]}, beside any onnxruntime wheel: {line}"
         )
-    return (
-        f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}. "
-        f"{provider.title} comes with {line}, in an environment without another onnxruntime wheel"
+    lacks = (
+        f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}"
     )
+    if provider.extra is None:
+        return f"{lacks}. No package that pip finds holds {provider.title}; a build of onnxruntime of your own may"
+    return f"{lacks}. {provider.title} comes with {line}, in an environment without another onnxruntime wheel"
 
 
 def versions(packages: Iterable[str]) -> tuple[str, ...]:

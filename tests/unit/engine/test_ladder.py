@@ -252,3 +252,6 @@ def test_a_provider_that_the_wheel_lacks_is_passed_over_naming_what_it_has(climb
         DeviceUnavailableError, match=r"has no StandInExecutionProvider, only .*lineside\[stage\]"
     ):
         open_session(lambda _: Prepared(b""), placements("standin"), find=finder)
+    without = dataclasses.replace(lacking, extra=None)
+    with pytest.raises(DeviceUnavailableError, match="No package that pip finds holds Stand-in"):
+        open_session(lambda _: Prepared(b""), placements("standin"), find=lambda _: without)
