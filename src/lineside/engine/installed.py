@@ -33,9 +33,10 @@ def missing(provider: Provider) -> str:
     lacks = (
         f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}"
     )
+    cure = f"{provider.title} comes with {line}, in an environment without another onnxruntime wheel"
     if provider.extra is None:
-        return f"{lacks}. No package that pip finds holds {provider.title}; a build of onnxruntime of your own may"
-    return f"{lacks}. {provider.title} comes with {line}, in an environment without another onnxruntime wheel"
+        cure = f"No package that pip finds holds {provider.title}; a build of onnxruntime of your own may"
+    return f"{lacks}. {cure}"
 
 
 def versions(packages: Iterable[str]) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lineside.engine.provider import Provider
     from lineside.engine.wheels import Wheels
 
+_PLUGINS = ("onnxruntime_ep_", "onnxruntime_qnn-")
+
 
 @cache
 def onnxruntime() -> ModuleType:
@@ -45,9 +47,9 @@ def onnxruntime() -> ModuleType:
         from lineside.engine.wheels import find_wheels
 
         raise MissingRuntimeError(_advice_on(find_wheels(named="onnxruntime")))
-    # A look at names alone, for speed. A plug-in's begins with the same word, so this only says where to look closer.
+    # A look at names alone, for speed; it only says where to look closer. Plug-ins own other files.
     beside = Path(ort.__file__).parents[1].glob("onnxruntime*.dist-info")
-    if len(list(beside)) > 1:
+    if sum(not place.name.startswith(_PLUGINS) for place in beside) > 1:
         _refuse_several()
     # What its own logger says of a provider that it cannot load is found out and told by the ladder.
     ort.set_default_logger_severity(4)
