@@ -267,7 +267,6 @@ class _Attempt:
                 raise DriverError(f"{provider.title}: {reason}")
         refuse_misplaced(provider, placing)
         precision = session.precision or provider.precision_of(rung.options)
-        placed = self._clock()
         probe, warm_up_s = None, 0.0
         if prepared.reference is not None:
             probe, warm_up_s = self._probe(session, prepared.reference, precision)
@@ -286,7 +285,7 @@ class _Attempt:
             load_s=load_s,
             warm_up_s=warm_up_s,
             memory_bytes=None,
-            verified_s=self._clock() - placed - warm_up_s + placed - start,
+            verified_s=self._clock() - start - warm_up_s,
             from_cache=prepared.from_cache,
         )
 
