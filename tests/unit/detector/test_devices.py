@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,3 +144,67 @@ def test_without_a_place_for_the_preparation_the_device_is_used_all_the_same(mod
     assert "cannot be kept" in caplog.text
     assert detector.truth.got == "standin"
     assert detector.truth.probe is not None
+
+
+FULL = """
+import logging
+import resource
+import sys
+
+from lineside import Detector
+
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+# No file may grow beyond this: what a full disk is to the one who writes.
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+detector = Detector(sys.argv[1], devices="standin,cpu", cache=sys.argv[2])
+print(detector.truth.got, detector.from_cache)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is the Linux kernel's")
+def test_a_full_cache_is_told_and_the_device_is_used_all_the_same(model, kept, tmp_path):
+    paths = os.pathsep.join(filter(None, [str(tmp_path / "packages"), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, model, kept],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told, outcome = done.stdout.strip().splitlines()
+    assert "the prepared model cannot be kept" in told
+    assert outcome == "standin False"
+    assert entries(kept) == []
+
+
+READ_ONLY = """
+import os
+import sys
+
+from lineside import Detector
+
+Detector(sys.argv[1], devices="standin", cache=sys.argv[2])  # all is imported; Python itself may lie where others may not read
+os.setuid(65534)
+detector = Detector(sys.argv[1], devices="standin", cache=sys.argv[2], progress=print)
+print(detector.truth.got, detector.from_cache)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can play another user")
+def test_the_engine_of_another_user_is_used_though_nothing_can_be_written(small):
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        packages = install(place / "packages")
+        model = shutil.copy(small, place / "best.onnx")
+        Detector(model, devices="standin", cache=place / "cache")
+        for path in (place, *place.rglob("*")):
+            path.chmod(0o755)
+        paths = os.pathsep.join(filter(None, [str(packages), os.environ.get("PYTHONPATH")]))
+        done = subprocess.run(
+            [sys.executable, "-c", READ_ONLY, model, place / "cache"],
+            env=os.environ | {"PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.stdout.splitlines() == ["standin True"], done.stderr
