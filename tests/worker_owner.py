@@ -30,16 +30,18 @@ class Owner:
         more: Further arguments of a process.
     """
 
-    def __init__(self, kind, opener=None, **more):
+    def __init__(self, kind, opener=None, *, slots=None, **more):
         self.news = queue.SimpleQueue()
         self.threads = set()
         self.slots = None
         self._runs = count(1)
         opener = ScriptedOpener() if opener is None else opener
         if kind == "thread":
+            if slots is not None:
+                slots.close()
             self.worker = ThreadWorker("dev", opener=opener, post=self._hear)
             return
-        self.slots = more.pop("slots", None) or Slots(8, 24 * 32 * 3)
+        self.slots = slots or Slots(8, 24 * 32 * 3)
         self.worker = ProcessWorker("dev", opener=opener, post=self._hear, slots=self.slots, **more)
 
     def _hear(self, news):

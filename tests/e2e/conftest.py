@@ -52,11 +52,13 @@ def cache(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def cli(tmp_path, cache) -> Cli:
-    def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: object, code: int = 0, own_cache: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "lineside.cli.app", *map(str, arguments)],
             cwd=tmp_path,
-            env=os.environ | {"LINESIDE_CACHE": str(cache), "COLUMNS": "200"},
+            env=os.environ | {"LINESIDE_CACHE": str(own_cache or cache), "COLUMNS": "200"},
             capture_output=True,
             text=True,
             timeout=120,

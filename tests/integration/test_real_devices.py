@@ -25,6 +25,9 @@ from lineside.engine.provider import provider
 from lineside.testing.graphs.spot_pictures import draw_spots
 from lineside.testing.graphs.spots import colour_spots
 
+# A driver made of software compiles shaders for a quarter of a minute, and for two on a machine that is busy otherwise.
+pytestmark = pytest.mark.timeout(900)
+
 # How far a box in pixels and a score may move, by what the device computes in.
 TOLERANCES = {"float32": (0.05, 1e-3), "bfloat16": (2.0, 0.05)}
 CONFIDENCE = 0.4

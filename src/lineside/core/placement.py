@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FORM = "expected provider, provider:device or provider:device?option=value&option=value, such as cuda:0?use_tf32=off"
@@ -65,8 +66,10 @@ def placements(asked: str | Placement | Sequence[str | Placement]) -> tuple[Plac
     """
     if isinstance(asked, str):
         entries: Iterable[str | Placement] = [part for part in asked.split(",") if part.strip()]
-    else:
+    elif isinstance(asked, Placement | Iterable):
         entries = [asked] if isinstance(asked, Placement) else asked
+    else:
+        raise SettingsError(f"devices: expected a text, a placement or a sequence of them; got {asked!r}")
     listed = tuple(entry if isinstance(entry, Placement) else Placement.parse(entry) for entry in entries)
     if not listed:
         raise SettingsError(f"devices: the list is empty; {_FORM}")

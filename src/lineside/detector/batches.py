@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import ModelOutputError, UnsupportedModelError
-from lineside.engine.reference import share_off
 from lineside.models.probe import probe_picture
 from lineside.preprocess.letterbox import Slot
 
@@ -124,6 +123,8 @@ class Batches:
 
     def _first(self, count: int) -> Batch:
         """A batch that was shown to answer each picture as alone: every slot gets the test picture moved another way."""
+        from lineside.engine.reference import share_off  # a start whose pictures come alone needs it not
+
         refuse_batches(self._card, count)
         batch = Batch(self._card, self._session, count)
         picture = probe_picture(self._card.input.size)

@@ -87,6 +87,7 @@ class Detector:
         card: The model's card.
         names: Its class names.
         truth: The report on its session: which device was asked for, which it got and why, and how that was proven.
+        batch: Pictures of a run where a call is given several: what `lineside tune` found best, else 1.
 
     Raises:
         ModelError: The file is bad, unknown, ambiguous or dead; the subclass says which.
@@ -130,6 +131,7 @@ class Detector:
         self.card: ModelCard = opened.card
         self.names: tuple[str, ...] = opened.card.names
         self.truth: Truth = opened.truth
+        self.batch: int = opened.batch
         self._session = opened.session
         self._family = family(opened.card.family)
         self._details: Callable[..., Details] | None = getattr(self._family, "details", None)
@@ -231,7 +233,9 @@ class Detector:
         )
         if isinstance(image, np.ndarray) or not isinstance(image, Iterable):
             return self.timed(image, settings)[0]
-        return [self.timed(one, settings)[0] for one in image]
+        images, size = list(image), self.batch
+        batches = (images[start : start + size] for start in range(0, len(images), size))
+        return [found for some in batches for found in self.timed_batch(some, settings)[0]]
 
     def thresholds(
         self,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING
 
 import lineside
 from lineside.engine.cache import processor
 from lineside.engine.hardware import usable_cores
+from lineside.engine.installed import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +23,8 @@ def fingerprint(provider: Provider) -> dict[str, str]:
     """
     marks = {"lineside": lineside.__version__, "processor": processor(), "cores": str(usable_cores())}
     for package in ("onnxruntime", *provider.packages):
-        try:
-            marks[package] = version_of(package)
-        except PackageNotFoundError:
-            continue
+        if found := version_of(package):
+            marks[package] = found
     for device in provider.find_devices():
         marks[f"device {device.index}"] = f"{device.name}, driver {device.driver or 'unknown'}"
     return marks

@@ -47,11 +47,13 @@ class OpenModel:
         card: What is known of it.
         session: Its session; takes uint8 (1, 3, H, W) planes.
         truth: The report on the session.
+        batch: Pictures of a run where several are given: what was tuned, else 1.
     """
 
     card: ModelCard
     session: Session
     truth: Truth
+    batch: int = 1
 
 
 def open_model(
@@ -87,7 +89,10 @@ def open_model(
         progress=where.progress,
     )
     truth = replace(opened.truth, notices=(*found.notices, *opened.truth.notices))
-    return OpenModel(preparation.card, opened.session, truth)
+    used = found.profile is not None and opened.truth.got == str(found.placement)
+    return OpenModel(
+        preparation.card, opened.session, truth, found.profile.batch if found.profile and used else 1
+    )
 
 
 def _tuned(found: Advice) -> tuple[Placement, ...]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import lineside
 from lineside.core import plugins
 from lineside.core.errors import LinesideError
+from lineside.engine.attempt import Prepared
 from lineside.engine.cache import key
 from lineside.engine.installed import versions
-from lineside.engine.ladder import Prepared
 from lineside.engine.ort_session import optimise, run_once
 from lineside.engine.provider import Keeps
 from lineside.engine.providers.cpu import speed_hints

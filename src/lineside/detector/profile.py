@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.core.errors import LinesideError, OutputError
 from lineside.core.geometry import Size
 from lineside.core.placement import Placement
+from lineside.detector.tuned import FOLDER
 from lineside.models.file import external_digest
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FOLDER = "tuned"
 _FORM = 1
 
 
@@ -115,7 +115,7 @@ class Profiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / _FOLDER
+        self._folder = folder / FOLDER
 
     def path(self, model: str) -> Path:
         """Where the profile of a model stands.

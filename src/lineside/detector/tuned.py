@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import LinesideError
 from lineside.core.placement import Placement
-from lineside.detector.fingerprint import changes, fingerprint
-from lineside.detector.profile import Profiles, identity
 from lineside.engine.provider import provider_of
 from lineside.models.file import ModelFile
 
@@ -17,6 +15,10 @@ if TYPE_CHECKING:
 
     from lineside.detector.profile import Profile
     from lineside.models.facts import ModelFacts
+
+
+FOLDER = "tuned"
+"""The folder of the profiles, in that of the prepared models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ def advice(file: ModelFile, facts: ModelFacts, folder: Path) -> Advice:
         facts: Facts set by hand, with those beside the file.
         folder: The folder of prepared models.
     """
+    if not (folder / FOLDER).is_dir():
+        return Advice(file)
+    # Imported here, because most starts have nothing tuned to go by.
+    from lineside.detector.fingerprint import changes, fingerprint
+    from lineside.detector.profile import Profiles, identity
+
     profile = Profiles(folder).get(identity(file, facts))
     if profile is None:
         return Advice(file)

@@ -24,34 +24,32 @@ if TYPE_CHECKING:
 
     from lineside.dispatch.worker import News, Opener, WorkerModel
 
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
-
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """A process's ends of the four pipes between a worker and its owner.
+    """A process's ends of the pipes between a worker and its owner.
 
     Attributes:
         work: Runs, probes and what has to keep their order; `None` ends the worker.
         asides: What does not wait for the work: cancellations, and models to open.
         pictures: Bytes of the pictures that lie in no slot.
         news: What the worker tells.
+        life: Nothing is ever sent here. It is open for as long as the owner lives.
     """
 
     work: Connection
     asides: Connection
     pictures: Connection
     news: Connection
+    life: Connection
 
     def close(self) -> None:
         """Close them all."""
-        for end in (self.work, self.asides, self.pictures, self.news):
+        for end in (self.work, self.asides, self.pictures, self.news, self.life):
             end.close()
 
 
-def serve(
-    device: str, opener: Opener, models: Sequence[WorkerModel], memory: Any, ends: Ends, *, orphans_die: bool
-) -> None:
+def serve(device: str, opener: Opener, models: Sequence[WorkerModel], memory: Any, ends: Ends) -> None:
     """Work until told to end, or until whoever started this is gone.
 
     Args:
@@ -60,11 +58,9 @@ def serve(
         models: The models to begin with.
         memory: The memory of the slots, if there is any.
         ends: This process's ends of the pipes.
-        orphans_die: The system ends this process with the one that forked it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this hears the key, and ends this
-    if orphans_die:
-        _die_with_parent()
+    _die_with(ends.life)
     lock = Lock()
 
     def post(news: News) -> None:
@@ -116,10 +112,17 @@ def _asides(asides: Connection, hands: Hands) -> None:
             getattr(hands, name)(argument)
 
 
-def _die_with_parent() -> None:
-    """Let the system kill this process when the one that forked it ends: also one that is stopped or stuck in a driver."""
-    if sys.platform != "linux":
-        return
-    import ctypes
+def _die_with(life: Connection) -> None:
+    """Let the system kill this process when a pipe's other end is closed: also one that is stopped, or stuck in a driver.
 
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    That a process dies with its parent (PR_SET_PDEATHSIG) is of no use here: the parent is the server that forks, which lives as
+    long as its children do.
+    """
+    if sys.platform != "linux":
+        return  # `_asides` ends it, unless it is stopped
+    import fcntl
+
+    end = life.fileno()
+    fcntl.fcntl(end, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)

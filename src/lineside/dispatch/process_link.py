@@ -92,9 +92,9 @@ class Link:
         self._post = post
         self._slots = slots
         self._context = worker_context()
-        work, asides, pictures, news = (self._context.Pipe(duplex=False) for _ in range(4))
-        self._ends = Ends(work[1], asides[1], pictures[1], news[0])
-        self._theirs = Ends(work[0], asides[0], pictures[0], news[1])
+        work, asides, pictures, life, news = (self._context.Pipe(duplex=False) for _ in range(5))
+        self._ends = Ends(work[1], asides[1], pictures[1], news[0], life[1])
+        self._theirs = Ends(work[0], asides[0], pictures[0], news[1], life[0])
         self._keeper = _Keeper(recycling, clock)
         self._sending = Lock()
         self._lock = Lock()  # of what follows; never held while something is sent
@@ -218,11 +218,9 @@ class Link:
     def _start(self, models: tuple[WorkerModel, ...]) -> str:
         """Start the process; why that is not possible, or nothing."""
         memory = None if self._slots is None else self._slots.block
-        forked = self._context.get_start_method() == "forkserver"
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined] # each context has it
             target=serve,
             args=(self._device, self._opener, models, memory, self._theirs),
-            kwargs={"orphans_die": forked},
             name=f"lineside {self._device}",
             daemon=True,
         )

@@ -12,6 +12,7 @@ import mmap
 import os
 import sys
 import tempfile
+from io import FileIO
 from multiprocessing import reduction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,18 +43,18 @@ class SharedBlock:
     def __init__(self, size_bytes: int, *, folder: Path | None = None) -> None:
         self.size_bytes = size_bytes
         self._tag: str | None = None
-        self._file: int | None = None
+        self._file: FileIO | None = None
         if sys.platform == "win32":
             self._tag = f"lineside-{os.getpid()}-{id(self)}"  # Windows forgets the name with the last handle
             self.memory = mmap.mmap(-1, size_bytes, tagname=self._tag)
             return
         self._file = _set_aside(size_bytes, folder)
-        self.memory = mmap.mmap(self._file, size_bytes)
+        self.memory = mmap.mmap(self._file.fileno(), size_bytes)
 
     def close(self) -> None:
         """Give it to no further process. The memory itself goes with the last array that lies in it."""
         if self._file is not None:
-            os.close(self._file)
+            self._file.close()
             self._file = None
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -66,7 +67,7 @@ class SharedBlock:
             return _by_tag, (self._tag, self.size_bytes)
         if self._file is None:
             raise SettingsError("slots: they are closed, so no worker can be started with them")
-        return _by_file, (reduction.DupFd(self._file), self.size_bytes)
+        return _by_file, (reduction.DupFd(self._file.fileno()), self.size_bytes)
 
 
 def _by_file(file: Any, size_bytes: int) -> mmap.mmap:
@@ -83,8 +84,8 @@ def _by_tag(tag: str, size_bytes: int) -> mmap.mmap:
     raise AssertionError(tag)  # no other system has them
 
 
-def _set_aside(size_bytes: int, folder: Path | None) -> int:
-    """A file in memory that has all its pages; its descriptor.
+def _set_aside(size_bytes: int, folder: Path | None) -> FileIO:
+    """A file in memory that has all its pages.
 
     Raises:
         SettingsError: There is no room.
@@ -93,25 +94,23 @@ def _set_aside(size_bytes: int, folder: Path | None) -> int:
     try:
         if folder is None and hasattr(os, "memfd_create"):
             _refuse_more_than_free(size_bytes)
-            number = os.memfd_create("lineside", os.MFD_CLOEXEC)
+            file = FileIO(os.memfd_create("lineside"), "r+")
         else:
             folder = folder or (_MEMORY_FILES if _MEMORY_FILES.is_dir() else Path(tempfile.gettempdir()))
             place = str(folder)
-            with tempfile.TemporaryFile(
-                dir=folder, buffering=0
-            ) as file:  # it never has a name, or has it no more
-                number = os.dup(file.fileno())
+            with tempfile.TemporaryFile(dir=folder, buffering=0) as made:  # it has no name, or has it no more
+                file = FileIO(os.dup(made.fileno()), "r+")
     except OSError as fault:
         raise _no_room(size_bytes, place, fault) from fault
     try:
-        os.ftruncate(number, size_bytes)
+        file.truncate(size_bytes)
         if hasattr(os, "posix_fallocate"):
             # Pages that are not there when they are first written to end the process with SIGBUS.
-            os.posix_fallocate(number, 0, size_bytes)
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
     except OSError as fault:
-        os.close(number)
+        file.close()
         raise _no_room(size_bytes, place, fault) from fault
-    return number
+    return file
 
 
 def _no_room(size_bytes: int, place: str, fault: OSError) -> SettingsError:

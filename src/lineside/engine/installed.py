@@ -30,10 +30,13 @@ def missing(provider: Provider) -> str:
         return (
             f"{provider.title} needs the package {provider.packages[0]}, beside any onnxruntime wheel: {line}"
         )
-    return (
-        f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}. "
-        f"{provider.title} comes with {line}, in an environment without another onnxruntime wheel"
+    lacks = (
+        f"onnxruntime {version()} as it is installed has no {provider.runtime_name}, only {', '.join(there)}"
     )
+    cure = f"{provider.title} comes with {line}, in an environment without another onnxruntime wheel"
+    if provider.extra is None:
+        cure = f"No package that pip finds holds {provider.title}; a build of onnxruntime of your own may"
+    return f"{lacks}. {cure}"
 
 
 def versions(packages: Iterable[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ _SWITCH = {
     "no": False,
     "0": False,
 }
-_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|KB|MB|GB)?", re.IGNORECASE)
+_BYTES = r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|KB|MB|GB)?"
 _FACTOR = {"b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
 
@@ -146,7 +146,7 @@ class Option:
         return text if self._is_within(number) else None
 
     def _bytes(self, text: str) -> str | None:
-        found = _BYTES.fullmatch(text)
+        found = re.fullmatch(_BYTES, text, re.IGNORECASE)
         if found is None:
             return None
         from fractions import Fraction  # few starts have a size to read

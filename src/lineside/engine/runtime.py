@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lineside.engine.provider import Provider
     from lineside.engine.wheels import Wheels
 
+_PLUGINS = ("onnxruntime_ep_", "onnxruntime_qnn-")
+
 
 @cache
 def onnxruntime() -> ModuleType:
@@ -45,9 +47,9 @@ def onnxruntime() -> ModuleType:
         from lineside.engine.wheels import find_wheels
 
         raise MissingRuntimeError(_advice_on(find_wheels(named="onnxruntime")))
-    # A look at names alone, for speed. A plug-in's begins with the same word, so this only says where to look closer.
+    # A look at names alone, for speed; it only says where to look closer. Plug-ins own other files.
     beside = Path(ort.__file__).parents[1].glob("onnxruntime*.dist-info")
-    if len(list(beside)) > 1:
+    if sum(not place.name.startswith(_PLUGINS) for place in beside) > 1:
         _refuse_several()
     # What its own logger says of a provider that it cannot load is found out and told by the ladder.
     ort.set_default_logger_severity(4)
@@ -92,9 +94,10 @@ _GRAPH = (
     "opset",
     "invalid model",
 )
+# Patterns are compiled where a fault is told, as most processes see none.
 # An operator that exists, but not for these types on this device, and one that no device has for them.
-_KERNEL = re.compile(r"(?:implementation for|kernel for) ([\w.]+)\((\d+)\)")
-_TYPES = re.compile(r"Type 'tensor\((float16|bfloat16|double)\)' of input parameter")
+_KERNEL = r"(?:implementation for|kernel for) ([\w.]+)\((\d+)\)"
+_TYPES = r"Type 'tensor\((float16|bfloat16|double)\)' of input parameter"
 _SHAPE = "computed output shape for this run is"
 _FEED = (
     "for input: ",
@@ -122,14 +125,14 @@ def translate_load(fault: Exception, provider: Provider) -> LinesideError:
         return told
     if kind in {"InvalidProtobuf", "NoSuchFile"} or any(t in low for t in _FILE):
         return ModelFileError(f"onnxruntime cannot read the model: {text}")
-    if lacking := _KERNEL.search(text):
+    if lacking := re.search(_KERNEL, text):
         operator, number = lacking.groups()
         return UnsupportedModelError(
             f"onnxruntime {version()} cannot run the graph: this device has no {operator} (version {number}) for the "
             f"types of numbers that the file uses. Export it in float32, or with another operator set. It says: {text}"
         )
     if kind in {"NotImplemented", "InvalidGraph"} or any(t in low for t in _GRAPH):
-        types = _TYPES.search(text)
+        types = re.search(_TYPES, text)
         other = "" if types is None else f" Keep that operator in float32, as it knows no {types.group(1)}."
         return UnsupportedModelError(
             f"onnxruntime {version()} cannot run the graph: {text}. Export it again with an operator set and "
@@ -162,7 +165,7 @@ def _device_fault(fault: Exception, provider: Provider, doing: str) -> LinesideE
 
 
 # A place in onnxruntime's source, and the signature of the function there: they come before a reason, each longer than it.
-_PLACE = re.compile(
+_PLACE = (
     r"/\S+\.(?:cc|cpp|h|hpp|cu|cuh):\d+ "
     r"(?:[^()\[\]]*\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])?(?:::<lambda\([^()]*\)>)? )?"
 )
@@ -171,7 +174,7 @@ _PLACE = re.compile(
 def _first_line(fault: BaseException) -> str:
     """What an exception says, without the places in the source that it came through."""
     text = str(fault).strip().splitlines() or [type(fault).__name__]
-    return (_PLACE.sub("", text[0]) or text[0])[:500]
+    return (re.sub(_PLACE, "", text[0]) or text[0])[:500]
 
 
 def quiet_options() -> Any:

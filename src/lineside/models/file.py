@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import ModelFileError, near
 from lineside.models import shipped
 from lineside.models.external import ExternalData, refuse_wrong_length
-from lineside.models.graph import inner_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,6 +154,8 @@ def _text_at(data: bytes, at: int) -> bytes:
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
     """Every constant of a graph and of the graphs inside it."""
+    from lineside.models.graph import inner_graphs  # a start with a prepared model looks at no graph
+
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:

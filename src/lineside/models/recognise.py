@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from lineside.core import plugins
 from lineside.core.errors import AmbiguousHeadError, ConventionError, UnknownNameError, near
-from lineside.models.strangers import refuse
 
 if TYPE_CHECKING:
     from lineside.models.head import Family, Head, Match
@@ -74,6 +73,10 @@ def recognise(head: Head, file: str, *, by_hand: str | None, task_hint: str | No
         reverse=True,
     )
     if not sure:
+        from lineside.models.strangers import (
+            refuse,
+        )  # knows all families' forms; a prepared model needs one family
+
         refuse(head, file, task_hint=task_hint, families=plugins.names(PACKAGE))
     if len(sure) > 1 and sure[0][1].sureness - sure[1][1].sureness < _MARGIN:
         texts = "; ".join(f"{n} ({m.sureness:.0%}: {', '.join(m.reasons)})" for n, m in sure)

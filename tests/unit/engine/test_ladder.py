@@ -18,8 +18,9 @@ from lineside.core.errors import (
 )
 from lineside.core.geometry import Size
 from lineside.core.placement import placements
+from lineside.engine.attempt import Prepared
 from lineside.engine.engines import Engines
-from lineside.engine.ladder import Prepared, open_session
+from lineside.engine.ladder import open_session
 from lineside.engine.provider import provider_of
 from lineside.engine.reference import Reference
 from lineside.models.probe import planar, probe_picture
@@ -251,3 +252,6 @@ def test_a_provider_that_the_wheel_lacks_is_passed_over_naming_what_it_has(climb
         DeviceUnavailableError, match=r"has no StandInExecutionProvider, only .*lineside\[stage\]"
     ):
         open_session(lambda _: Prepared(b""), placements("standin"), find=finder)
+    without = dataclasses.replace(lacking, extra=None)
+    with pytest.raises(DeviceUnavailableError, match="No package that pip finds holds Stand-in"):
+        open_session(lambda _: Prepared(b""), placements("standin"), find=lambda _: without)

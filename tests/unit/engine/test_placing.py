@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from lineside.core.geometry import Size
 from lineside.engine.ort_session import cpu_session, optimise
 from lineside.engine.placing import Placing
-from lineside.engine.runtime import onnxruntime
 from lineside.engine.session import PlacedNode
 from lineside.models.wiring import Wire, wiring
 from lineside.testing.graphs import GraphSpec, anchor_free, colour_spots, planted
+from profiled import nodes_by_provider
 
 GPU, CPU = "GpuExecutionProvider", "CPUExecutionProvider"
 
@@ -86,24 +82,6 @@ def test_the_wiring_is_the_graphs(graphs):
     assert wiring(data) == (Wire("one", "Add", ("x", "x"), ("t",)), Wire("", "Relu", ("t",), ("y",)))
 
 
-def profiled(model, feeds, folder):
-    """Nodes by provider, as the runtime's profiler saw them run."""
-    ort = onnxruntime()
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.enable_profiling = True
-    options.profile_file_prefix = str(folder / "profile")
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model, options, providers=[CPU])
-    session.run(None, feeds)
-    events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return Counter(
-        event["args"]["provider"]
-        for event in events
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
-    )
-
-
 GRAPHS = {
     "anchor-free": lambda: anchor_free(GraphSpec()),
     "anchor-free of another size": lambda: anchor_free(GraphSpec(seed=3)),
@@ -126,5 +104,5 @@ def assert_as_profiled(model, folder):
     feeds = {
         i.name: np.ones([d if isinstance(d, int) else 1 for d in i.shape], types[i.type]) for i in inputs
     }
-    assert placing.nodes == profiled(optimised, feeds, folder)
+    assert placing.nodes == nodes_by_provider(optimised, feeds, folder)
     assert placing.share == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -214,3 +216,44 @@ def test_a_session_tells_where_each_node_runs(network):
     nodes = cpu_session(network, threads=1).placed_nodes()
     assert {node.runs_on for node in nodes} == {"CPUExecutionProvider"}
     assert "Conv" in {node.operator for node in nodes}
+
+
+LIMITED = """
+import resource
+import sys
+
+import numpy as np
+
+from lineside.core.errors import DeviceMemoryError
+from lineside.engine import cpu_session
+
+shape = np.array([1, 4])
+binding = cpu_session(open(sys.argv[1], "rb").read(), threads=1).bind(
+    {"x": np.ones((1, 1), np.float32), "shape": shape}, fixed_shapes=False
+)
+binding.run()
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (256 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+shape[:] = 1 << 14, 1 << 14
+try:
+    binding.run()
+except DeviceMemoryError as fault:
+    print(fault.code)
+shape[:] = 2, 3
+print(binding.run()[0].shape)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is the Linux kernel's")
+def test_a_run_beyond_the_memory_of_the_process_is_told_and_the_next_one_works(graphs, tmp_path):
+    path = tmp_path / "expand.onnx"
+    path.write_bytes(
+        graphs.model(
+            [graphs.node("Expand", ["x", "shape"], ["y"])],
+            inputs=[graphs.value("x", [1, 1]), graphs.value("shape", [2], TensorProto.INT64)],
+            outputs=[graphs.value("y", ["a", "b"])],
+        )
+    )
+    done = subprocess.run([sys.executable, "-c", LIMITED, path], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["device.out_of_memory", "(2, 3)"]

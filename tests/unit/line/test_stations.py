@@ -204,3 +204,25 @@ def test_detections_for_another_size_of_picture_are_no_answer(at):
     station.put(request(0, frame=Frame(np.zeros((4, 4, 3), np.uint8), "top", 0, part=0)))
     assert (event := at.next()).reason is Reason.MODEL_UNHEALTHY
     assert isinstance(event, DeviceDown)
+
+
+class DemotedModel(FakeModel):
+    """A model that runs on another device than was asked for."""
+
+    class truth:  # noqa: N801 # an attribute of a detector
+        is_demoted = True
+        sentence = "asked for cuda:0, runs on cpu"
+
+
+def test_a_session_that_comes_back_on_another_device_is_told(at):
+    station = at.worker(FakeModel([DeviceError("off the bus")]), DemotedModel)
+    station.put(request(0))
+    assert isinstance(at.next(), DeviceDown)
+    assert isinstance(at.next(), DeviceUp)
+    assert at.notes[-1] == ("device.demoted", "asked for cuda:0, runs on cpu")
+
+
+def test_a_session_that_starts_on_another_device_is_told_once(at):
+    station = at.worker(DemotedModel())
+    station.note_demotion()
+    assert at.notes == [("device.demoted", "asked for cuda:0, runs on cpu")]

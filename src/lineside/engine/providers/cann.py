@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 READ_FROM = "onnxruntime-cann 1.24.4"
-"""The version whose library these keys were read from."""
+"""The version whose own parser named these options and told their defaults, over a stand-in for Huawei's libraries."""
 
 _OPTIONS = (
     Option(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 READ_FROM = "onnxruntime-migraphx 1.27.1"
-"""The version whose own parser named these options and told their defaults."""
+"""The version whose own parser named these options and told their defaults, over a stand-in for AMD's libraries."""
 
 LEFT_OUT = {
     "migraphx_external_alloc": "an address in this process, which no text can hold",

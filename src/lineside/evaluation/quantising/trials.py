@@ -9,7 +9,8 @@ from lineside.core.errors import DeadModelError, ModelOutputError
 from lineside.core.placement import Placement
 from lineside.detector.detector import Detector
 from lineside.detector.opening import OpenModel
-from lineside.engine.ladder import Prepared, open_session
+from lineside.engine.attempt import Prepared
+from lineside.engine.ladder import open_session
 from lineside.engine.ort_session import simplify
 from lineside.evaluation.agreement import CONFIDENCE, agreement, ask
 from lineside.evaluation.quantising.quantiser import OPERATORS, to_fp16, to_int8
