@@ -18,8 +18,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
-from flagged_device import FlaggedOpener
 
+from flagged_device import FlaggedOpener
 from lineside import Detector, Engine
 from lineside.core.errors import UnansweredError
 from lineside.dispatch.process_worker import ProcessWorker
@@ -29,8 +29,8 @@ from lineside.dispatch.simulation.simulate import simulate
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.starting import Crew, Offer
 from lineside.dispatch.thread_worker import ThreadWorker
-from lineside.dispatch.worker import WorkerModel
 from lineside.dispatch.words import Health
+from lineside.dispatch.worker import WorkerModel
 from lineside.testing.hand_workers import Script, TimedOpener
 
 _LINEAR = ServiceTimes.linear
@@ -141,10 +141,11 @@ def sessions(seconds: float, rounds: int = 5) -> list[str]:
             rates["engine"].append(_through(engine, picture, seconds / rounds))
     ratios = [e / b for e, b in zip(rates["engine"], rates["bare"], strict=True)]
     bare, through = (float(np.median(rates[name])) for name in ("bare", "engine"))
-    return [
+    text = (
         f"two sessions: {through:.1f} pictures a second through the engine, {bare:.1f} in two bare loops; "
         f"ratio {np.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), goal at least 0.95"
-    ]
+    )
+    return [text]
 
 
 def _bare(detectors: list[Detector], picture: np.ndarray, seconds: float) -> float:
@@ -256,8 +257,9 @@ class CountingWorker(ProcessWorker):
 
     @property
     def pid(self) -> int:
-        """Of its process."""
-        return self._link._process.pid  # noqa: SLF001 # to break it
+        """Of its process; 0 while there is none."""
+        process = None if self._link is None else self._link._process  # noqa: SLF001 # to break it
+        return 0 if process is None else process.pid or 0
 
 
 def faults(count: int = 20, fps: float = 100.0) -> list[str]:
@@ -303,13 +305,17 @@ def _feed(engine: Engine, sent: list, stop: threading.Event, fps: float) -> None
 
 def _break(engine: Engine, worker: CountingWorker, kind: str, flag: Path, dice: random.Random) -> float:
     """Break a device for 0.2 to 2 s, or kill it; seconds from its healing until it is in service."""
-    worker.bad, pid = True, worker.pid
+    while not (pid := worker.pid):
+        time.sleep(0.002)
+    worker.bad = True
     if kind == "kill":
         os.kill(pid, signal.SIGKILL)
     elif kind == "hang":
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(dice.uniform(0.2, 2.0))
-        if worker.pid == pid:  # else it was replaced
+        until_s = time.monotonic() + dice.uniform(0.2, 2.0)
+        while worker.pid == pid and time.monotonic() < until_s:
+            time.sleep(0.002)
+        if worker.pid == pid:  # else it was replaced, and what it gets now is for a good one
             os.kill(pid, signal.SIGCONT)
     else:
         flag.touch()
@@ -336,12 +342,15 @@ def _fault_lines(engine: Engine, workers: dict[str, CountingWorker], sent: list,
             lost += 1
     statistics = engine.statistics()
     given = sum(worker.given for worker in workers.values())
-    kinds = ", ".join(f"{kind} {max(s for k, s in back if k == kind) * 1e3:.0f} ms" for kind in sorted({k for k, _ in back}))
-    return [
+    kinds = ", ".join(
+        f"{kind} {max(s for k, s in back if k == kind) * 1e3:.0f} ms" for kind in sorted({k for k, _ in back})
+    )
+    text = (
         f"{len(back)} faults, {len(sent)} pictures: {lost} lost, {wrong} with another's answer, {unanswered} answered UNKNOWN, "
         f"{statistics.retried} done elsewhere after a fault; {given / len(sent):.2%} sent to a bad device (goal 1 %); "
         f"longest until it served again: {kinds} (goal 1 s)"
-    ]
+    )
+    return [text]
 
 
 def _us(seconds: list[float], percent: float) -> str:

@@ -20,7 +20,7 @@ class FlaggedOpener:
     seconds: float
     flag: str
 
-    def __call__(self, model: object) -> FlaggedModel:
+    def __call__(self, model: object) -> FlaggedModel:  # noqa: ARG002 # as every opener
         """The model, open."""
         return FlaggedModel(self.seconds, Path(self.flag))
 

@@ -140,7 +140,7 @@ def detect(
 
 
 def _open_detector(
-    model: str, where: dict[str, Any], slicing: dict[str, Any]
+    model: Path, where: dict[str, Any], slicing: dict[str, Any]
 ) -> Detector | SlicedDetector | EngineDetector:
     from lineside.cli.opening import open_detector
     from lineside.detector.detector import Detector
@@ -149,7 +149,7 @@ def _open_detector(
 
 
 def _open_engine(
-    stack: ExitStack, model: str, where: dict[str, Any], slicing: dict[str, Any]
+    stack: ExitStack, model: Path, where: dict[str, Any], slicing: dict[str, Any]
 ) -> tuple[Engine, Detector | SlicedDetector | EngineDetector]:
     """The model on all devices; each slice of a picture goes to whichever is done with it first."""
     from lineside.cli.many_devices import open_engine

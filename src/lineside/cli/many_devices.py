@@ -13,6 +13,7 @@ from lineside.core.placement import placements
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
+    from pathlib import Path
 
     from lineside.capture.sources import Outcome
     from lineside.core.detections import Detections
@@ -41,7 +42,7 @@ def wants_all(devices: str | None, *, all_devices: bool, threads: int | None) ->
     return wanted
 
 
-def open_engine(model: str, devices: str, *, demotion: str, facts: ModelFacts | None) -> Engine:
+def open_engine(model: str | Path, devices: str, *, demotion: str, facts: ModelFacts | None) -> Engine:
     """The model on all devices; one that does not start is told on stderr by the log.
 
     Raises:
@@ -60,8 +61,8 @@ def in_order(
     ahead: deque[tuple[Outcome, Future[Detections] | None]] = deque()
     most = _AHEAD * max(engine.health().in_service, 1)
     for outcome in outcomes:
-        is_frame = isinstance(outcome, Frame)
-        ahead.append((outcome, engine.submit(outcome.image, **settings.asked) if is_frame else None))
+        future = engine.submit(outcome.image, **settings.asked) if isinstance(outcome, Frame) else None
+        ahead.append((outcome, future))
         if len(ahead) > most:
             yield _answered(*ahead.popleft())
     while ahead:

@@ -23,6 +23,7 @@ from lineside.dispatch.promises import Promises, Ticket
 from lineside.dispatch.roster import Roster
 from lineside.dispatch.routing import DEFAULT
 from lineside.dispatch.scheduler import Scheduler
+from lineside.dispatch.signals import Signals, libraries
 from lineside.dispatch.standing import Bulletin, DeviceStanding, Standing
 from lineside.dispatch.starting import Fittings, due_s, read_offer, staff, wait_for_start
 from lineside.dispatch.swapping import Swapper
@@ -156,6 +157,8 @@ class Engine:
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         if fittings.ticks:
             self._timer.start()
+        self._signals = _signals(crew, self._post)
+        self._signals.start()
         self._roster.start([offer.model])
         try:
             wait_for_start(self._roster, self._bulletin, fittings.demotion)
@@ -262,11 +265,11 @@ class Engine:
                 detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
                 starts=seat.starts,
                 refused={model: str(error) for model, error in seat.refused.items()},
-                signals={},
+                signals=self._signals.readings.get(name, {}),
             )
             for name, seat in self._roster.seats.items()
         )
-        return Standing(devices, {})
+        return Standing(devices, dict(self._signals.told))
 
     def backlog_ms(self) -> float | None:
         """Milliseconds until a picture that came now would be done; `None` where no device is in service."""
@@ -327,6 +330,7 @@ class Engine:
         self._closed = True
         self._desk.post(Drain())
         self._timer.close()
+        self._signals.close()
         self._roster.close(by_force=by_force, limit_s=_CLOSE_S)
         if self._crew.slots is not None:
             self._crew.slots.close()
@@ -377,6 +381,13 @@ def _picture(image: NDArray[Any] | Frame, stream: str | None) -> tuple[NDArray[n
         own = image.stream if stream is None else stream
         return as_bgr(image.image), own, f"{image.stream} #{image.sequence}"
     return as_bgr(image), stream, stream
+
+
+def _signals(crew: Crew, post: Callable[[Event], None]) -> Signals:
+    """What the makers' libraries tell, where a device is a card."""
+    cards = {unit.physical: name for name, unit in crew.units.items() if unit.physical.startswith("pci:")}
+    found, told = libraries() if cards else ({}, {})
+    return Signals(cards, found, told, post)
 
 
 def _done(future: Future[Detections]) -> Future[Detections]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ class EngineDetector:
             SettingsError: A value is out of range, a class or NMS kind unknown.
         """
         checked = thresholds(self.card, asked)
-        return AskedThresholds(*(getattr(checked, each.name) for each in fields(checked)), asked)
+        return AskedThresholds(checked.selection, checked.nms, checked.suppression, asked=asked)
 
     def timed(
         self, image: NDArray[Any], settings: AskedThresholds, *, clock: Callable[[], float] = perf_counter
