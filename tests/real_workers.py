@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from lineside.dispatch.opening import DetectorOpener
 
 
-def hanging_model():
-    """A detector of coloured spots that, shown a white picture, first counts to a million million in a Loop."""
-    model = colour_spots()
+def hanging_model(*, dynamic_batch=False):
+    """A detector of coloured spots that, shown nothing but white, first counts to a million million in a Loop."""
+    model = colour_spots(dynamic_batch=dynamic_batch)
     graph = model.graph
     picture = graph.input[0].name
     for node in graph.node:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import DeviceMismatchError
+from lineside.engine.cache import default_folder
 from lineside.models.probe import probe_picture
 
 if TYPE_CHECKING:
@@ -34,12 +35,16 @@ class DetectorOpener:
     Attributes:
         placement: The device.
         threads: Threads of one run on the CPU; `None` for all usable cores.
-        cache: Folder of prepared models; `None` for the user's.
+        cache: Folder of prepared models; the user's unless set. It is kept as it was here, as another process may see
+            another environment.
+
+    Raises:
+        SettingsError: There is no folder to keep prepared models in.
     """
 
     placement: Placement
     threads: int | None = None
-    cache: str | None = None
+    cache: str = field(default_factory=lambda: str(default_folder()))
 
     def __call__(self, model: WorkerModel) -> DetectorModel:
         """The model, open.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.slots import Place, Slots
     from lineside.dispatch.worker import Asked, News, Opener, Post, WorkerModel
 
-_EXIT_CODE_S = 0.005
+_EXIT_CODE_S = 0.01
 """How long the loss of a process may wait for the reason of its end."""
 
 
@@ -337,7 +337,7 @@ def _picture(picture: Any) -> NDArray[np.uint8]:
 def _sentence(code: int | None, *, was_up: bool) -> str:
     """How a process ended."""
     if code is None:
-        return "its process is gone"
+        return "its process is gone; how it ended is not known yet"
     if code < 0:
         try:
             name = signal.Signals(-code).name
