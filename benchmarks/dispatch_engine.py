@@ -13,7 +13,7 @@ import signal
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -22,6 +22,7 @@ import numpy as np
 from flagged_device import FlaggedOpener
 from lineside import Detector, Engine
 from lineside.core.errors import UnansweredError
+from lineside.dispatch.events import WorkerUp
 from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.simulation.scenario import Scenario, SimulatedDevice, SimulatedStream
@@ -63,11 +64,19 @@ def main() -> None:
                 print(f"{name}: {line}", flush=True)
 
 
-def scripted(profiles: dict[str, ServiceTimes]) -> Engine:
-    """An engine over threads that sleep."""
+def scripted(profiles: dict[str, ServiceTimes], measured: dict[str, ServiceTimes] | None = None) -> Engine:
+    """An engine over threads that sleep; what their runs were measured to take goes into `measured`."""
 
     def maker(name: str, times: ServiceTimes):  # noqa: ANN202 # what makes a worker
-        return lambda post: ThreadWorker(name, opener=TimedOpener(Script(times)), post=post)
+        def make(post) -> ThreadWorker:  # noqa: ANN001 # as every worker
+            def heard(news) -> None:  # noqa: ANN001 # whatever it is
+                if measured is not None and isinstance(news, WorkerUp):
+                    measured[name] = news.profiles["model"]
+                post(news)
+
+            return ThreadWorker(name, opener=TimedOpener(Script(times)), post=heard)
+
+        return make
 
     return Engine.of(Crew({name: maker(name, times) for name, times in profiles.items()}), _OFFER)
 
@@ -196,10 +205,14 @@ def het4(seconds: float) -> list[str]:
         streams = tuple(SimulatedStream(f"camera-{k}", fps / 30, _DEADLINE_S) for k in range(30))
         devices = tuple(SimulatedDevice(name, name, times) for name, times in _HET4.items())
         scenario = Scenario(streams, devices, seconds=seconds, noise=0.0)
-        outcome = simulate(scenario)
+        cameras = simulate(scenario)
+        measured: dict[str, ServiceTimes] = {}
+        with scripted(_HET4, measured) as engine:
+            taken = _play(engine, cameras.arrived_s, cameras.stream)
+        # A sleep takes longer than it was told to; the simulator is told what the engine's workers measured.
+        devices = tuple(SimulatedDevice(name, name, times) for name, times in measured.items())
+        outcome = simulate(replace(scenario, devices=devices))
         sim = (outcome.result_s - outcome.arrived_s)[np.isfinite(outcome.result_s)] * 1e3
-        with scripted(_HET4) as engine:
-            taken = _play(engine, outcome.arrived_s, outcome.stream)
         real = np.array(taken.latency_s) * 1e3
         missed = taken.late / len(outcome.arrived_s)
         lines.append(

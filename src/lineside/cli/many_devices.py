@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import typer
+
 from lineside.cli.progress import waiting
 from lineside.core.errors import LinesideError, SettingsError
 from lineside.core.frame import Frame
@@ -43,7 +45,7 @@ def wants_all(devices: str | None, *, all_devices: bool, threads: int | None) ->
 
 
 def open_engine(model: str | Path, devices: str, *, demotion: str, facts: ModelFacts | None) -> Engine:
-    """The model on all devices; one that does not start is told on stderr by the log.
+    """The model on all devices; what becomes of one is told on stderr.
 
     Raises:
         LinesideError: As `Engine`.
@@ -51,7 +53,11 @@ def open_engine(model: str | Path, devices: str, *, demotion: str, facts: ModelF
     from lineside.dispatch.engine import Engine
 
     with waiting():
-        return Engine(model, devices, demotion=demotion, facts=facts)
+        return Engine(model, devices, demotion=demotion, facts=facts, note=_told)
+
+
+def _told(code: str, text: str) -> None:
+    typer.echo(f"warning: {text} [{code}]", err=True)
 
 
 def in_order(
