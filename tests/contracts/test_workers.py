@@ -16,7 +16,7 @@ import pytest
 
 from lineside.core.errors import DeviceError, ModelFileError, SettingsError
 from lineside.dispatch.events import BatchDone, BatchFailed, ModelLoaded, Recycle, WorkerLost, WorkerUp
-from lineside.dispatch.process_link import Recycling
+from lineside.dispatch.recycling import Recycling
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import ModelNotLoaded, WorkerModel

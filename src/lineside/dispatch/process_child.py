@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import sys
 from dataclasses import dataclass
@@ -49,6 +50,16 @@ class Ends:
             end.close()
 
 
+def packed(message: object) -> bytes:
+    """A message as it goes through a pipe: `Connection.send` takes its time to look for what only a new process is given."""
+    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+
+
+def unpacked(data: bytes) -> Any:
+    """The message; it comes from a process of our own."""
+    return pickle.loads(data)  # noqa: S301 # as the docstring says
+
+
 def serve(device: str, opener: Opener, models: Sequence[WorkerModel], memory: Any, ends: Ends) -> None:
     """Work until told to end, or until whoever started this is gone.
 
@@ -66,7 +77,7 @@ def serve(device: str, opener: Opener, models: Sequence[WorkerModel], memory: An
     def post(news: News) -> None:
         with lock:
             try:
-                ends.news.send(news)
+                ends.news.send_bytes(packed(news))
             except OSError:  # nobody is there to hear it
                 os._exit(0)
 
@@ -79,7 +90,7 @@ def serve(device: str, opener: Opener, models: Sequence[WorkerModel], memory: An
 
 
 def _work(ends: Ends, memory: memoryview | None, hands: Hands) -> None:
-    while (order := ends.work.recv()) is not None:
+    while (order := unpacked(ends.work.recv_bytes())) is not None:
         name, *arguments = order
         if name == "run":
             run, model, places, asked = arguments
@@ -103,7 +114,7 @@ def _asides(asides: Connection, hands: Hands) -> None:
     """Do what does not wait for the work; end this process with its owner, whatever runs in it."""
     while True:
         try:
-            name, argument = asides.recv()
+            name, argument = unpacked(asides.recv_bytes())
         except (EOFError, OSError):
             os._exit(0)
         if name == "load":

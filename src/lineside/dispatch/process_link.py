@@ -4,56 +4,34 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import os
 import signal
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.core.errors import ImageFormatError, SettingsError
+from lineside.core.errors import ImageFormatError
 from lineside.dispatch.events import BatchDone, BatchFailed, Recycle, WorkerLost, WorkerUp
-from lineside.dispatch.process_child import Ends, serve
+from lineside.dispatch.picture_pipe import PicturePipe
+from lineside.dispatch.process_child import Ends, packed, serve, unpacked
+from lineside.dispatch.recycling import Keeper
 from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
 
     from numpy.typing import NDArray
 
+    from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.slots import Place, Slots
     from lineside.dispatch.worker import Asked, News, Opener, Post, WorkerModel
 
 _EXIT_CODE_S = 0.01
 """How long the loss of a process may wait for the reason of its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recycling:
-    """When a worker process is replaced without anything being wrong: between two runs.
-
-    Attributes:
-        growth_bytes: When its own memory has grown by so much since it was up; `None` for never.
-        age_s: When it is so old; `None` for never.
-        every_s: How often its memory is looked at.
-
-    Raises:
-        SettingsError: A value is not above 0.
-    """
-
-    growth_bytes: int | None = 1 << 30
-    age_s: float | None = None
-    every_s: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("growth_bytes", "age_s", "every_s"):
-            if (value := getattr(self, name)) is not None and not value > 0:
-                raise SettingsError(f"recycling: {name}: expected a number above 0; got {value!r}")
 
 
 def worker_context() -> BaseContext:
@@ -95,7 +73,8 @@ class Link:
         work, asides, pictures, life, news = (self._context.Pipe(duplex=False) for _ in range(5))
         self._ends = Ends(work[1], asides[1], pictures[1], news[0], life[1])
         self._theirs = Ends(work[0], asides[0], pictures[0], news[1], life[0])
-        self._keeper = _Keeper(recycling, clock)
+        self._outside = PicturePipe(self._ends.pictures)
+        self._keeper = Keeper(recycling, clock)
         self._sending = Lock()
         self._lock = Lock()  # of what follows; never held while something is sent
         self._process: BaseProcess | None = None
@@ -128,10 +107,7 @@ class Link:
             self._give_back(run)
             return
         self._send(self._ends.work, ("run", run, model, [place for place, _ in places], list(asked)))
-        outside = [left for _, left in places if left is not None]
-        if outside:
-            # A pipe takes little at a time, and a process that is stopped takes nothing.
-            Thread(target=self._send_pictures, args=(outside,), name="lineside pictures", daemon=True).start()
+        self._outside.send([left for _, left in places if left is not None])
 
     def order(self, *order: object) -> None:
         """Send what has to keep the order of the runs; nothing at all ends the process after them."""
@@ -180,19 +156,12 @@ class Link:
                     return place, None
         return picture.shape, picture
 
-    def _send(self, end: Any, what: object) -> None:
+    def _send(self, end: Connection, what: object) -> None:
         with self._sending:
             try:
-                end.send(what)
+                end.send_bytes(packed(what))
             except OSError:
                 return  # it is gone, which the other end of `news` tells
-
-    def _send_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        for picture in pictures:
-            try:
-                self._ends.pictures.send_bytes(np.ascontiguousarray(picture).reshape(-1).data)
-            except OSError:
-                return  # the same
 
     def _live(self, models: tuple[WorkerModel, ...]) -> None:
         """What the thread does: start, hear, and clean up."""
@@ -213,7 +182,12 @@ class Link:
                 self._tell(WorkerLost(self._device, why))
         finally:
             atexit.unregister(self.kill)
-            self._ends.close()
+            self._outside.close()
+            with (
+                self._sending
+            ):  # another thread may be about to, and the number of a closed end is soon somebody else's
+                for end in (self._ends.work, self._ends.asides, self._ends.news, self._ends.life):
+                    end.close()
 
     def _start(self, models: tuple[WorkerModel, ...]) -> str:
         """Start the process; why that is not possible, or nothing."""
@@ -239,7 +213,7 @@ class Link:
     def _hear(self) -> None:
         while True:
             try:
-                news: News = self._ends.news.recv()
+                news: News = unpacked(self._ends.news.recv_bytes())
             except (EOFError, OSError):
                 return
             if isinstance(news, BatchDone | BatchFailed):
@@ -267,60 +241,6 @@ class Link:
     def _tell(self, news: News) -> None:
         if not self._abandoned:
             self._post(news)
-
-
-class _Keeper:
-    """Knows when a process is to be replaced."""
-
-    def __init__(self, recycling: Recycling, clock: Callable[[], float]) -> None:
-        self._recycling = recycling
-        self._clock = clock
-        self._pid: int | None = None
-        self._up_s = self._looked_s = 0.0
-        self._at_first: int | None = None
-        self._told = False
-
-    @property
-    def is_up(self) -> bool:
-        return self._pid is not None
-
-    def up(self, pid: int | None) -> None:
-        self._pid = pid
-        self._up_s = self._looked_s = self._clock()
-        self._at_first = own_bytes(pid)
-
-    def why(self) -> str:
-        """Why it is to be replaced, told once; nothing while it is not."""
-        now_s = self._clock()
-        if self._told or now_s - self._looked_s < self._recycling.every_s:
-            return ""
-        self._looked_s = now_s
-        why = self._too_old(now_s) or self._too_large()
-        self._told = bool(why)
-        return why
-
-    def _too_old(self, now_s: float) -> str:
-        age_s = self._recycling.age_s
-        return (
-            f"it is {now_s - self._up_s:.0f} s old"
-            if age_s is not None and now_s - self._up_s >= age_s
-            else ""
-        )
-
-    def _too_large(self) -> str:
-        most, now = self._recycling.growth_bytes, own_bytes(self._pid)
-        if most is None or now is None or self._at_first is None or now - self._at_first < most:
-            return ""
-        return f"its memory has grown from {self._at_first / 1e6:.0f} MB to {now / 1e6:.0f} MB"
-
-
-def own_bytes(pid: int | None) -> int | None:
-    """Resident memory of a process that it shares with nobody, or `None` where the system does not tell it in a file."""
-    try:
-        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-        return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def _picture(picture: Any) -> NDArray[np.uint8]:

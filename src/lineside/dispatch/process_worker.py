@@ -5,7 +5,8 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.process_link import Link, Recycling
+from lineside.dispatch.process_link import Link
+from lineside.dispatch.recycling import Recycling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
