@@ -50,7 +50,7 @@ class Plan:
 
 
 PLANS = {
-    "full": Plan(((Stage(13500, 256, 16, 1), Stage(3500, 384, 8, 1), Stage(2900, 640, 8, 2)),)),
+    "full": Plan(((Stage(10000, 256, 16, 1), Stage(2600, 384, 8, 1), Stage(2000, 640, 8, 2)),)),
     "short": Plan(((Stage(1000, 256, 16, 1),),), pool_frames=300, validation_frames=100, validate_every=500),
     "smoke": Plan(
         ((Stage(150, 256, 16, 2), Stage(10, 640, 4, 2)),),
