@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lineside.line.report import RunReport
     from lineside.line.statistics import Statistics
 
-CONFIDENCE = 0.35
+CONFIDENCE = 0.3
 """Confidence above which a detection of the shipped model counts as a defect; `docs/plant-model.md` has the rates."""
 
 SHIPPED = "shipped:plant"
