@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lineside.core.masks import Masks
     from lineside.detector.detector import Detector
     from lineside.detector.slicing import SlicedDetector
+    from lineside.dispatch.engine import Engine
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
@@ -22,6 +23,7 @@ _HOME = {
     "Classification": "lineside.core.classification",
     "Detections": "lineside.core.detections",
     "Detector": "lineside.detector.detector",
+    "Engine": "lineside.dispatch.engine",
     "LinesideError": "lineside.core.errors",
     "Masks": "lineside.core.masks",
     "ModelCard": "lineside.models.card",
@@ -34,6 +36,7 @@ __all__ = [
     "Classification",
     "Detections",
     "Detector",
+    "Engine",
     "LinesideError",
     "Masks",
     "ModelCard",

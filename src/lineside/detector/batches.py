@@ -68,6 +68,10 @@ class Batch:
                 )
         return [[output[i : i + 1] for output in outputs] for i in range(count)]
 
+    def cancel(self) -> None:
+        """End the run under way, from another thread."""
+        self._binding.cancel()
+
 
 class Batches:
     """The batches of a detector: made when first asked for, proven once for each number of pictures, used again.

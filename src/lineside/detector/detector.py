@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -25,10 +27,13 @@ from lineside.models.recognise import family
 from lineside.preprocess.letterbox import Slot, as_bgr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from lineside.core.geometry import Letterbox
     from lineside.core.placement import Placement
+    from lineside.detector.batches import Batch
     from lineside.detector.opening import OpenModel
     from lineside.engine.session import Binding
     from lineside.engine.truth import Truth
@@ -53,6 +58,10 @@ class Workspace:
 
     slot: Slot
     binding: Binding
+
+    def cancel(self) -> None:
+        """End the run under way."""
+        self.binding.cancel()
 
 
 class Detector:
@@ -127,6 +136,8 @@ class Detector:
         self._family = family(opened.card.family)
         self._details: Callable[..., Details] | None = getattr(self._family, "details", None)
         self._free: deque[Workspace] = deque()
+        self._in_use: set[Workspace | Batch] = set()
+        self._lock = Lock()  # of what is in use
         self._batches = Batches(self.card, self._session, self._answer_alone, self.truth.precision)
         self._warm_up()
 
@@ -265,10 +276,7 @@ class Detector:
         """
         start = clock()
         picture = as_bgr(image)
-        try:
-            space = self._free.pop()
-        except IndexError:
-            space = self._workspace()
+        space = self._claim()
         try:
             letterbox = space.slot.fill(picture)
             filled = clock()
@@ -276,13 +284,13 @@ class Detector:
             ran = clock()
             detections = self._decoded(outputs, letterbox, settings)
         finally:
-            self._free.append(space)
+            self._give_back(space)
         return detections, Timings(filled - start, ran - filled, clock() - ran)
 
     def timed_batch(
         self,
         images: Sequence[NDArray[Any]],
-        settings: Thresholds,
+        settings: Thresholds | Sequence[Thresholds],
         *,
         clock: Callable[[], float] = perf_counter,
     ) -> tuple[list[Detections], Timings]:
@@ -292,7 +300,7 @@ class Detector:
 
         Args:
             images: At least one, of any sizes, each as for a call.
-            settings: From `thresholds`.
+            settings: From `thresholds`, for all pictures or one for each.
             clock: Monotonic seconds.
 
         Raises:
@@ -300,21 +308,76 @@ class Detector:
             ModelOutputError: It answers a picture otherwise in a batch than alone.
             LinesideError: As for a call. No picture of the batch has an answer then.
         """
+        each = [settings] * len(images) if isinstance(settings, Thresholds) else settings
         if len(images) == 1:
-            found, timings = self.timed(images[0], settings, clock=clock)
+            found, timings = self.timed(images[0], each[0], clock=clock)
             return [found], timings
         start = clock()
         pictures = [as_bgr(image) for image in images]
-        with self._batches.taken(len(pictures)) as batch:
+        with self._batches.taken(len(pictures)) as batch, self._using(batch):
             letterboxes = [slot.fill(one) for slot, one in zip(batch.slots, pictures, strict=True)]
             filled = clock()
             answers = batch.run()
             ran = clock()
             detections = [
-                self._decoded(outputs, letterbox, settings)
-                for outputs, letterbox in zip(answers, letterboxes, strict=True)
+                self._decoded(outputs, letterbox, one)
+                for outputs, letterbox, one in zip(answers, letterboxes, each, strict=True)
             ]
         return detections, Timings(filled - start, ran - filled, clock() - ran)
+
+    def outputs(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """What the model itself answers to a picture, in order: copies of its raw outputs, before any decoding.
+
+        Args:
+            image: As for a call.
+
+        Raises:
+            ImageFormatError: The array is no picture.
+            DeviceError: The run failed.
+        """
+        picture = as_bgr(image)
+        space = self._claim()
+        try:
+            space.slot.fill(picture)
+            return [output.copy() for output in self._answer(space)]
+        finally:
+            self._give_back(space)
+
+    def cancel(self) -> None:
+        """End the runs that are under way, from another thread: each raises `RunCancelledError` where its runtime can be ended.
+
+        ONNX Runtime ends a run before its next node, so one long node runs to its end. Calls that have not come to their run
+        yet, or are past it, go on. The detector can be used again.
+        """
+        with self._lock:
+            for space in self._in_use:
+                space.cancel()
+
+    def _claim(self) -> Workspace:
+        """Buffers that nobody else uses until they are given back."""
+        try:
+            space = self._free.pop()
+        except IndexError:
+            space = self._workspace()
+        with self._lock:
+            self._in_use.add(space)
+        return space
+
+    def _give_back(self, space: Workspace) -> None:
+        with self._lock:
+            self._in_use.discard(space)
+        self._free.append(space)
+
+    @contextmanager
+    def _using(self, batch: Batch) -> Iterator[None]:
+        """Let `cancel` find a batch."""
+        with self._lock:
+            self._in_use.add(batch)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_use.discard(batch)
 
     def _decoded(
         self, outputs: Sequence[NDArray[Any]], letterbox: Letterbox, settings: Thresholds

@@ -265,3 +265,16 @@ def test_the_steady_state_takes_no_new_memory(planted_file, cache):
         [sys.executable, "-c", FAULTS, planted_file, cache], capture_output=True, text=True, check=True
     )
     assert float(result.stdout) < 2
+
+
+def test_raw_outputs_are_copies_that_the_next_run_leaves_alone(spots, spot_pictures):
+    first = spots.outputs(spot_pictures[0].image)
+    kept = [output.copy() for output in first]
+    others = spots.outputs(spot_pictures[1].image)
+    assert_same_arrays(first, kept)
+    assert not np.array_equal(first[0], others[0])
+
+
+def assert_same_arrays(some, others):
+    for one, other in zip(some, others, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,0 +1,352 @@
+"""One worker process from its start to its end, as its owner sees it."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lineside.core.errors import ImageFormatError, SettingsError
+from lineside.dispatch.events import BatchDone, BatchFailed, Recycle, WorkerLost, WorkerUp
+from lineside.dispatch.process_child import Ends, serve
+from lineside.preprocess.letterbox import as_bgr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
+
+    from numpy.typing import NDArray
+
+    from lineside.dispatch.slots import Place, Slots
+    from lineside.dispatch.worker import Asked, News, Opener, Post, WorkerModel
+
+_EXIT_CODE_S = 0.01
+"""How long the loss of a process may wait for the reason of its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recycling:
+    """When a worker process is replaced without anything being wrong: between two runs.
+
+    Attributes:
+        growth_bytes: When its own memory has grown by so much since it was up; `None` for never.
+        age_s: When it is so old; `None` for never.
+        every_s: How often its memory is looked at.
+
+    Raises:
+        SettingsError: A value is not above 0.
+    """
+
+    growth_bytes: int | None = 1 << 30
+    age_s: float | None = None
+    every_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("growth_bytes", "age_s", "every_s"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise SettingsError(f"recycling: {name}: expected a number above 0; got {value!r}")
+
+
+def worker_context() -> BaseContext:
+    """How worker processes are started: forked from a server that has imported what they need, or anew where there is none."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lineside.dispatch.preloaded"])
+    return context
+
+
+class Link:
+    """A process, and the thread that hears what it tells.
+
+    Args:
+        device: The device's name.
+        opener: Opens models there, in the process.
+        post: Is told what the process tells, and that it is gone.
+        slots: Where pictures lie that the process need not be sent.
+        recycling: When it is to be replaced.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        opener: Opener,
+        post: Post,
+        *,
+        slots: Slots | None,
+        recycling: Recycling,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._device = device
+        self._opener = opener
+        self._post = post
+        self._slots = slots
+        self._context = worker_context()
+        work, asides, pictures, life, news = (self._context.Pipe(duplex=False) for _ in range(5))
+        self._ends = Ends(work[1], asides[1], pictures[1], news[0], life[1])
+        self._theirs = Ends(work[0], asides[0], pictures[0], news[1], life[0])
+        self._keeper = _Keeper(recycling, clock)
+        self._sending = Lock()
+        self._lock = Lock()  # of what follows; never held while something is sent
+        self._process: BaseProcess | None = None
+        self._thread: Thread | None = None
+        self._copies: dict[int, list[NDArray[np.uint8]]] = {}  # in slots, by the run that they are for
+        self._closing = self._abandoned = self._lost = self._gone = False
+
+    def begin(self, models: Sequence[WorkerModel]) -> None:
+        """Start the process, in the thread that will hear it."""
+        self._thread = Thread(
+            target=self._live, args=(tuple(models),), name=f"lineside {self._device}", daemon=True
+        )
+        self._thread.start()
+
+    def run(
+        self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
+    ) -> None:
+        """Send a run: where its pictures lie, not the pictures."""
+        try:
+            checked = [_picture(each) for each in pictures]
+        except ImageFormatError as refusal:
+            self._send(self._ends.work, ("refuse", run, str(refusal)))
+            return
+        copies: list[NDArray[np.uint8]] = []
+        places = [self._place(each, copies) for each in checked]
+        with self._lock:
+            self._copies[run] = copies
+            gone = self._gone
+        if gone:  # it ended a moment ago, which its owner has yet to hear
+            self._give_back(run)
+            return
+        self._send(self._ends.work, ("run", run, model, [place for place, _ in places], list(asked)))
+        outside = [left for _, left in places if left is not None]
+        if outside:
+            # A pipe takes little at a time, and a process that is stopped takes nothing.
+            Thread(target=self._send_pictures, args=(outside,), name="lineside pictures", daemon=True).start()
+
+    def order(self, *order: object) -> None:
+        """Send what has to keep the order of the runs; nothing at all ends the process after them."""
+        self._send(self._ends.work, order or None)
+
+    def aside(self, name: str, argument: object) -> None:
+        """Send what does not wait for the run under way."""
+        self._send(self._ends.asides, (name, argument))
+
+    def end(self, *, by_force: bool) -> None:
+        """End the process, after its run or at once."""
+        self._closing = True
+        if not by_force:
+            self.order()
+            return
+        self._abandoned = True
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill the process; one that is just being started, as soon as it is there."""
+        with self._lock:
+            self._closing = True
+            if self._process is not None:
+                self._process.kill()
+
+    def join(self, timeout_s: float) -> bool:
+        """Whether the process is gone, after waiting for so long at most."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _place(
+        self, picture: NDArray[np.uint8], copies: list[NDArray[np.uint8]]
+    ) -> tuple[Place | tuple[int, ...], NDArray[np.uint8] | None]:
+        """Where a picture lies in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
+        slots = self._slots
+        if slots is not None and picture.size:
+            if (place := slots.find(picture)) is not None:
+                return place, None
+            copy = slots.acquire(picture.shape) if picture.nbytes <= slots.each_bytes else None
+            if copy is not None:
+                np.copyto(copy, picture)
+                copies.append(copy)
+                if (place := slots.find(copy)) is not None:
+                    return place, None
+        return picture.shape, picture
+
+    def _send(self, end: Any, what: object) -> None:
+        with self._sending:
+            try:
+                end.send(what)
+            except OSError:
+                return  # it is gone, which the other end of `news` tells
+
+    def _send_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        for picture in pictures:
+            try:
+                self._ends.pictures.send_bytes(np.ascontiguousarray(picture).reshape(-1).data)
+            except OSError:
+                return  # the same
+
+    def _live(self, models: tuple[WorkerModel, ...]) -> None:
+        """What the thread does: start, hear, and clean up."""
+        atexit.register(
+            self.kill
+        )  # before the standard library waits for it, which a stopped process never ends
+        try:
+            why = self._start(models)
+            if not why:
+                self._hear()
+                why = self._ending()
+            with self._lock:
+                self._gone = True
+                unanswered = tuple(self._copies)
+            for run in unanswered:
+                self._give_back(run)
+            if not self._lost and (unanswered or not self._closing):
+                self._tell(WorkerLost(self._device, why))
+        finally:
+            atexit.unregister(self.kill)
+            self._ends.close()
+
+    def _start(self, models: tuple[WorkerModel, ...]) -> str:
+        """Start the process; why that is not possible, or nothing."""
+        memory = None if self._slots is None else self._slots.block
+        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined] # each context has it
+            target=serve,
+            args=(self._device, self._opener, models, memory, self._theirs),
+            name=f"lineside {self._device}",
+            daemon=True,
+        )
+        try:
+            process.start()
+        except Exception as fault:  # noqa: BLE001 # pickle, the system and multiprocessing each have their own; none has a base
+            return f"its process cannot be started: {type(fault).__name__}: {fault}"
+        finally:
+            self._theirs.close()  # so that the end of the process is the end of the pipe
+        with self._lock:
+            self._process = process
+            if self._closing:
+                process.kill()
+        return ""
+
+    def _hear(self) -> None:
+        while True:
+            try:
+                news: News = self._ends.news.recv()
+            except (EOFError, OSError):
+                return
+            if isinstance(news, BatchDone | BatchFailed):
+                self._give_back(news.run)
+            elif isinstance(news, WorkerLost):
+                self._lost = True
+            elif isinstance(news, WorkerUp) and self._process is not None:
+                self._keeper.up(self._process.pid)
+            self._tell(news)
+            if isinstance(news, BatchDone) and (why := self._keeper.why()):
+                self._tell(Recycle(self._device, why))
+
+    def _ending(self) -> str:
+        assert self._process is not None
+        self._process.join(_EXIT_CODE_S)
+        return _sentence(self._process.exitcode, was_up=self._keeper.is_up)
+
+    def _give_back(self, run: int) -> None:
+        with self._lock:
+            copies = self._copies.pop(run, [])
+        for copy in copies:
+            assert self._slots is not None
+            self._slots.release(copy)
+
+    def _tell(self, news: News) -> None:
+        if not self._abandoned:
+            self._post(news)
+
+
+class _Keeper:
+    """Knows when a process is to be replaced."""
+
+    def __init__(self, recycling: Recycling, clock: Callable[[], float]) -> None:
+        self._recycling = recycling
+        self._clock = clock
+        self._pid: int | None = None
+        self._up_s = self._looked_s = 0.0
+        self._at_first: int | None = None
+        self._told = False
+
+    @property
+    def is_up(self) -> bool:
+        return self._pid is not None
+
+    def up(self, pid: int | None) -> None:
+        self._pid = pid
+        self._up_s = self._looked_s = self._clock()
+        self._at_first = own_bytes(pid)
+
+    def why(self) -> str:
+        """Why it is to be replaced, told once; nothing while it is not."""
+        now_s = self._clock()
+        if self._told or now_s - self._looked_s < self._recycling.every_s:
+            return ""
+        self._looked_s = now_s
+        why = self._too_old(now_s) or self._too_large()
+        self._told = bool(why)
+        return why
+
+    def _too_old(self, now_s: float) -> str:
+        age_s = self._recycling.age_s
+        return (
+            f"it is {now_s - self._up_s:.0f} s old"
+            if age_s is not None and now_s - self._up_s >= age_s
+            else ""
+        )
+
+    def _too_large(self) -> str:
+        most, now = self._recycling.growth_bytes, own_bytes(self._pid)
+        if most is None or now is None or self._at_first is None or now - self._at_first < most:
+            return ""
+        return f"its memory has grown from {self._at_first / 1e6:.0f} MB to {now / 1e6:.0f} MB"
+
+
+def own_bytes(pid: int | None) -> int | None:
+    """Resident memory of a process that it shares with nobody, or `None` where the system does not tell it in a file."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+        return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _picture(picture: Any) -> NDArray[np.uint8]:
+    """The picture, if its bytes can be sent.
+
+    Raises:
+        ImageFormatError: It is none that a detector takes.
+    """
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
+        return picture
+    return as_bgr(picture)
+
+
+def _sentence(code: int | None, *, was_up: bool) -> str:
+    """How a process ended."""
+    if code is None:
+        return "its process is gone; how it ended is not known yet"
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"its process was ended by {name}"
+    if was_up:
+        return f"its process ended by itself, with {code}"
+    return (
+        f"its process ended with {code} before it was ready; standard error says more. A script that starts workers "
+        'needs its own start behind `if __name__ == "__main__":`'
+    )

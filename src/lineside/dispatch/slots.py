@@ -1,0 +1,140 @@
+"""Places for pictures in memory that worker processes see: what a camera writes there reaches a worker without a copy."""
+
+from __future__ import annotations
+
+import math
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from lineside.core.errors import SettingsError
+from lineside.dispatch.shared import SharedBlock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+_PAGE = 4096
+
+
+class Place(NamedTuple):
+    """Where an array lies in the memory of slots.
+
+    Attributes:
+        offset: Of its first byte.
+        shape: Its shape.
+        strides: Bytes from one element to the next, for each axis.
+    """
+
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class Slots:
+    """Equal places for pictures in shared memory. Safe from several threads.
+
+    Args:
+        count: How many.
+        each_bytes: Size of one; a colour picture has height x width x 3.
+        folder: Where the memory is made, for systems without memory files of their own.
+
+    Attributes:
+        count: How many there are.
+        each_bytes: What a picture may have at most.
+        block: Their memory, which a worker process is given when it starts.
+
+    Raises:
+        SettingsError: A number is out of range, or the system has not so much memory to share.
+    """
+
+    def __init__(self, count: int, each_bytes: int, *, folder: Path | None = None) -> None:
+        for name, number in (("count", count), ("each_bytes", each_bytes)):
+            if number < 1:
+                raise SettingsError(f"slots: {name}: expected at least 1; got {number}")
+        self.count = count
+        self.each_bytes = each_bytes
+        self._stride = -(-each_bytes // _PAGE) * _PAGE
+        self.block = SharedBlock(count * self._stride, folder=folder)
+        self._bytes = np.frombuffer(self.block.memory, np.uint8)
+        self._start: int = self._bytes.__array_interface__["data"][0]
+        self._lock = Lock()
+        self._free = list(range(count - 1, -1, -1))
+        self._used = [False] * count
+
+    def acquire(self, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+        """A place for a picture, to be given back with `release`; `None` where all are in use. It holds an older picture.
+
+        Args:
+            shape: Shape of the picture, uint8.
+
+        Raises:
+            SettingsError: The picture is larger than a place, or has no pixels.
+        """
+        size = math.prod(shape)
+        if not 0 < size <= self.each_bytes:
+            raise SettingsError(
+                f"slots: a picture of {'x'.join(map(str, shape))} has {size} bytes; expected 1 to {self.each_bytes}, the size of a "
+                "slot. Ask for larger slots"
+            )
+        with self._lock:
+            if not self._free:
+                return None
+            number = self._free.pop()
+            self._used[number] = True
+        start = number * self._stride
+        return self._bytes[start : start + size].reshape(shape)
+
+    def release(self, array: NDArray[np.uint8]) -> None:
+        """Give a place back, by the array that `acquire` gave or a part of it. Nobody may look at it any more.
+
+        Raises:
+            SettingsError: The array lies in no place, or in one that is free.
+        """
+        place = self.find(array)
+        with self._lock:
+            number = -1 if place is None else place.offset // self._stride
+            if number < 0 or not self._used[number]:
+                raise SettingsError(
+                    "slots: an array was given back that lies in no slot, or in one that is free"
+                )
+            self._used[number] = False
+            self._free.append(number)
+
+    def find(self, array: NDArray[np.uint8]) -> Place | None:
+        """Where an array or a view of one lies in a slot, or `None` where it lies elsewhere."""
+        offset = array.__array_interface__["data"][0] - self._start
+        if not 0 <= offset < self._bytes.size or array.dtype != np.uint8:
+            return None
+        if min(array.strides, default=0) < 0 or not array.size:
+            return None
+        return Place(offset, array.shape, array.strides)
+
+    @property
+    def free(self) -> int:
+        """How many are not in use."""
+        return len(self._free)
+
+    def close(self) -> None:
+        """Start no further worker with them. Their memory goes with the last array that lies in it."""
+        self.block.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def picture_at(memory: memoryview, place: Place) -> NDArray[np.uint8]:
+    """The array at a place, as a process sees it that was given the memory.
+
+    Raises:
+        ValueError, TypeError: It is not within the memory.
+    """
+    return np.ndarray(place.shape, np.uint8, memory, place.offset, place.strides)

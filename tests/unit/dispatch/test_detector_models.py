@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from lineside.core.errors import (
+    DeviceError,
+    DeviceMemoryError,
+    DeviceMismatchError,
+    ImageFileError,
+    ModelOutputError,
+    RunCancelledError,
+    UnknownNameError,
+)
+from lineside.core.geometry import Size
+from lineside.core.placement import Placement
+from lineside.dispatch.opening import DetectorModel, DetectorOpener
+from lineside.dispatch.words import Fault
+from lineside.dispatch.worker import WorkerModel, as_refusal, fault_of
+from lineside.testing.faults import Broken, FaultyDetector
+from lineside.testing.graphs import SPOT_CLASSES, colour_spots, draw_spots
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spots") / "spots.onnx"
+    path.write_bytes(colour_spots(dynamic_batch=True).SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="module")
+def detector(path):
+    return FaultyDetector(path, threads=1)
+
+
+@pytest.fixture
+def model(detector):
+    detector.broken = None
+    return DetectorModel(detector)
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return draw_spots(np.random.default_rng(1), Size(height=320, width=320), 6).image
+
+
+def test_a_healthy_model_answers_its_test_picture_as_before(model):
+    model.probe(1)
+    model.probe(2)
+
+
+def test_a_model_that_answers_its_test_picture_otherwise_is_refused(model, detector):
+    detector.broken = Broken.MODEL
+    with pytest.raises(DeviceMismatchError, match="answered otherwise than at the start"):
+        model.probe(1)
+
+
+def test_a_probe_of_a_broken_device_fails_as_a_run_does(model, detector):
+    detector.broken = Broken.DEVICE
+    with pytest.raises(DeviceError):
+        model.probe(1)
+
+
+def test_each_picture_of_a_run_has_its_own_settings(model, detector, picture):
+    plain, one_class, none = model.run(
+        [picture] * 3, [{}, {"classes": [SPOT_CLASSES[0]]}, {"confidence": 0.9999}]
+    )
+    assert len(plain) == len(detector(picture)) > len(none)
+    assert set(one_class.class_id) <= {0}
+
+
+def test_settings_are_told_apart_by_their_values(model, picture):
+    for limit in (1, 2, 1):
+        assert len(model.run([picture], [{"max_detections": limit}])[0]) == limit
+    for names in (["0"], [0], (0,), [1]):
+        (seen,) = model.run([picture], [{"classes": names}])
+        assert set(seen.class_id) <= {int(names[0])}
+
+
+def test_settings_are_refused_however_many_were_right_before(model, picture):
+    for share in np.linspace(0, 1, 300):
+        model.run([picture], [{"iou": float(share)}])
+    with pytest.raises(UnknownNameError):
+        model.run([picture], [{"classes": ["nothing"]}])
+
+
+def test_an_opener_travels_with_the_folder_of_prepared_models(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINESIDE_CACHE", str(tmp_path))
+    opener = pickle.loads(pickle.dumps(DetectorOpener(Placement("cpu"), threads=1)))
+    assert opener == DetectorOpener(Placement("cpu"), threads=1, cache=str(tmp_path))
+
+
+def test_an_opener_takes_no_other_device(path):
+    with pytest.raises(DeviceError):
+        DetectorOpener(Placement("cuda"))(WorkerModel("model", str(path)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (DeviceMemoryError("x"), Fault.MEMORY),
+        (MemoryError(), Fault.MEMORY),
+        (RunCancelledError("x"), Fault.CANCELLED),
+        (ImageFileError("x"), Fault.INPUT),
+        (UnknownNameError("x"), Fault.INPUT),
+        (ModelOutputError("x"), Fault.DEVICE),
+        (DeviceError("x"), Fault.DEVICE),
+        (KeyError("x"), Fault.DEVICE),
+    ],
+)
+def test_faults_are_classed_as_the_scheduler_needs_them(fault, kind):
+    assert fault_of(fault) is kind
+
+
+def test_what_is_no_refusal_becomes_one_with_its_type():
+    refusal = as_refusal(KeyError("x"))
+    assert isinstance(refusal, DeviceError)
+    assert "KeyError: 'x'" in str(refusal)
+    assert as_refusal(refusal) is refusal
