@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lineside.core.version import VERSION
+
 if TYPE_CHECKING:
     from lineside.core.classification import Classification
     from lineside.core.detections import Detections
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOME = {
     "Classification": "lineside.core.classification",
