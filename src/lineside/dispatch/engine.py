@@ -146,6 +146,7 @@ class Engine:
             post=self._post,
             cool_down_s=lambda name: self._desk.ask(lambda s: s.cool_down_s(name)),
             clock=clock,
+            note=self._bulletin.say,
             later=fittings.later,
         )
         self._timer = Timer(self._tick, clock)
@@ -265,6 +266,7 @@ class Engine:
                 detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
                 starts=seat.starts,
                 refused={model: str(error) for model, error in seat.refused.items()},
+                demoted=dict(seat.demoted),
                 signals=self._signals.readings.get(name, {}),
             )
             for name, seat in self._roster.seats.items()
