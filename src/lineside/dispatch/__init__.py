@@ -1,1 +1,1 @@
-"""Many devices: which picture runs where and when, without threads, clock or I/O; and the same in virtual time."""
+"""Many devices: which picture runs where and when, decided without threads, clock or I/O; the same in virtual time; and the workers."""

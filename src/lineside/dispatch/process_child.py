@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import signal
 import sys
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from lineside.dispatch.hands import Hands
 from lineside.dispatch.slots import Place, picture_at
+from lineside.dispatch.wire import packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,16 +48,6 @@ class Ends:
         """Close them all."""
         for end in (self.work, self.asides, self.pictures, self.news, self.life):
             end.close()
-
-
-def packed(message: object) -> bytes:
-    """A message as it goes through a pipe: `Connection.send` takes its time to look for what only a new process is given."""
-    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-
-
-def unpacked(data: bytes) -> Any:
-    """The message; it comes from a process of our own."""
-    return pickle.loads(data)  # noqa: S301 # as the docstring says
 
 
 def serve(device: str, opener: Opener, models: Sequence[WorkerModel], memory: Any, ends: Ends) -> None:

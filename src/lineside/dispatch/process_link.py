@@ -14,8 +14,9 @@ import numpy as np
 from lineside.core.errors import ImageFormatError
 from lineside.dispatch.events import BatchDone, BatchFailed, Recycle, WorkerLost, WorkerUp
 from lineside.dispatch.picture_pipe import PicturePipe
-from lineside.dispatch.process_child import Ends, packed, serve, unpacked
+from lineside.dispatch.process_child import Ends, serve
 from lineside.dispatch.recycling import Keeper
+from lineside.dispatch.wire import packed, unpacked
 from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
