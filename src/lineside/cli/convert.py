@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineside.cli import options
+from lineside.cli.by_hand import by_hand
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -29,20 +30,23 @@ _MOST_PICTURES = 32
 _STEPS = "What is done. With none of these: all that leaves the answer as it is"
 
 
+_Size = Annotated[
+    str | None,
+    typer.Option(
+        help="Fix an open input size: 640 or 640x480 (width x height).",
+        rich_help_panel=_STEPS,
+        show_default=False,
+    ),
+]
+
+
+@by_hand(size=_Size)
 def convert_model(
     model: options.Model,
     output: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The new file.", show_default=False)],
     *,
     opset: Annotated[
         int | None, typer.Option(help="Operator set, 7 to 23.", rich_help_panel=_STEPS, show_default=False)
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            help="Fix an open input size: 640 or 640x480 (width x height).",
-            rich_help_panel=_STEPS,
-            show_default=False,
-        ),
     ] = None,
     batch: Annotated[
         int | None,
@@ -72,24 +76,16 @@ def convert_model(
         typer.Option(help="Pictures to prove it on, too: a picture, folder or pattern.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
-    family: options.Family = None,
-    names: options.Names = None,
-    colour: options.Colour = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    deviation: options.Deviation = None,
+    facts: options.Facts,
 ) -> None:
     """Rewrite a model file, prove that it answers as before, and only then write it."""
     from lineside.models.conversion.convert import Wishes
 
-    facts = options.facts(
-        names=names, size=size, family=family, colour=colour, scale=scale, mean=mean, deviation=deviation
-    )
     if batch not in {None, 1}:
         raise SettingsError(f"--batch: expected 1, as a line judges picture by picture; got {batch}")
     wishes = Wishes(
         opset=opset,
-        size=size is not None,
+        size=facts.size is not None,
         batch=batch == 1,
         remove_nms=remove_nms,
         unsigned=unsigned,

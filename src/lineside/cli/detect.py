@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineside.cli import options
+from lineside.cli.by_hand import by_hand
 from lineside.cli.drawings import Drawings, frame_name, open_folder
 from lineside.cli.progress import progress
 from lineside.core.errors import LinesideError, SettingsError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lineside.outputs.tables import Csv, JsonDocument, JsonLines
 
 
+@by_hand()
 def detect(
     model: options.Model,
     source: Annotated[
@@ -78,17 +80,7 @@ def detect(
     all_devices: options.AllDevices = False,
     demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
-    family: options.Family = None,
-    names: options.Names = None,
-    size: options.Size = None,
-    colour: options.Colour = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    deviation: options.Deviation = None,
-    anchor: options.Anchor = None,
-    rounding: options.Rounding = None,
-    gain: options.Gain = None,
-    pad_value: options.PadValue = None,
+    facts: options.Facts,
 ) -> None:
     """Find what a model was trained on in pictures, folders, patterns and videos.
 
@@ -98,19 +90,6 @@ def detect(
     from lineside.cli.many_devices import wants_all
 
     form = _form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, output=output)
-    facts = options.facts(
-        names=names,
-        size=size,
-        family=family,
-        colour=colour,
-        scale=scale,
-        mean=mean,
-        deviation=deviation,
-        anchor=anchor,
-        rounding=rounding,
-        gain=gain,
-        pad_value=pad_value,
-    )
     reading = options.reading(limit_px=limit_px, scale_16bit=scale_16bit)
     sources = open_sources(source, reading=reading)
     with ExitStack() as stack:

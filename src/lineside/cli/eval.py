@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.by_hand import by_hand
 
 if TYPE_CHECKING:
     from lineside.evaluation.evaluation import Evaluation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _ESCAPE = "Escape and overkill"
 
 
+@by_hand()
 def evaluate(
     model: options.Model,
     dataset: Annotated[
@@ -75,17 +77,7 @@ def evaluate(
     devices: options.Devices = None,
     demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
-    family: options.Family = None,
-    names: options.Names = None,
-    size: options.Size = None,
-    colour: options.Colour = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    deviation: options.Deviation = None,
-    anchor: options.Anchor = None,
-    rounding: options.Rounding = None,
-    gain: options.Gain = None,
-    pad_value: options.PadValue = None,
+    facts: options.Facts,
 ) -> None:
     """Judge a model on a data set: mAP or accuracy, precision and recall, confusion, escape and overkill."""
     from lineside.cli.opening import open_detector
@@ -104,19 +96,6 @@ def evaluate(
         scale_16bit=scale_16bit,
         nms=nms,
         slices=options.slices_text(slices=slices, overlap=overlap, whole=whole),
-    )
-    facts = options.facts(
-        names=names,
-        size=size,
-        family=family,
-        colour=colour,
-        scale=scale,
-        mean=mean,
-        deviation=deviation,
-        anchor=anchor,
-        rounding=rounding,
-        gain=gain,
-        pad_value=pad_value,
     )
     opened = open_detector(Detector, model, devices=devices, demotion=demotion, threads=threads, facts=facts)
     detector = options.sliced(opened, slices=slices, overlap=overlap, whole=whole)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.by_hand import by_hand
 from lineside.cli.hints import report_hints, show_hints
 from lineside.core.errors import SettingsError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _RUNS = 50
 
 
+@by_hand(names=options.NamesOrClasses)
 def inspect_model(
     model: options.Model,
     *,
@@ -41,17 +43,7 @@ def inspect_model(
     ] = None,
     devices: options.AlsoDevices = None,
     demotion: options.Demotion = "prefer",
-    family: options.Family = None,
-    names: options.NamesOrClasses = None,
-    size: options.Size = None,
-    colour: options.Colour = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    deviation: options.Deviation = None,
-    anchor: options.Anchor = None,
-    rounding: options.Rounding = None,
-    gain: options.Gain = None,
-    pad_value: options.PadValue = None,
+    facts: options.Facts,
 ) -> None:
     """Show what a model file is: family, classes, input, conventions, cost, warnings and hints."""
     _refuse_odd_pairs(measure=measure, lint_only=lint_only, runs=runs)
@@ -59,19 +51,6 @@ def inspect_model(
     from lineside.engine.providers.cpu import speed_hints
     from lineside.models.card import ModelCard
 
-    facts = options.facts(
-        names=names,
-        size=size,
-        family=family,
-        colour=colour,
-        scale=scale,
-        mean=mean,
-        deviation=deviation,
-        anchor=anchor,
-        rounding=rounding,
-        gain=gain,
-        pad_value=pad_value,
-    )
     if measure:
         from lineside.cli.inspect_measure import report
 

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
     D = TypeVar("D", bound=Looks)
 
+if TYPE_CHECKING:
+    Facts = ModelFacts
+else:
+    Facts = Any
+"""The facts of a command, which `by_hand` asks for as options of their own."""
+
 _BY_HAND = "The model, set by hand"
 _LARGE = "Large pictures"
 

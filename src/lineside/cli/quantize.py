@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.by_hand import by_hand
 from lineside.core.errors import OutputError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _JUDGED = "How it is judged"
 _SEARCH = "How layers are chosen"
 
 
+@by_hand()
 def quantize(
     model: options.Model,
     *,
@@ -98,17 +100,7 @@ def quantize(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on stdout in place of the tables.")
     ] = False,
-    family: options.Family = None,
-    names: options.Names = None,
-    size: options.Size = None,
-    colour: options.Colour = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    deviation: options.Deviation = None,
-    anchor: options.Anchor = None,
-    rounding: options.Rounding = None,
-    gain: options.Gain = None,
-    pad_value: options.PadValue = None,
+    facts: options.Facts,
 ) -> None:
     """Make a model smaller and faster in int8 or fp16, and write it only if it is as good on your pictures."""
     from lineside.evaluation.quantising.settings import QuantiseSettings
@@ -124,19 +116,6 @@ def quantize(
         search_s=search_s,
         any_pictures=any_pictures,
         evaluation=EvaluationSettings(defects=tuple(defects or ())),
-    )
-    facts = options.facts(
-        names=names,
-        size=size,
-        family=family,
-        colour=colour,
-        scale=scale,
-        mean=mean,
-        deviation=deviation,
-        anchor=anchor,
-        rounding=rounding,
-        gain=gain,
-        pad_value=pad_value,
     )
     target = _target(model, output, settings.precision, overwrite=overwrite)
     _write(model, target, Judged(data, truth, images), settings, facts, as_json=as_json)

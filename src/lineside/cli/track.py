@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.by_hand import by_hand
 from lineside.core.errors import SettingsError, SourceError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _FOLLOWING, _COUNTING = "Following", "Counting"
 
 
+@by_hand()
 def track(
     model: options.Model,
     source: Annotated[
@@ -121,17 +123,7 @@ def track(
     devices: options.Devices = None,
     demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
-    family: options.Family = None,
-    names: options.Names = None,
-    size: options.Size = None,
-    colour: options.Colour = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    deviation: options.Deviation = None,
-    anchor: options.Anchor = None,
-    rounding: options.Rounding = None,
-    gain: options.Gain = None,
-    pad_value: options.PadValue = None,
+    facts: options.Facts,
 ) -> None:
     """Follow the objects of a stream: each has one id, is counted once, and crosses lines and zones.
 
@@ -145,19 +137,6 @@ def track(
     from lineside.tracking.tracker import Tracker
 
     form = Form.chosen(as_json=as_json, as_csv=as_csv, output=output)
-    facts = options.facts(
-        names=names,
-        size=size,
-        family=family,
-        colour=colour,
-        scale=scale,
-        mean=mean,
-        deviation=deviation,
-        anchor=anchor,
-        rounding=rounding,
-        gain=gain,
-        pad_value=pad_value,
-    )
     reading = options.reading(limit_px=limit_px, scale_16bit=scale_16bit)
     low = min(0.1, confidence) if low_confidence is None else low_confidence
     tracker = Tracker(

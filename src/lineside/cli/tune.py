@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.cli.by_hand import by_hand
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _TRIED = "What is tried"
 _MOST_BYTES = 256 << 20  # of pictures that are held in memory
 
 
+@by_hand(without=("size",))
 def tune(
     model: options.Model,
     *,
@@ -101,16 +103,7 @@ def tune(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document in place of the table.")] = False,
     dry: Annotated[bool, typer.Option("--dry-run", help="Write no profile.")] = False,
-    family: options.Family = None,
-    names: options.Names = None,
-    colour: options.Colour = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    deviation: options.Deviation = None,
-    anchor: options.Anchor = None,
-    rounding: options.Rounding = None,
-    gain: options.Gain = None,
-    pad_value: options.PadValue = None,
+    facts: options.Facts,
 ) -> None:
     """Find the fastest devices, precision, threads, batch and size that keep a model's answers, for the next start."""
     from lineside.cli.tune_table import tell
@@ -122,19 +115,6 @@ def tune(
         callers=streams,
         budget_s=seconds,
         pictures=pictures,
-    )
-    facts = options.facts(
-        names=names,
-        size=None,
-        family=family,
-        colour=colour,
-        scale=scale,
-        mean=mean,
-        deviation=deviation,
-        anchor=anchor,
-        rounding=rounding,
-        gain=gain,
-        pad_value=pad_value,
     )
     work = _Work(model, also or [], _placements(devices), settings, facts, plot)
     tuned = work.searched(data, truth, images)
