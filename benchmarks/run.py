@@ -17,6 +17,7 @@ import devices
 import frames
 import start
 import streams
+import tuning
 from frames import Row
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _sections(asked: argparse.Namespace, folder: Path, share: float) -> list[Cal
         "four-streams": lambda: streams.four_streams(folder, 4 * share + 1, 5),
         "second-session": lambda: streams.second_session(folder, rounds(300), threads),
         "devices": lambda: devices.against_the_cpu(folder, rounds(150), threads),
+        "tuning": lambda: tuning.against_a_sweep(folder, rounds(20), 60 * share + 20),
         "import": start.importing,
         "cold": lambda: start.cold_command(folder, cold),
         "install": start.base_install,

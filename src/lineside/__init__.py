@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lineside.core.version import VERSION
+
 if TYPE_CHECKING:
     from lineside.core.classification import Classification
     from lineside.core.detections import Detections
@@ -13,15 +15,17 @@ if TYPE_CHECKING:
     from lineside.core.masks import Masks
     from lineside.detector.detector import Detector
     from lineside.detector.slicing import SlicedDetector
+    from lineside.dispatch.engine import Engine
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOME = {
     "Classification": "lineside.core.classification",
     "Detections": "lineside.core.detections",
     "Detector": "lineside.detector.detector",
+    "Engine": "lineside.dispatch.engine",
     "LinesideError": "lineside.core.errors",
     "Masks": "lineside.core.masks",
     "ModelCard": "lineside.models.card",
@@ -34,6 +38,7 @@ __all__ = [
     "Classification",
     "Detections",
     "Detector",
+    "Engine",
     "LinesideError",
     "Masks",
     "ModelCard",

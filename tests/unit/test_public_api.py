@@ -30,6 +30,7 @@ def test_the_public_names():
         "Classification",
         "Detections",
         "Detector",
+        "Engine",
         "LinesideError",
         "Masks",
         "ModelCard",

@@ -34,4 +34,4 @@ def draw_curves(folder: Path) -> None:
 def _read(path: Path) -> dict[str, list[float]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return {key: [float(row[key]) for row in rows] for key in rows[0]}
+    return {key: [float(row[key]) for row in rows] for key in rows[0] if key != "weights"}

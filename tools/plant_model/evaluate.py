@@ -17,8 +17,8 @@ from typing import Any
 import onnx
 
 from plant_model.export import DESCRIPTION
+from plant_model.lights import HELD_OUT
 
-_LIGHTING = "evening"
 _OVERKILL = 0.02
 
 
@@ -47,7 +47,7 @@ def held_out(folder: Path, seeds: range, pictures: int) -> Path:
     for seed in seeds:
         part = folder / f"seed-{seed}"
         if not part.exists():
-            options = {"--product": "mixed", "--seed": seed, "--lighting": _LIGHTING, "--pictures": pictures}
+            options = {"--product": "mixed", "--seed": seed, "--lighting": HELD_OUT, "--pictures": pictures}
             lineside(
                 "demo", "--export-dataset", str(part), *(str(w) for pair in options.items() for w in pair)
             )
@@ -116,7 +116,7 @@ def main() -> None:
         model, report = options.out / f"{name}.onnx", options.out / f"eval-{name}"
         judge(model, truth, report)
         pictures = options.pictures * (last + 1 - first)
-        inscribe(model, report, f"{pictures} pictures, seeds {first} to {last}, {_LIGHTING}")
+        inscribe(model, report, f"{pictures} pictures, seeds {first} to {last}, {HELD_OUT}")
 
 
 if __name__ == "__main__":

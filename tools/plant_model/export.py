@@ -65,7 +65,7 @@ def export(checkpoint: Path, target: Path) -> None:
     onnx.save(model, target)
 
 
-def describe(model: onnx.ModelProto, names: list[str], facts: dict[str, int]) -> None:
+def describe(model: onnx.ModelProto, names: list[str], facts: dict[str, int | str]) -> None:
     """Write what a reader needs to know into the file's metadata."""
     model.producer_name, model.producer_version = "lineside tools/plant_model", ""
     entries = {

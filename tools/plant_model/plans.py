@@ -49,11 +49,8 @@ class Plan:
         return sum(stage.steps for stage in self.stages)
 
 
-_FIRST = (Stage(13000, 256, 16, 1), Stage(3500, 384, 8, 1), Stage(1500, 640, 8, 2))
-_SECOND = (Stage(4500, 256, 16, 1), Stage(800, 384, 8, 1), Stage(400, 640, 8, 2))
-
 PLANS = {
-    "full": Plan((_FIRST, _SECOND), (2e-3, 1e-3)),
+    "full": Plan(((Stage(10000, 256, 16, 1), Stage(2600, 384, 8, 1), Stage(2000, 640, 8, 2)),)),
     "short": Plan(((Stage(1000, 256, 16, 1),),), pool_frames=300, validation_frames=100, validate_every=500),
     "smoke": Plan(
         ((Stage(150, 256, 16, 2), Stage(10, 640, 4, 2)),),

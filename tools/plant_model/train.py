@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import math
 import multiprocessing
 import tempfile
@@ -126,13 +127,24 @@ def _used(rows: Tensor) -> Tensor:
     return rows[:, : max(most, 1)]
 
 
+def digest(run: Run) -> str:
+    """A fingerprint of all weights, trained and averaged, to the last bit: SHA-256, 16 digits of it."""
+    sha = hashlib.sha256()
+    for network in (run.network, run.average.network):
+        for value in network.state_dict().values():
+            sha.update(value.contiguous().numpy().tobytes())
+    return sha.hexdigest()[:16]
+
+
 def save(run: Run, path: Path) -> None:
     """Write a checkpoint; the old one stays until the new one is whole."""
+    facts = {"seed": run.seed, "step": run.step, "starts": run.starts, "steps": run.plan.steps}
+    facts |= {"weights": digest(run)}
     state = {
         "network": run.network.state_dict(),
         "average": run.average.network.state_dict(),
         "optimiser": run.optimiser.state_dict(),
-        "facts": {"seed": run.seed, "step": run.step, "starts": run.starts, "steps": run.plan.steps},
+        "facts": facts,
         "names": list(DEFECTS),
     }
     part = path.with_suffix(".part")
@@ -153,12 +165,12 @@ def load(run: Run, path: Path) -> None:
 
 
 class Journal:
-    """The curves: `train.csv` and `validation.csv` in a folder."""
+    """The curves of a run in a folder: `train.csv`, `validation.csv` and `digests.csv`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, name: str, row: dict[str, float]) -> None:
+    def write(self, name: str, row: dict[str, float | str]) -> None:
         """Add one line to a curve, and say it on the terminal."""
         path = self._folder / f"{name}.csv"
         fresh = not path.exists()
@@ -166,8 +178,9 @@ class Journal:
             writer = csv.DictWriter(file, list(row))
             if fresh:
                 writer.writeheader()
-            writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
-        print(name, *(f"{key} {value:.4g}" for key, value in row.items()), sep="  ", flush=True)
+            texts = {key: v if isinstance(v, str) else f"{v:.6g}" for key, v in row.items()}
+            writer.writerow(texts)
+        print(name, *(f"{key} {text}" for key, text in texts.items()), sep="  ", flush=True)
 
 
 def train(run: Run, folder: Path, supply: Callable[[], Batch], *, is_first: bool) -> None:
@@ -205,9 +218,10 @@ class Clerk:
             self._log(stage, losses)
         if run.step % _SAVE_EVERY == 0 or is_last:
             save(run, self._folder / "checkpoint.pt")
+            self._journal.write("digests", {"step": run.step, "weights": digest(run)})
         if run.step % run.plan.validate_every == 0 or is_last:
             figures = validate(run.average.network, self._frames)
-            self._journal.write("validation", {"step": run.step} | asdict(figures))
+            self._journal.write("validation", {"step": run.step} | asdict(figures) | {"weights": digest(run)})
             draw_curves(self._folder)
             self._since, self._pictures = time.monotonic(), 0
 

@@ -12,6 +12,7 @@ import torch
 from lineside.capture.plant.defects import DEFECTS
 from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.settings import CAMERAS, PlantSettings
+from plant_model.lights import light_for
 from plant_model.network import cells, corners
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def validation_frames(count: int) -> list[tuple[NDArray[np.uint8], FrameTruth]]:
     share = -(-count // len(_SEEDS))
     frames = []
     for i, seed in enumerate(_SEEDS):
-        lighting = ("day", "night")[i // 2 % 2]
-        plant = Plant(PlantSettings(("disc", "cap")[i % 2], seed, lighting=lighting, defect_rate=0.5))
+        plant = Plant(PlantSettings(("disc", "cap")[i % 2], seed, defect_rate=0.5), light_for(i // 2, seed))
         frames += [plant.render(n * 37, n % len(CAMERAS)) for n in range(share)]
     return frames[:count]
 

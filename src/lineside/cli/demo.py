@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lineside.line.statistics import Statistics
     from lineside.testing.faults import FaultyDetector
 
-CONFIDENCE = 0.35
+CONFIDENCE = 0.3
 """Confidence above which a detection of the shipped model counts as a defect; `docs/plant-model.md` has the rates."""
 
 SHIPPED = "shipped:plant"

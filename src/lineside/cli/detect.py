@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lineside.capture.sources import FrameSource
+    from lineside.capture.sources import FrameSource, Outcome
     from lineside.core.detections import Detections
     from lineside.core.frame import Frame
     from lineside.detector.detector import Detector, Timings
     from lineside.detector.slicing import SlicedDetector
-    from lineside.detector.thresholds import Thresholds
+    from lineside.dispatch.engine import Engine
+    from lineside.dispatch.front import EngineDetector
     from lineside.outputs.folder import OutputFolder
     from lineside.outputs.records import Record
     from lineside.outputs.tables import Csv, JsonDocument, JsonLines
@@ -74,6 +75,7 @@ def detect(
     overlap: options.Overlap = None,
     whole: options.Whole = False,
     devices: options.Devices = None,
+    all_devices: options.AllDevices = False,
     demotion: options.Demotion = "prefer",
     threads: options.Threads = None,
     family: options.Family = None,
@@ -93,8 +95,7 @@ def detect(
     A picture that cannot be judged is told and counted; the others go on, and the exit code is 2.
     """
     from lineside.capture.sources import open_sources
-    from lineside.cli.opening import open_detector
-    from lineside.detector.detector import Detector
+    from lineside.cli.many_devices import wants_all
 
     form = _form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, output=output)
     facts = options.facts(
@@ -115,10 +116,12 @@ def detect(
     with ExitStack() as stack:
         for one in sources:
             stack.callback(one.close)
-        opened = open_detector(
-            Detector, model, devices=devices, demotion=demotion, threads=threads, facts=facts
-        )
-        detector = options.sliced(opened, slices=slices, overlap=overlap, whole=whole)
+        where = {"devices": devices, "demotion": demotion, "facts": facts}
+        slicing = {"slices": slices, "overlap": overlap, "whole": whole}
+        if wants_all(devices, all_devices=all_devices, threads=threads):
+            engine, detector = _open_engine(stack, model, where, slicing)
+        else:
+            engine, detector = None, _open_detector(model, where | {"threads": threads}, slicing)
         settings = detector.thresholds(
             confidence=confidence,
             iou=iou,
@@ -127,13 +130,34 @@ def detect(
             nms=nms,
             class_aware=class_aware,
         )
-        run = _Run(detector, settings, sources)
+        run = _Run(detector, settings, sources, engine)
         table = _open_table(stack, form, output)
         folder = open_folder(save, sources)
         run.all(table, folder)
     _report(run, form, save)
     if run.failed:
         raise typer.Exit(2)
+
+
+def _open_detector(
+    model: Path, where: dict[str, Any], slicing: dict[str, Any]
+) -> Detector | SlicedDetector | EngineDetector:
+    from lineside.cli.opening import open_detector
+    from lineside.detector.detector import Detector
+
+    return options.sliced(open_detector(Detector, model, **where), **slicing)
+
+
+def _open_engine(
+    stack: ExitStack, model: Path, where: dict[str, Any], slicing: dict[str, Any]
+) -> tuple[Engine, Detector | SlicedDetector | EngineDetector]:
+    """The model on all devices; each slice of a picture goes to whichever is done with it first."""
+    from lineside.cli.many_devices import open_engine
+    from lineside.dispatch.front import EngineDetector
+
+    engine = stack.enter_context(open_engine(model, **where))
+    threads = 2 * engine.health().in_service  # one slice under way on each device, and one that waits
+    return engine, options.sliced(EngineDetector(engine), **slicing, threads=threads)
 
 
 def _form(*, as_json: bool, as_jsonl: bool, as_csv: bool, output: Path | None) -> str:
@@ -166,9 +190,10 @@ def _open_table(stack: ExitStack, form: str, output: Path | None) -> JsonLines |
 class _Run:
     """One pass over the sources: each picture becomes one record."""
 
-    detector: Detector | SlicedDetector
-    settings: Thresholds
+    detector: Detector | SlicedDetector | EngineDetector
+    settings: Any
     sources: list[FrameSource]
+    engine: Engine | None = None
     records: list[Record] = field(default_factory=list)
     timings: list[Timings] = field(default_factory=list)
     pictures: int = 0
@@ -196,22 +221,41 @@ class _Run:
         from lineside.core.frame import Frame
         from lineside.outputs.records import Record
 
-        for outcome in source:
+        for outcome, found in self._looked_at(source):
             self.pictures += 1
             if not isinstance(outcome, Frame):
                 self._say(f"{outcome.error} [{outcome.error.code}]")
                 yield Record(outcome.stream, outcome.sequence, outcome.error, **self._where), None
                 continue
-            found, timing = self.detector.timed(outcome.image, self.settings)
-            self.timings.append(timing)
-            self.objects += len(found)
+            if isinstance(found, LinesideError):
+                self._say(f"{frame_name(outcome)}: {found} [{found.code}]")
+            else:
+                self.objects += len(found)
             record = Record(frame_name(outcome), outcome.sequence, found, outcome.time_s, **self._where)
             yield record, outcome
+
+    def _looked_at(self, source: FrameSource) -> Iterator[tuple[Outcome, Any]]:
+        """Each picture with what is in it, in the source's order."""
+        from lineside.core.frame import Frame
+        from lineside.detector.slicing import SlicedDetector
+
+        if self.engine is not None and not isinstance(self.detector, SlicedDetector):
+            from lineside.cli.many_devices import in_order
+
+            yield from in_order(self.engine, source, self.settings)
+            return
+        for outcome in source:
+            found = None
+            if isinstance(outcome, Frame):
+                found, timing = self.detector.timed(outcome.image, self.settings)
+                if self.engine is None:  # many devices' stages are not one after another
+                    self.timings.append(timing)
+            yield outcome, found
 
     @property
     def _where(self) -> dict[str, Any]:
         truth = self.detector.truth
-        return {"device": truth.got, "is_demoted": truth.is_demoted}
+        return {} if truth is None else {"device": truth.got, "is_demoted": truth.is_demoted}
 
     def _say(self, text: str) -> None:
         self.failed += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,9 +12,10 @@ from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from lineside.capture.pictures import Reading
-    from lineside.detector.detector import Detector
-    from lineside.detector.slicing import SlicedDetector
+    from lineside.detector.slicing import Looks, SlicedDetector
     from lineside.models.facts import ModelFacts
+
+    D = TypeVar("D", bound=Looks)
 
 _BY_HAND = "The model, set by hand"
 _LARGE = "Large pictures"
@@ -46,6 +47,13 @@ Devices = Annotated[
         help="Where to run, best first, as cuda:0,openvino,cpu; with options as openvino?precision=bf16. Default: what "
         "lineside tune found for the model, else cpu.",
         show_default=False,
+    ),
+]
+AllDevices = Annotated[
+    bool,
+    typer.Option(
+        "--all-devices",
+        help="Run on every device of the list at once, not on the first that works; cpu:0,cpu:1 does so anyway.",
     ),
 ]
 AlsoDevices = Annotated[
@@ -219,9 +227,16 @@ def reading(*, limit_px: int | None, scale_16bit: float | None) -> Reading:
 
 
 def sliced(
-    detector: Detector, *, slices: str | None, overlap: float | None, whole: bool
-) -> Detector | SlicedDetector:
+    detector: D, *, slices: str | None, overlap: float | None, whole: bool, threads: int = 1
+) -> D | SlicedDetector:
     """The detector as the options ask for it: for whole pictures, or for slices of them.
+
+    Args:
+        detector: Who looks.
+        slices: Size of a slice; `None` for whole pictures.
+        overlap: Share of a slice's side.
+        whole: Look at the whole picture, too.
+        threads: How many slices are looked at side by side.
 
     Raises:
         SettingsError: A value is malformed or out of range, or says how slices are cut where there are none.
@@ -240,6 +255,7 @@ def sliced(
         size=parse_size(slices, "--slices"),
         overlap=DEFAULT_OVERLAP if overlap is None else overlap,
         whole=whole,
+        threads=threads,
     )
 
 

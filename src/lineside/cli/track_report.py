@@ -173,10 +173,10 @@ def show(run: TrackRun, form: Form, save: Path | None) -> None:
 
 def document(run: TrackRun) -> dict[str, Any]:
     """The result as a value that `json.dumps` takes, in the schema of `docs/tracking.md`."""
-    fps = run.fps
+    fps, truth = run.fps, run.detector.truth
     return {
         "source": run.source.name,
-        "device": run.detector.truth.to_dict(),
+        "device": None if truth is None else truth.to_dict(),
         "frames": run.frames,
         "failed": run.failed,
         "fps": fps,

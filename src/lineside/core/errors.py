@@ -32,6 +32,7 @@ LinesideError                         code                     what the line doe
 │   ├── DeviceMismatchError           device.mismatch          reroute
 │   ├── DeviceDemotedError            device.demoted           stop
 │   └── RunCancelledError             device.cancelled         reroute
+├── UnansweredError                   dispatch.unanswered      retry
 └── OutputError                       output.failed            retry
 ```
 
@@ -47,6 +48,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from lineside.core.verdict import Reason
 
 
 class Recovery(StrEnum):
@@ -253,6 +256,25 @@ class RunCancelledError(DeviceError):
     """A run was ended from outside, by its watchdog; the session can be used again."""
 
     code = "device.cancelled"
+
+
+class UnansweredError(LinesideError):
+    """Nothing is known of a picture by its deadline; `reason` says why.
+
+    Args:
+        message: Why, as a sentence.
+        reason: Why, in one word.
+    """
+
+    code = "dispatch.unanswered"
+    recovery = Recovery.RETRY
+
+    def __init__(self, message: str, reason: Reason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[UnansweredError], tuple[str, Reason]]:
+        return type(self), (str(self), self.reason)
 
 
 class OutputError(LinesideError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import lineside
+from lineside.core.version import VERSION
 from lineside.engine.cache import processor
 from lineside.engine.hardware import usable_cores
 from lineside.engine.installed import version_of
@@ -21,7 +21,7 @@ def fingerprint(provider: Provider) -> dict[str, str]:
     Args:
         provider: The provider; its packages and the drivers of its devices are part of it.
     """
-    marks = {"lineside": lineside.__version__, "processor": processor(), "cores": str(usable_cores())}
+    marks = {"lineside": VERSION, "processor": processor(), "cores": str(usable_cores())}
     for package in ("onnxruntime", *provider.packages):
         if found := version_of(package):
             marks[package] = found

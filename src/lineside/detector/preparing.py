@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import lineside
 from lineside.core import plugins
 from lineside.core.errors import LinesideError
+from lineside.core.version import VERSION
 from lineside.engine.attempt import Prepared
 from lineside.engine.cache import key
 from lineside.engine.installed import versions
@@ -84,7 +84,7 @@ class Preparation:
             external_digest(file),
             facts,
             version(),
-            lineside.__version__,
+            VERSION,
             file.path.name,
         )
 

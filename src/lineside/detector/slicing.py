@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from lineside.postprocess.slices import SliceGrid
 from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
-    from lineside.detector.detector import Detector
     from lineside.detector.thresholds import Thresholds
     from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
@@ -30,6 +29,31 @@ Each: TypeAlias = Callable[
     [Callable[[NDArray[np.uint8]], Answer], Sequence[NDArray[np.uint8]]], Iterable[Answer]
 ]
 """Like `map`: runs a function over slices, the answers in their order."""
+
+
+class Looks(Protocol):
+    """What looks at slices: a `Detector`, or what has its calls."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its class names."""
+
+    @property
+    def truth(self) -> Truth | None:
+        """The report on its session; `None` where there is none, or more than one."""
+
+    @property
+    def thresholds(self) -> Callable[..., Any]:
+        """The settings of a call, checked."""
+
+    @property
+    def timed(self) -> Callable[..., Answer]:
+        """What is in a picture, and how long each stage took."""
+
 
 DEFAULT_OVERLAP = 0.2
 _MOST_OVERLAP = 0.9
@@ -53,7 +77,7 @@ class SlicedDetector:
     Attributes:
         card: The model's card.
         names: Its class names.
-        truth: The report on the detector's session.
+        truth: The report on the detector's session; `None` where it has none, or more than one.
 
     Raises:
         SettingsError: An argument is out of range, or the model classifies whole pictures.
@@ -65,7 +89,7 @@ class SlicedDetector:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: Looks,
         *,
         size: int | Size | None = None,
         overlap: float = DEFAULT_OVERLAP,
@@ -82,7 +106,7 @@ class SlicedDetector:
             )
         self.card: ModelCard = detector.card
         self.names: tuple[str, ...] = detector.names
-        self.truth: Truth = detector.truth
+        self.truth: Truth | None = detector.truth
         self._detector = detector
         self._size = _slice_size(size, detector.card.input.size)
         self._overlap = _checked_overlap(overlap)
@@ -107,7 +131,8 @@ class SlicedDetector:
 
     def thresholds(self, **thresholds: Any) -> Thresholds:
         """The settings of a call, checked, as `Detector.thresholds`."""
-        return self._detector.thresholds(**thresholds)
+        checked: Thresholds = self._detector.thresholds(**thresholds)
+        return checked
 
     def timed(
         self, image: NDArray[Any], settings: Thresholds, *, clock: Callable[[], float] = perf_counter

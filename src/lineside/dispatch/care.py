@@ -61,7 +61,8 @@ class Care:
         self._lose_run(device, now_s, out)
         device.alive, device.stuck, device.recycle = True, None, None
         for model, times in profiles.items():
-            device.load(model, times)
+            if model not in self._fleet.retired:
+                device.load(model, times)
         if not device.lanes:
             return
         if first:
@@ -109,7 +110,7 @@ class Care:
             pace.observe(run.profile_s, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
-            self._trust_again(device, out)
+        self._trust_again(device, out)
         self.settle_down(device, now_s, out)
 
     def _trust_again(self, device: Device, out: list[Action]) -> None:
@@ -125,12 +126,8 @@ class Care:
             self._clear(device, now_s, out)
             return
         self._placing.fill(device, now_s, out)
-        if device.is_idle and any(lane.pace.ratio > _SLOWED for lane in device.lanes.values()):
-            since_s = device.idle_since_s
-            self._alarms.at(
-                now_s + self._settings.refresh_s,
-                lambda at_s, more: self._refresh(device, since_s, at_s, more),
-            )
+        if not device.refreshing:
+            self._look_again(device)
 
     def failed(
         self, device: Device, run: Running, fault: Fault, detail: str, now_s: float, out: list[Action]
@@ -219,7 +216,7 @@ class Care:
         settings = self._settings
         since_s = device.faulty_since_s
         if since_s is None or (
-            device.health is Health.HEALTHY and now_s - device.healthy_since_s > settings.early_s
+            device.health is Health.HEALTHY and now_s - device.healthy_since_s > settings.forgive_s
         ):
             device.faulty_since_s = since_s = now_s
             device.cool_down_s = settings.cool_down_s
@@ -245,9 +242,20 @@ class Care:
         lanes = list(device.lanes.values())
         self._placing.start(lanes[device.probes_left % len(lanes)], [], now_s, out)
 
-    def _refresh(self, device: Device, since_s: float, now_s: float, out: list[Action]) -> None:
-        if device.is_idle and device.idle_since_s == since_s:
-            slow = max(device.lanes.values(), key=lambda lane: lane.pace.ratio)
+    def _look_again(self, device: Device) -> None:
+        """Plan a probe for a device that is idle and was slow; one plan at a time."""
+        if device.is_idle and any(lane.pace.ratio > _SLOWED for lane in device.lanes.values()):
+            device.refreshing = True
+            due_s = device.idle_since_s + self._settings.refresh_s
+            self._alarms.at(due_s, lambda now_s, out: self._refresh(device, now_s, out))
+
+    def _refresh(self, device: Device, now_s: float, out: list[Action]) -> None:
+        device.refreshing = False
+        if not device.is_idle or now_s < device.idle_since_s + self._settings.refresh_s:
+            self._look_again(device)  # it had pictures meanwhile
+            return
+        slow = max(device.lanes.values(), key=lambda lane: lane.pace.ratio, default=None)
+        if slow is not None:
             self._placing.start(slow, [], now_s, out)
 
     def _healthy(self, device: Device, now_s: float, out: list[Action]) -> None:

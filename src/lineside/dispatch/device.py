@@ -48,12 +48,13 @@ class Device:
         healthy_since_s: When it came into service.
         cool_down_s: Seconds of the last cool-down.
         recycle: Why its worker is to be replaced when its run has ended, or `None`.
+        refreshing: It is to be looked at because it was slow.
         probes_left: Good probes that are still wanted.
     """
 
     __slots__ = (
         "again_s", "alive", "armed_s", "batches", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
-        "lanes", "max_batch", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "running", "shared",
+        "lanes", "max_batch", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "shared",
         "started_s", "stuck", "turns",
     )  # fmt: skip
 
@@ -70,6 +71,7 @@ class Device:
         self.alive = False
         self.armed_s = float("inf")
         self.again_s = float("-inf")
+        self.refreshing = False
         self.faulty_since_s: float | None = None
         self.healthy_since_s = 0.0
         self.cool_down_s = 0.0

@@ -21,6 +21,7 @@ class Fleet:
         devices: By name.
         roles: The model that each role means now; a role that nobody named means the model of its own name.
         retiring: Models that no new picture is for.
+        retired: Models that are through; a worker that was started with one is not asked for it.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -33,6 +34,7 @@ class Fleet:
         self.devices = {name: Device(name) for name in listed}
         self.roles: dict[str, str] = {}
         self.retiring: set[str] = set()
+        self.retired: set[str] = set()
         self._routes: dict[str, list[Lane]] = {}
 
     def device(self, name: str) -> Device:
@@ -73,6 +75,7 @@ class Fleet:
     def retire(self, model: str) -> None:
         """Forget a model that is through."""
         self.retiring.discard(model)
+        self.retired.add(model)
         for device in self.devices.values():
             device.unload(model)
         self.changed()

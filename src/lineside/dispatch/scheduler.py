@@ -142,6 +142,22 @@ class Scheduler:
         waits = (max(lane.device.ready_s, now_s) - now_s + lane.work_s(len(lane) + 1) for lane in lanes)
         return min(waits, default=None)
 
+    def room(self, role: str) -> int:
+        """How many pictures may wait so that every device in service has its next two best batches; 0 where none is."""
+        return sum(2 * lane.times.best_batch() for lane in self._fleet.routes(self._fleet.model_of(role)))
+
+    def is_loaded(self, model: str) -> bool:
+        """Whether any device has a model."""
+        return self._fleet.is_loaded(model)
+
+    def cool_down_s(self, name: str) -> float:
+        """Seconds of a device's last cool-down, or what its first will be.
+
+        Raises:
+            SettingsError: There is no such device.
+        """
+        return self._fleet.device(name).cool_down_s or self.settings.cool_down_s
+
     def statistics(self) -> Statistics:
         """What became of the pictures up to now."""
         answers = self._answers
@@ -223,6 +239,7 @@ class Scheduler:
 
     def _model_loaded(self, event: ModelLoaded, now_s: float, out: list[Action]) -> None:
         device = self._fleet.device(event.device)
+        self._fleet.retired.discard(event.model)
         device.load(event.model, event.times)
         self._fleet.changed()
         self._placing.fill(device, now_s, out)

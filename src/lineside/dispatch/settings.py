@@ -24,6 +24,7 @@ class Settings:
         cool_down_early_s: up to these within `early_s` after the first fault,
         cool_down_most_s: and up to these later.
         early_s: See there.
+        forgive_s: The next fault of a device that was in service for so long counts as its first.
         probes: Good probes in a row that bring a device back.
         hedge_share: Share of all pictures that may be run a second time because the first run takes too long,
         hedge_floor: and so many more, so that a short run has some.
@@ -44,6 +45,7 @@ class Settings:
     cool_down_early_s: float = 0.45
     cool_down_most_s: float = 60.0
     early_s: float = 10.0
+    forgive_s: float = 1.0
     probes: int = 2
     hedge_share: float = 0.01
     hedge_floor: int = 8

@@ -44,6 +44,7 @@ def onnxruntime() -> ModuleType:
 
         raise MissingRuntimeError(advice.missing(find_hardware(), str(fault))) from fault
     if not hasattr(ort, "InferenceSession"):
+        _refuse_several()
         from lineside.engine.wheels import find_wheels
 
         raise MissingRuntimeError(_advice_on(find_wheels(named="onnxruntime")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import lineside
+from lineside.core.version import VERSION
 from lineside.evaluation.evaluation import mean_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
     settings = evaluation.settings
     return {
         "schema": SCHEMA,
-        "lineside": lineside.__version__,
+        "lineside": VERSION,
         "model": evaluation.model,
         "device": evaluation.device,
         "dataset": _dataset(evaluation),

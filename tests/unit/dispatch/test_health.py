@@ -309,3 +309,17 @@ def test_parts_keep_their_order_through_a_failure():
     while any(r not in rig.answers for r in requests):
         rig.done("b", rig.now_s + 0.003)
     assert rig.order["part"] == requests
+
+
+def test_a_device_whose_probe_in_service_takes_too_long_is_trusted_again_when_it_ends():
+    rig = Rig(ONE).start()
+    for _ in range(2):
+        rig.frame(within_s=1.0)
+        rig.tick(rig.now_s + 0.004)
+        rig.done("a")
+    rig.tick(rig.now_s + 0.26)
+    assert isinstance(rig.running["a"], Probe)
+    rig.tick(rig.now_s + 0.04)
+    assert rig.health["a"] is Health.SUSPECT
+    rig.done("a")
+    assert rig.health["a"] is Health.HEALTHY

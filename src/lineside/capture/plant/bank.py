@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from lineside.capture.plant.belt import BELTS, belt_strip
-from lineside.capture.plant.lighting import DRIFT_STEPS, PRESETS, gain_map, lamps
+from lineside.capture.plant.lighting import DRIFT_STEPS, gain_map, lamps
 from lineside.capture.plant.model import Stage
 from lineside.capture.plant.settings import CAMERAS
 from lineside.capture.plant.sprite import Block
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lineside.capture.plant.lighting import Preset
     from lineside.capture.plant.model import Model
     from lineside.capture.plant.settings import PlantSettings
     from lineside.capture.plant.sprite import Sprite
@@ -57,14 +58,17 @@ class Bank:
         settings: The plant's settings.
         camera: One of `CAMERAS`.
         makes: The makes of each product.
+        light: The lamps.
 
     Attributes:
-        preset: The light.
+        preset: The same lamps.
         grain: Noise to add and to take away, uint8 (H, W, 3) each, wider and higher than a frame.
     """
 
-    def __init__(self, settings: PlantSettings, camera: str, makes: Mapping[str, Sequence[Model]]) -> None:
-        self.preset = PRESETS[settings.lighting]
+    def __init__(
+        self, settings: PlantSettings, camera: str, makes: Mapping[str, Sequence[Model]], light: Preset
+    ) -> None:
+        self.preset = light
         self._settings = settings
         self._camera = camera
         self._makes = makes

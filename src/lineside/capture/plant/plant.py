@@ -10,6 +10,7 @@ import numpy as np
 from lineside.capture.plant.cap import Cap
 from lineside.capture.plant.defects import DEFECTS
 from lineside.capture.plant.disc import Disc
+from lineside.capture.plant.lighting import PRESETS
 from lineside.capture.plant.part import throw_part
 from lineside.capture.plant.settings import CAMERAS
 from lineside.capture.plant.sight import longest, seen
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lineside.capture.plant.lighting import Preset
     from lineside.capture.plant.model import Model
     from lineside.capture.plant.part import Part
     from lineside.capture.plant.settings import PlantSettings
@@ -40,15 +42,18 @@ class Plant:
 
     Args:
         settings: What to draw.
+        light: A light of one's own in place of the preset that `settings.lighting` names.
 
     Attributes:
-        settings: The same.
+        settings: What is drawn.
+        light: The light that it is drawn in.
     """
 
-    def __init__(self, settings: PlantSettings) -> None:
+    def __init__(self, settings: PlantSettings, light: Preset | None = None) -> None:
         self.settings = settings
+        self.light = PRESETS[settings.lighting] if light is None else light
         self._makes = _throw_makes(settings)
-        self._views = {camera: View(settings, camera, self._makes) for camera in settings.cameras}
+        self._views = {camera: self._new_view(camera) for camera in settings.cameras}
         self._lock = Lock()
 
     @property
@@ -120,8 +125,11 @@ class Plant:
         """A camera of the plant; also one that nobody asked for, because its sight counts for the verdict."""
         with self._lock:
             if camera not in self._views:
-                self._views[camera] = View(self.settings, camera, self._makes)
+                self._views[camera] = self._new_view(camera)
             return self._views[camera]
+
+    def _new_view(self, camera: str) -> View:
+        return View(self.settings, camera, self._makes, self.light)
 
 
 def _throw_makes(settings: PlantSettings) -> dict[str, tuple[Model, ...]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lineside.capture.plant.lighting import Preset
     from lineside.capture.plant.model import Model
     from lineside.capture.plant.part import Part, Resting
     from lineside.capture.plant.reveal import Trace
@@ -65,14 +66,17 @@ class View:
         settings: The plant's settings.
         camera: One of `CAMERAS`.
         makes: The makes of each product.
+        light: The lamps.
     """
 
-    def __init__(self, settings: PlantSettings, camera: str, makes: Mapping[str, Sequence[Model]]) -> None:
+    def __init__(
+        self, settings: PlantSettings, camera: str, makes: Mapping[str, Sequence[Model]], light: Preset
+    ) -> None:
         self._settings = settings
         self._makes = makes
         self._number = CAMERAS.index(camera)
         self._tilt = TILT if camera == "side" else 0.0
-        self._bank = Bank(settings, camera, makes)
+        self._bank = Bank(settings, camera, makes, light)
         self._scratch = threading.local()
 
     def warm(self) -> None:

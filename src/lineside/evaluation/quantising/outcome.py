@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import lineside
+from lineside.core.version import VERSION
 from lineside.evaluation.judging import figures
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     calibrated = outcome.calibrated
     return {
         "schema": 1,
-        "lineside": lineside.__version__,
+        "lineside": VERSION,
         "precision": outcome.settings.precision,
         "source": {
             "file": outcome.before.file,

@@ -11,8 +11,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import lineside
 from lineside.core.errors import DeadModelError, QuantisationError
+from lineside.core.version import VERSION
 from lineside.detector.detector import Detector
 from lineside.engine.hardware import usable_cores
 from lineside.engine.measure import measure
@@ -219,7 +219,7 @@ class Quantiser:
         """What the file says of how it was made."""
         facts = {
             "lineside.quantised": self.settings.precision,
-            "lineside.version": lineside.__version__,
+            "lineside.version": VERSION,
             "lineside.source_sha256": subject.card.sha256,
             "lineside.figures": json.dumps(figures(judgement)),
         }

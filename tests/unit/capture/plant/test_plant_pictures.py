@@ -1,11 +1,12 @@
 """The same seed draws the same parts, and a picture is the caller's own."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lineside.capture.plant.lighting import DRIFT_PARTS
+from lineside.capture.plant.lighting import DRIFT_PARTS, PRESETS
 from lineside.capture.plant.part import LOT_PARTS
 from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.settings import LIGHTINGS, PlantSettings
@@ -129,6 +130,26 @@ def test_each_lighting_has_its_own_colour():
         warmth[lighting] = rail[2] / rail[0]
 
     assert warmth["evening"] > warmth["night"] > 1 > warmth["day"] * 0.98
+
+
+@pytest.mark.parametrize("product", ["disc", "cap"])
+def test_a_light_of_ones_own_takes_the_place_of_the_named_one(product):
+    asked = {"product": product, "lighting": "day", "defect_rate": 1}
+    settings = PlantSettings(size=SMALL, variants=4, seed=5, **asked)
+    named, own = plant(**asked | {"lighting": "evening"}), Plant(settings, PRESETS["evening"])
+
+    for camera in (0, 1):
+        image, truth = own.render(0, camera)
+        np.testing.assert_array_equal(image, named.render(0, camera)[0])
+        np.testing.assert_array_equal(truth.xyxy, named.render(0, camera)[1].xyxy)
+        assert (image != plant(**asked).render(0, camera)[0]).mean() > 0.5
+
+
+def test_a_plant_says_what_lights_it():
+    own = replace(PRESETS["day"], flicker=0.0)
+
+    assert plant(lighting="night").light is PRESETS["night"]
+    assert Plant(PlantSettings(), own).light is own
 
 
 @pytest.mark.parametrize(("number", "camera"), [(-1, 0), (0, 2), (0, -1)])

@@ -1,0 +1,101 @@
+"""Where events come in from any thread, and what follows from them is carried out in order."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from lineside.dispatch.actions import (
+    Cancel,
+    Drained,
+    HealthChanged,
+    Probe,
+    Retire,
+    Run,
+    Terminate,
+)
+from lineside.dispatch.events import Tick
+from lineside.dispatch.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineside.dispatch.actions import Action
+    from lineside.dispatch.events import Event
+    from lineside.dispatch.scheduler import Scheduler
+
+T = TypeVar("T")
+
+_ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
+_NEWS = frozenset({HealthChanged, Drained})
+
+
+class Desk:
+    """The scheduler behind one lock.
+
+    An event is handled in the thread that brings it. The orders to the workers that follow, and the answers, go into a queue each,
+    and whoever comes by works them off: a callback that takes long holds other answers up, and no device but its own.
+
+    Args:
+        scheduler: Decides.
+        clock: Monotonic seconds.
+        order: Carries out an order to a worker; is told of answers, too, after every run that may need their pictures.
+        answer: Gives an answer, or tells of a device's health.
+        woken: Is called when the next tick is due sooner than `next_wake_s` said last; from any thread.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        *,
+        clock: Callable[[], float],
+        order: Callable[[Action], None],
+        answer: Callable[[Action], None],
+        woken: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._woken = woken
+        self._lock = threading.Lock()
+        self._wake_s = float("-inf")
+        self._orders: Turns[Action] = Turns(order)
+        self._answers: Turns[Action] = Turns(answer)
+
+    def post(self, event: Event) -> None:
+        """Handle an event, and carry out what follows or leave it to whoever is at it.
+
+        Raises:
+            SettingsError: The event names what does not exist.
+        """
+        with self._lock:
+            for action in self._scheduler.handle(event, self._clock()):
+                kind = type(action)
+                if kind not in _NEWS:
+                    self._orders.add(action)
+                if kind not in _ORDERS:
+                    self._answers.add(action)
+            wake_s = self._scheduler.next_wake_s
+            sooner = wake_s is not None and wake_s < self._wake_s
+            if sooner and wake_s is not None:
+                self._wake_s = wake_s
+        if sooner:
+            self._woken()
+        self._orders.work_off()
+        self._answers.work_off()
+
+    def tick(self) -> float:
+        """Let time go by; when the next tick is due, infinite where nothing is waited for."""
+        with self._lock:
+            wake_s = self._scheduler.next_wake_s
+            is_due = wake_s is not None and wake_s <= self._clock()
+        if is_due:
+            self.post(Tick())
+        with self._lock:
+            wake_s = self._scheduler.next_wake_s
+            self._wake_s = float("inf") if wake_s is None else wake_s
+            return self._wake_s
+
+    def ask(self, question: Callable[[Scheduler], T]) -> T:
+        """What the scheduler says, between two events."""
+        with self._lock:
+            return question(self._scheduler)

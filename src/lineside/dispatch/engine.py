@@ -1,0 +1,395 @@
+"""Many devices as one object: pictures in, futures of detections out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from lineside.core.errors import SettingsError
+from lineside.core.frame import Frame
+from lineside.dispatch.actions import Drained, HealthChanged
+from lineside.dispatch.askings import Askings
+from lineside.dispatch.desk import Desk
+from lineside.dispatch.events import Drain, FrameArrived
+from lineside.dispatch.promises import Promises, Ticket
+from lineside.dispatch.roster import Roster
+from lineside.dispatch.routing import DEFAULT
+from lineside.dispatch.scheduler import Scheduler
+from lineside.dispatch.signals import Signals, libraries
+from lineside.dispatch.standing import Bulletin, DeviceStanding, Standing
+from lineside.dispatch.starting import Fittings, due_s, read_offer, staff, wait_for_start
+from lineside.dispatch.swapping import Swapper
+from lineside.dispatch.timer import Timer
+from lineside.dispatch.words import Delivery, Request, Stream
+from lineside.models.probe import probe_picture
+from lineside.preprocess.letterbox import as_bgr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from lineside.core.detections import Detections
+    from lineside.core.placement import Placement
+    from lineside.dispatch.actions import Action
+    from lineside.dispatch.events import Event
+    from lineside.dispatch.promises import LateResult
+    from lineside.dispatch.settings import Settings
+    from lineside.dispatch.standing import Note
+    from lineside.dispatch.starting import Crew, Offer
+    from lineside.dispatch.statistics import Statistics
+    from lineside.dispatch.swapping import Look, Proof
+    from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
+
+_SWITCH_S = 0.0005
+_CLOSE_S = 5.0
+_ROLE = "model"
+
+
+class Engine:
+    """A YOLO model on many devices. Each picture goes where it is expected to be done first, and none is lost when one dies.
+
+    Every device has a worker of its own. What cannot be answered by its deadline is an `UnansweredError`, never an empty
+    result. Safe from several threads.
+
+    Args:
+        model: An .onnx file, or `shipped:NAME`.
+        devices: The devices, as for a `Detector`, but all of them run. Entries of one card are one device, on which the first that
+            works runs; each `cpu:N` is an equal share of the cores.
+        isolation: `thread` or `process` for all workers; `auto` gives the CPU threads and all else processes.
+        demotion: What happens where a device cannot start: `prefer` starts with the others, says so in `health()` and to
+            `note`, and tries again; `require` refuses to start.
+        routing: The policy by which a picture finds its device.
+        facts: Facts set by hand; they go before those of the file beside the model.
+        cache: Folder of prepared models. `None`: `LINESIDE_CACHE`, else the user's cache folder.
+        settings: The scheduler's thresholds.
+        clock: Monotonic seconds; deadlines are on its axis.
+        note: Takes a code and a sentence when a device is lost or back; `None` logs them. Like callbacks of futures it is called by
+            whichever thread brings the news, and must not wait for a picture.
+        late_result: Takes what came of a picture after its answer: its name, the result, the device.
+
+    Attributes:
+        card: The model's card.
+
+    Raises:
+        ModelError: The model is bad, or fits on no device.
+        SettingsError: A setting is out of range, or a device stands in the list twice.
+        DeviceError: No device can start, or one cannot and all are required.
+
+    Example:
+        >>> with Engine("best.onnx", "cuda:0,cuda:1") as engine:                  # doctest: +SKIP
+        ...     future = engine.submit(picture, deadline_s=time.monotonic() + 0.02)
+        ...     detections = future.result()
+    """
+
+    def __init__(  # noqa: PLR0913 # what, where and how, all by keyword
+        self,
+        model: str | Path,
+        devices: str | Placement | Sequence[str | Placement] = "cpu:0,cpu:1",
+        *,
+        isolation: str = "auto",
+        demotion: str = "prefer",
+        routing: str = DEFAULT,
+        facts: ModelFacts | None = None,
+        cache: str | Path | None = None,
+        settings: Settings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        note: Note | None = None,
+        late_result: LateResult | None = None,
+    ) -> None:
+        fittings = Fittings(routing, settings, demotion, clock, note, late_result)
+        crew = staff(devices, isolation=isolation, cache=cache, clock=clock)
+        self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
+
+    @classmethod
+    def of(cls, crew: Crew, offer: Offer, fittings: Fittings | None = None) -> Self:
+        """An engine over workers of one's own, such as scripted ones.
+
+        Args:
+            crew: The workers.
+            offer: The model.
+            fittings: How the engine works.
+
+        Raises:
+            LinesideError: As for an engine.
+        """
+        engine = object.__new__(cls)
+        engine._take(crew, offer, fittings or Fittings())  # its own class
+        return engine
+
+    def _take(self, crew: Crew, offer: Offer, fittings: Fittings) -> None:
+        clock = self._clock = fittings.clock
+        self._crew = crew
+        self._offer = offer
+        self._bulletin = Bulletin(fittings.note)
+        self._promises = Promises(fittings.late_result)
+        self._askings = Askings(offer.card)
+        self._streams: dict[tuple[str | None, str], Stream] = {}
+        self._numbers = itertools.count()
+        self._models = itertools.count(2)
+        self._drained = threading.Event()
+        self._swapping = threading.Lock()
+        self._closed = False
+        scheduler = Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing)
+        self._roster = Roster(
+            crew.workers,
+            post=self._post,
+            cool_down_s=lambda name: self._desk.ask(lambda s: s.cool_down_s(name)),
+            clock=clock,
+            later=fittings.later,
+        )
+        self._timer = Timer(self._tick, clock)
+        self._desk = Desk(
+            scheduler, clock=clock, order=self._roster.order, answer=self._answer, woken=self._timer.wake
+        )
+        self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
+        # A pure-Python thread beside it would else hold each hand-over up by 5 ms.
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
+        if fittings.ticks:
+            self._timer.start()
+        self._signals = _signals(crew, self._post)
+        self._signals.start()
+        self._roster.start([offer.model])
+        try:
+            wait_for_start(self._roster, self._bulletin, fittings.demotion)
+        except BaseException:
+            self._end(by_force=True)
+            raise
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model that new pictures are for."""
+        card = self._offer.card
+        assert card is not None
+        return card
+
+    def submit(
+        self,
+        image: NDArray[Any] | Frame,
+        *,
+        deadline_s: float | None = None,
+        stream: str | None = None,
+        delivery: str = Delivery.EVERY_PART,
+        **asked: Any,
+    ) -> Future[Detections]:
+        """The future of what the model sees in a picture.
+
+        Args:
+            image: A picture as for a `Detector`, or a `Frame`. It must stay as it is until the future is done.
+            deadline_s: When the answer is due, in seconds of the clock; `None` for whenever it is there.
+            stream: Answers to pictures of one stream leave in the order in which these came. `None`: the frame's stream, and of a
+                bare picture none.
+            delivery: `every_part`, or `latest` for a live view, of which only the newest waits.
+            asked: Thresholds, as for a call of a `Detector`.
+
+        Returns:
+            A future of `Detections`. It holds an `UnansweredError` where nothing is known by the deadline: too late, too much,
+            no device, or a picture that breaks runs. What its callbacks do is done by a worker or by whoever submits: they should
+            be short, and never wait for another picture. Cancelling it saves no work.
+
+        Raises:
+            ImageFormatError: It is no picture.
+            SettingsError: A setting is unknown or out of range.
+        """
+        picture, of, name = _picture(image, stream)
+        ticket = Ticket(picture, self._askings.checked(asked), name)
+        return self._sent(ticket, self._stream(of, delivery), due_s(deadline_s))
+
+    async def submit_async(self, image: NDArray[Any] | Frame, **how: Any) -> Detections:
+        """What the model sees in a picture, awaited; as `submit`.
+
+        Raises:
+            UnansweredError: Nothing is known of it by its deadline.
+            LinesideError: As `submit`.
+        """
+        return await asyncio.wrap_future(self.submit(image, **how))
+
+    def submit_each(
+        self, images: Iterable[NDArray[Any] | Frame], **asked: Any
+    ) -> Iterator[Future[Detections]]:
+        """Futures of pictures without a deadline, in their order, each done when it comes; a few are under way behind it.
+
+        At most two batches a device wait, so that a folder of pictures is never all in memory.
+
+        Args:
+            images: Pictures; they are taken as room comes.
+            asked: Thresholds, as for `submit`.
+
+        Raises:
+            LinesideError: As `submit`.
+        """
+        ahead: deque[Future[Detections]] = deque()
+        for image in images:
+            while len(ahead) >= max(self._desk.ask(lambda scheduler: scheduler.room(_ROLE)), 1):
+                yield _done(ahead.popleft())
+            ahead.append(self.submit(image, **asked))
+        while ahead:
+            yield _done(ahead.popleft())
+
+    def infer_many(self, images: Iterable[NDArray[Any] | Frame], **asked: Any) -> list[Detections]:
+        """What the model sees in each of many pictures, in their order.
+
+        Args:
+            images: Pictures.
+            asked: Thresholds, as for `submit`.
+
+        Raises:
+            UnansweredError: A picture has no answer, because every device failed with it.
+            LinesideError: As `submit`.
+        """
+        return [future.result() for future in self.submit_each(images, **asked)]
+
+    def statistics(self) -> Statistics:
+        """What became of the pictures up to now, and what the devices did."""
+        return self._desk.ask(lambda scheduler: scheduler.statistics())
+
+    def health(self) -> Standing:
+        """How the devices stand."""
+        states = {device.name: device.health for device in self.statistics().devices}
+        devices = tuple(
+            DeviceStanding(
+                name=name,
+                entries=tuple(map(str, self._crew.units[name].entries)) if name in self._crew.units else (),
+                isolation=self._crew.units[name].isolation if name in self._crew.units else "",
+                health=states[name],
+                detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
+                starts=seat.starts,
+                refused={model: str(error) for model, error in seat.refused.items()},
+                signals=self._signals.readings.get(name, {}),
+            )
+            for name, seat in self._roster.seats.items()
+        )
+        return Standing(devices, dict(self._signals.told))
+
+    def backlog_ms(self) -> float | None:
+        """Milliseconds until a picture that came now would be done; `None` where no device is in service."""
+        now_s = self._clock()
+        seconds = self._desk.ask(lambda scheduler: scheduler.backlog_s(_ROLE, now_s))
+        return None if seconds is None else seconds * 1e3
+
+    def swap(self, model: str | Path, *, facts: ModelFacts | None = None, proof: Proof | None = None) -> None:
+        """Put another model in place of the one that runs, between two pictures.
+
+        It is loaded beside the old one on every device in service, and must answer there. Pictures that came before the switch
+        are for the old model, those after it for the new one; nobody waits. The old one is closed when its last picture is through.
+
+        Args:
+            model: An .onnx file, or `shipped:NAME`.
+            facts: Facts set by hand.
+            proof: Is called with the old and the new model, each a function from a picture to `Detections`, before the
+                switch. It raises a `LinesideError` where the new one is not good enough.
+
+        Raises:
+            ModelError: The new model is bad, dead, or fits on no device. The old one runs on, as with every refusal.
+            SettingsError: Settings of calls that are in use do not fit it, as a class that it does not have.
+            LinesideError: A device could not load it, it did not answer, or the proof refused it.
+        """
+        with self._swapping:
+            new = read_offer(model, facts, name=f"{_ROLE}@{next(self._models)}")
+            self._swap(new, proof)
+
+    def _swap(self, new: Offer, proof: Proof | None) -> None:
+        def proven() -> None:
+            before, after = self._look(_ROLE), self._look(new.model.name)
+            picture = (
+                np.zeros((32, 32, 3), np.uint8) if new.card is None else probe_picture(new.card.input.size)
+            )
+            after(picture)
+            if proof is not None:
+                proof(before, after)
+
+        self._swapper.swap(self._offer, new, proven)
+        self._offer = new
+
+    def _look(self, model: str) -> Look:
+        """A model as a function, through the same devices as all else."""
+        stream = Stream("", model=model, ordered=False)
+        return lambda image: self._sent(Ticket(as_bgr(image), {}, "proof"), stream, due_s(None)).result()
+
+    def drain(self, timeout_s: float | None = None) -> bool:
+        """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
+        self._desk.post(Drain())
+        return self._drained.wait(timeout_s)
+
+    def close(self, timeout_s: float = _CLOSE_S) -> None:
+        """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered."""
+        if not self._closed:
+            self._end(by_force=not self.drain(timeout_s))
+
+    def _end(self, *, by_force: bool) -> None:
+        self._closed = True
+        self._desk.post(Drain())
+        self._timer.close()
+        self._signals.close()
+        self._roster.close(by_force=by_force, limit_s=_CLOSE_S)
+        if self._crew.slots is not None:
+            self._crew.slots.close()
+        self._promises.give_up("the engine was closed before it was answered")
+
+    def _sent(self, ticket: Ticket, stream: Stream, deadline_s: float) -> Future[Detections]:
+        self._promises.give(ticket)
+        self._desk.post(FrameArrived(Request(stream, next(self._numbers), deadline_s, ticket)))
+        return ticket.future
+
+    def _stream(self, name: str | None, delivery: str) -> Stream:
+        found = self._streams.get((name, delivery))
+        if found is None:
+            if delivery not in set(Delivery):
+                raise SettingsError(f'delivery: expected {" or ".join(Delivery)}; got "{delivery}"')
+            found = Stream(name or "", _ROLE, Delivery(delivery), ordered=name is not None)
+            self._streams[name, delivery] = found
+        return found
+
+    def _post(self, event: Event) -> None:
+        self._desk.post(event)
+
+    def _tick(self) -> float:
+        return self._desk.tick()
+
+    def _answer(self, action: Action) -> None:
+        if isinstance(action, HealthChanged):
+            self._bulletin.take(action)
+        elif isinstance(action, Drained):
+            self._drained.set()
+        else:
+            self._promises.keep(action)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _picture(image: NDArray[Any] | Frame, stream: str | None) -> tuple[NDArray[np.uint8], str | None, object]:
+    """A picture, its stream and its name.
+
+    Raises:
+        ImageFormatError: It is none.
+    """
+    if isinstance(image, Frame):
+        own = image.stream if stream is None else stream
+        return as_bgr(image.image), own, f"{image.stream} #{image.sequence}"
+    return as_bgr(image), stream, stream
+
+
+def _signals(crew: Crew, post: Callable[[Event], None]) -> Signals:
+    """What the makers' libraries tell, where a device is a card."""
+    cards = {unit.physical: name for name, unit in crew.units.items() if unit.physical.startswith("pci:")}
+    found, told = libraries() if cards else ({}, {})
+    return Signals(cards, found, told, post)
+
+
+def _done(future: Future[Detections]) -> Future[Detections]:
+    wait((future,))
+    return future

@@ -1,0 +1,72 @@
+"""An engine with the calls of a detector, for whatever looks at pictures one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from lineside.detector.detector import Timings
+from lineside.detector.thresholds import Thresholds
+from lineside.dispatch.askings import thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from lineside.core.detections import Detections
+    from lineside.dispatch.engine import Engine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedThresholds(Thresholds):
+    """Checked settings, with the words in which they were asked for.
+
+    Attributes:
+        asked: Arguments of `Engine.submit`.
+    """
+
+    asked: Mapping[str, Any]
+
+
+class EngineDetector:
+    """Looks at one picture at a time, on whichever device is done with it first; from several threads at several.
+
+    A `SlicedDetector` over it with as many `threads` as there are devices, or a few more, spreads the slices of a large picture.
+
+    Args:
+        engine: The engine.
+
+    Attributes:
+        card: The model's card.
+        names: Its class names.
+        truth: `None`: there are as many sessions as devices, and `Engine.health` tells of them.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.card = engine.card
+        self.names = engine.card.names
+        self.truth = None
+
+    def thresholds(self, **asked: Any) -> AskedThresholds:
+        """The settings of a call, checked, as `Detector.thresholds`.
+
+        Raises:
+            SettingsError: A value is out of range, a class or NMS kind unknown.
+        """
+        checked = thresholds(self.card, asked)
+        return AskedThresholds(checked.selection, checked.nms, checked.suppression, asked=asked)
+
+    def timed(
+        self, image: NDArray[Any], settings: AskedThresholds, *, clock: Callable[[], float] = perf_counter
+    ) -> tuple[Detections, Timings]:
+        """What the model sees in one picture; as its run counts all the time from here to there and back, waiting too.
+
+        Raises:
+            UnansweredError: Nothing is known of it.
+        """
+        start = clock()
+        found = self._engine.submit(image, **settings.asked).result()
+        return found, Timings(0.0, clock() - start, 0.0)

@@ -1,0 +1,100 @@
+"""The other end of the scheduler's answers: each picture's future, settled exactly once."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from lineside.core.errors import UnansweredError
+from lineside.core.verdict import Reason
+from lineside.dispatch.actions import Amend, Drop, Forget, Release, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lineside.dispatch.actions import Action
+
+    LateResult = Callable[[object, Any, str], None]
+
+
+class Ticket:
+    """The payload of a request: the picture, what is asked of it, and who waits for the answer.
+
+    Attributes:
+        picture: uint8 BGR (H, W, 3); `None` once no run can need it any more.
+        asked: Settings of the call.
+        name: What the asker calls the picture.
+        future: Who waits.
+    """
+
+    __slots__ = ("asked", "future", "name", "picture")
+
+    def __init__(self, picture: NDArray[np.uint8], asked: Mapping[str, Any], name: object = None) -> None:
+        self.picture: NDArray[np.uint8] | None = picture
+        self.asked = asked
+        self.name = name
+        self.future: Future[Any] = Future()
+
+
+def let_go(action: Action) -> None:
+    """Drop the picture where nothing can need it after this action."""
+    if isinstance(action, Release | Drop | Amend | Forget) or (
+        isinstance(action, Unknown) and not action.pending
+    ):
+        ticket = action.request.payload
+        assert isinstance(ticket, Ticket)
+        ticket.picture = None
+
+
+class Promises:
+    """Settles futures.
+
+    Args:
+        late_result: Takes what came of a picture after its answer: its name, the result, the device.
+    """
+
+    def __init__(self, late_result: LateResult | None = None) -> None:
+        self._late_result = late_result
+        self._open: set[Ticket] = set()
+
+    def give(self, ticket: Ticket) -> None:
+        """Owe a picture its answer."""
+        self._open.add(ticket)
+
+    def give_up(self, detail: str) -> None:
+        """Settle what is still owed: nothing is known of it."""
+        for ticket in tuple(self._open):
+            self._settle(ticket, UnansweredError(f"{_called(ticket)}{detail}", Reason.OVERLOAD))
+
+    def keep(self, action: Action) -> None:
+        """Settle what an action settles. A future that the asker has cancelled stays so."""
+        if not isinstance(action, Release | Unknown | Drop | Amend):
+            return
+        ticket = action.request.payload
+        assert isinstance(ticket, Ticket)
+        if isinstance(action, Release):
+            self._settle(ticket, action.result)
+        elif not isinstance(action, Amend):
+            self._settle(ticket, UnansweredError(f"{_called(ticket)}{action.detail}", action.reason))
+        elif self._late_result is not None:
+            self._late_result(ticket.name, action.result, action.device)
+
+    def _settle(self, ticket: Ticket, outcome: object) -> None:
+        try:
+            self._open.remove(ticket)
+        except KeyError:  # it was given up
+            return
+        future = ticket.future
+        if not future.set_running_or_notify_cancel():
+            return
+        if isinstance(outcome, UnansweredError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+
+def _called(ticket: Ticket) -> str:
+    return "" if ticket.name is None else f"{ticket.name}: "

@@ -1,0 +1,100 @@
+"""How the devices of an engine stand, and what the people at the line hear of it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lineside.dispatch.words import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lineside.dispatch.actions import HealthChanged
+
+    Note = Callable[[str, str], None]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStanding:
+    """One device now.
+
+    Attributes:
+        name: Its name.
+        entries: What runs there, best first.
+        isolation: What its worker lives in: `thread` or `process`.
+        health: How far it is trusted.
+        detail: Why it is not healthy; an empty text where it is.
+        starts: How often its worker was started; more than once means that it was lost.
+        refused: Models that could not be opened there, with the reason.
+        signals: What its maker's library tells, as `temperature_c`; empty where there is none.
+    """
+
+    name: str
+    entries: tuple[str, ...]
+    isolation: str
+    health: Health
+    detail: str
+    starts: int
+    refused: Mapping[str, str]
+    signals: Mapping[str, float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An engine now.
+
+    Attributes:
+        devices: Each device.
+        signals: For each maker's library whether it is read, and if not why.
+    """
+
+    devices: tuple[DeviceStanding, ...]
+    signals: Mapping[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Every device is in service."""
+        return all(device.health is Health.HEALTHY for device in self.devices)
+
+    @property
+    def in_service(self) -> int:
+        """How many devices are."""
+        return sum(device.health is Health.HEALTHY for device in self.devices)
+
+
+class Bulletin:
+    """Keeps why each device is not healthy, and tells of every loss and return.
+
+    Args:
+        note: Takes a code and a sentence.
+    """
+
+    def __init__(self, note: Note | None) -> None:
+        self._note = note or _logged
+        self._out: set[str] = set()
+        self.details: dict[str, str] = {}
+
+    def take(self, change: HealthChanged) -> None:
+        """Take a change in."""
+        device, health = change.device, change.health
+        self.details[device] = change.detail
+        if health is Health.QUARANTINED:
+            self._out.add(device)
+            self._note("device.quarantined", f"{device} is out of service: {change.detail}")
+        elif health is Health.HEALTHY:
+            self.details[device] = ""
+            if device in self._out:
+                self._out.discard(device)
+                self._note("device.back", f"{device} is in service again")
+
+    def say(self, code: str, text: str) -> None:
+        """Tell something."""
+        self._note(code, text)
+
+
+def _logged(code: str, text: str) -> None:
+    _log.warning("%s [%s]", text, code)

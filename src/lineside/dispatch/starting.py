@@ -1,0 +1,185 @@
+"""The start of an engine: its workers made, its model read, and every device waited for."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lineside.core.errors import DeviceUnavailableError, LinesideError, SettingsError
+from lineside.dispatch.process_worker import ProcessWorker
+from lineside.dispatch.roster import later
+from lineside.dispatch.routing import DEFAULT
+from lineside.dispatch.slots import Slots
+from lineside.dispatch.thread_worker import ThreadWorker
+from lineside.dispatch.units import Unit, UnitOpener, units
+from lineside.dispatch.worker import WorkerModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from lineside.core.placement import Placement
+    from lineside.dispatch.promises import LateResult
+    from lineside.dispatch.roster import Later, Roster, Seat
+    from lineside.dispatch.settings import Settings
+    from lineside.dispatch.standing import Bulletin, Note
+    from lineside.dispatch.worker import Post, Worker
+    from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
+
+    Make = Callable[[Post], Worker]
+
+DEMOTIONS = ("prefer", "require")
+"""What may be done where a device cannot start: begin with the others and say so, or refuse to begin."""
+
+_SLOTS = 8  # a device: a batch
+_SLOT_BYTES = 1920 * 1080 * 3
+_START_S = 1800.0  # engines may have to be built
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that an engine is to run.
+
+    Attributes:
+        model: What workers open.
+        card: What is known of it; `None` for one that is none of ours, which takes any settings.
+    """
+
+    model: WorkerModel
+    card: ModelCard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The workers of an engine, not yet made.
+
+    Attributes:
+        workers: For each device how to make its worker, which tells its news there.
+        units: What each device is.
+        slots: Where pictures lie for workers that are processes; `None` where none is.
+    """
+
+    workers: Mapping[str, Make]
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    slots: Slots | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fittings:
+    """How an engine works; its arguments of the same names say what each means.
+
+    Attributes:
+        later: Calls something after some seconds, in another thread.
+        ticks: Whether it has a thread that lets time go by; a test lets it go by itself.
+    """
+
+    routing: str = DEFAULT
+    settings: Settings | None = None
+    demotion: str = "prefer"
+    clock: Callable[[], float] = time.monotonic
+    note: Note | None = None
+    late_result: LateResult | None = None
+    later: Later = later
+    ticks: bool = True
+
+    def __post_init__(self) -> None:
+        if self.demotion not in DEMOTIONS:
+            raise SettingsError(f'demotion: expected {" or ".join(DEMOTIONS)}; got "{self.demotion}"')
+
+
+def staff(
+    devices: str | Placement | Sequence[str | Placement],
+    *,
+    isolation: str,
+    cache: str | Path | None,
+    clock: Callable[[], float],
+) -> Crew:
+    """The workers for a list of devices.
+
+    Raises:
+        SettingsError: As `units`.
+    """
+    found = {unit.name: unit for unit in units(devices, isolation)}
+    folder = None if cache is None else os.fspath(cache)
+    processes = sum(unit.isolation == "process" for unit in found.values())
+    slots = Slots(_SLOTS * processes, _SLOT_BYTES) if processes else None
+    makers = {name: _maker(unit, folder, clock, slots) for name, unit in found.items()}
+    return Crew(makers, found, slots)
+
+
+def _maker(unit: Unit, cache: str | None, clock: Callable[[], float], slots: Slots | None) -> Make:
+    opener = UnitOpener(unit.entries, cache)
+    if unit.isolation == "process":
+        return lambda post: ProcessWorker(unit.name, opener=opener, post=post, slots=slots, clock=clock)
+    return lambda post: ThreadWorker(unit.name, opener=opener, post=post, clock=clock)
+
+
+def read_offer(path: str | Path, facts: ModelFacts | None, *, name: str) -> Offer:
+    """A model that was read and understood, before any device has to do with it.
+
+    Args:
+        path: An .onnx file, or `shipped:NAME`.
+        facts: Facts set by hand.
+        name: What runs name it by.
+
+    Raises:
+        ModelError: It is bad.
+        SettingsError: The facts are malformed.
+    """
+    from lineside.engine import run_once
+    from lineside.models.card import ModelCard
+
+    if not isinstance(path, str | os.PathLike):
+        raise SettingsError(f"model: expected the path of an .onnx file; got {path!r}")
+    card = ModelCard.read(path, facts=facts, run=run_once)
+    return Offer(WorkerModel(name, os.fspath(path), facts), card)
+
+
+def wait_for_start(roster: Roster, bulletin: Bulletin, demotion: str) -> None:
+    """Wait until every device is in service or has failed to be.
+
+    Raises:
+        LinesideError: None is, or one is not and all are required.
+    """
+    seats = roster.seats.values()
+    roster.wait(lambda: all(seat.told for seat in seats), _START_S)
+    failed = [seat for seat in seats if not seat.is_up]
+    if failed and (demotion == "require" or len(failed) == len(seats)):
+        raise _refusal(failed, "no device can start" if len(failed) == len(seats) else "it is required")
+    for seat in failed:
+        bulletin.say("device.not_started", f"{seat.worker.device} does not start: {_why(seat)}")
+
+
+def _why(seat: Seat) -> str:
+    return seat.lost or f"it has not answered for {_START_S:.0f} s"
+
+
+def _refusal(failed: Sequence[Seat], what: str) -> LinesideError:
+    """One error for all that failed: of their kind where they agree, so that a bad model stays a ModelError."""
+    errors = [error for seat in failed for error in seat.refused.values()]
+    kinds = {type(error) for error in errors}
+    kind = kinds.pop() if len(kinds) == 1 and len(errors) == len(failed) else DeviceUnavailableError
+    texts = "; ".join(f"{seat.worker.device}: {_why(seat)}" for seat in failed)
+    refusal = kind(f"{what}. {texts}")
+    if errors:
+        refusal.__cause__ = errors[0]
+    return refusal
+
+
+def due_s(deadline_s: float | None) -> float:
+    """A deadline on the clock's axis; infinite for none.
+
+    Raises:
+        SettingsError: It is no number.
+    """
+    if deadline_s is None:
+        return math.inf
+    if isinstance(deadline_s, bool) or not isinstance(deadline_s, int | float) or math.isnan(deadline_s):
+        raise SettingsError(
+            f"deadline_s: expected a moment in seconds of the engine's clock, or None; got {deadline_s!r}"
+        )
+    return float(deadline_s)

@@ -1,0 +1,40 @@
+"""Work that whoever comes by carries out, one at a time and in order, without a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Turns(Generic[T]):
+    """A queue that is worked off by one thread at a time, by whichever adds to it while nobody else is at it.
+
+    A thread that finds another at work leaves its items to it and goes on. That saves the hop to a thread whose only
+    work this would be, which costs more than the work.
+
+    Args:
+        do: Carries one item out. It may add more; those come after it.
+    """
+
+    def __init__(self, do: Callable[[T], None]) -> None:
+        self._do = do
+        self._items: deque[T] = deque()
+        self._turn = threading.Lock()
+        self.add = self._items.append
+
+    def work_off(self) -> None:
+        """Carry out what is there, unless another thread is at it."""
+        items = self._items
+        # Looked at again after the turn is given back: what was added meanwhile found it taken.
+        while items and self._turn.acquire(blocking=False):
+            try:
+                while items:
+                    self._do(items.popleft())
+            finally:
+                self._turn.release()

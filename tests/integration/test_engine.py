@@ -1,0 +1,222 @@
+"""An engine over real sessions on two shares of the CPU, under load and with faults."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from lineside import Detector, Engine, LinesideError, SlicedDetector
+from lineside.capture.plant.plant import Plant
+from lineside.capture.plant.settings import PlantSettings
+from lineside.core.errors import DeadModelError, DeviceUnavailableError, SettingsError, UnknownNameError
+from lineside.dispatch.front import EngineDetector
+from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.starting import Crew, Offer
+from lineside.dispatch.thread_worker import ThreadWorker
+from lineside.dispatch.worker import WorkerModel
+from lineside.engine.hardware import usable_cores
+from lineside.testing.graphs import faulty
+from lineside.testing.hand_workers import Mode, Script, TimedOpener
+
+pytestmark = pytest.mark.skipif(usable_cores() < 2, reason="two shares of the CPU need two cores")
+MODEL = "shipped:plant"
+
+
+def same(one, other):
+    return (
+        np.array_equal(one.xyxy, other.xyxy)
+        and np.array_equal(one.confidence, other.confidence)
+        and np.array_equal(one.class_id, other.class_id)
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    plant = Plant(PlantSettings("disc", seed=5, defect_rate=0.8))
+    return [plant.render(part, 0)[0] for part in range(8)]
+
+
+@pytest.fixture(scope="module")
+def expected(cache, pictures):
+    detector = Detector(MODEL, devices="cpu", threads=1, cache=cache)
+    return [detector(picture) for picture in pictures]
+
+
+@pytest.fixture(params=["thread", "process"])
+def engine(request, cache):
+    with Engine(MODEL, "cpu:0,cpu:1", isolation=request.param, cache=cache) as opened:
+        yield opened
+
+
+def test_results_are_those_of_a_detector(engine, pictures, expected):
+    found = engine.infer_many(pictures * 3)
+    assert all(same(a, b) for a, b in zip(found, expected * 3, strict=True))
+    assert sum(len(each) for each in expected) > 0
+    assert min(device.frames for device in engine.statistics().devices) > 0
+
+
+def test_thresholds_go_with_each_picture(engine, pictures, cache):
+    detector = Detector(MODEL, devices="cpu", threads=1, cache=cache)
+    for asked in ({"confidence": 0.05}, {"confidence": 0.6, "classes": ["scratch", "crack"]}):
+        assert same(engine.submit(pictures[0], **asked).result(60), detector(pictures[0], **asked))
+    with pytest.raises(UnknownNameError, match="scratsch"):
+        engine.submit(pictures[0], classes=["scratsch"])
+    with pytest.raises(SettingsError, match="confidense"):
+        engine.submit(pictures[0], confidense=0.5)
+
+
+def test_a_worker_that_is_killed_under_load_loses_no_picture_and_comes_back(cache, pictures, expected):
+    with Engine(MODEL, "cpu:0,cpu:1", isolation="process", cache=cache) as engine:
+        futures = [engine.submit(picture) for picture in pictures * 3]
+        futures[2].result(60)
+        pid = engine._roster.seats["cpu:0"].worker._link._process.pid
+        os.kill(pid, signal.SIGKILL)
+        futures += [engine.submit(picture) for picture in pictures * 2]
+        assert all(same(f.result(60), e) for f, e in zip(futures, expected * 5, strict=True))
+        until_s = time.monotonic() + 60
+        while not engine.health().is_whole and time.monotonic() < until_s:
+            engine.infer_many(pictures[:1])
+        assert engine.health().is_whole
+        assert engine.health().devices[0].starts == 2
+
+
+def test_a_swap_under_load_lets_nobody_wait_and_nobody_sees_both(cache, pictures, expected):
+    detector = Detector("shipped:plant-int8", devices="cpu", threads=1, cache=cache)
+    after = [detector(picture) for picture in pictures]
+    with Engine(MODEL, "cpu:0,cpu:1", cache=cache) as engine:
+        futures, stop = [], threading.Event()
+
+        def feed():
+            while not stop.is_set():
+                number = len(futures) % len(pictures)
+                futures.append((number, engine.submit(pictures[number], stream="top")))
+                futures[-1][1].result(60)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            engine.swap("shipped:plant-int8")
+            switched = len(futures)
+            while len(futures) < switched + 10:
+                time.sleep(0.01)
+        finally:
+            stop.set()
+            feeder.join()
+        kinds = "".join(
+            "o"
+            if same(future.result(), expected[number])
+            else "n"
+            if same(future.result(), after[number])
+            else "?"
+            for number, future in futures
+            if len(expected[number]) and not same(expected[number], after[number])
+        )
+        assert kinds.strip("o").strip("n") == ""
+        assert kinds[0] == "o"
+        assert kinds[-1] == "n"
+        assert engine.card.file == "plant-int8.onnx"
+
+
+def test_a_dead_model_never_gets_in(cache, pictures, expected, tmp_path):
+    dead = tmp_path / "dead.onnx"
+    dead.write_bytes(faulty.two_scores().SerializeToString())
+    with Engine(MODEL, "cpu:0,cpu:1", cache=cache) as engine:
+        with pytest.raises(LinesideError):
+            engine.swap(dead)
+        assert same(engine.submit(pictures[0]).result(60), expected[0])
+        assert engine.card.file == "plant.onnx"
+
+
+def test_a_proof_can_refuse_a_model_that_answers_otherwise(cache, pictures, expected):
+    def proof(before, after):
+        if not same(before(pictures[0]), after(pictures[0])):
+            raise DeadModelError("it answers otherwise")
+
+    with Engine(MODEL, "cpu:0,cpu:1", cache=cache) as engine:
+        with pytest.raises(DeadModelError, match="otherwise"):
+            engine.swap("shipped:plant-int8", proof=proof)
+        assert same(engine.submit(pictures[0]).result(60), expected[0])
+
+
+def test_a_device_that_does_not_exist_leaves_the_others_and_is_told(cache, pictures, expected):
+    notes = []
+    devices = f"cpu:0,cpu:{usable_cores()}"
+    with Engine(MODEL, devices, cache=cache, note=lambda *what: notes.append(what)) as engine:
+        assert same(engine.submit(pictures[0]).result(60), expected[0])
+        assert engine.health().in_service == 1
+    assert [code for code, _ in notes if code == "device.not_started"] == ["device.not_started"]
+    with pytest.raises(DeviceUnavailableError, match="no share"):
+        Engine(MODEL, devices, cache=cache, demotion="require")
+
+
+def test_slices_of_a_large_picture_are_spread_over_the_devices(cache, pictures):
+    detector = Detector(MODEL, devices="cpu", threads=1, cache=cache)
+    large = np.tile(pictures[0], (2, 2, 1))
+    with Engine(MODEL, "cpu:0,cpu:1", cache=cache) as engine:
+        spread = SlicedDetector(EngineDetector(engine), threads=4)(large)
+        assert same(spread, SlicedDetector(detector)(large))
+        assert min(device.frames for device in engine.statistics().devices) > 0
+
+
+def scripted(count=2, seconds=0.004):
+    scripts = [
+        Script(ServiceTimes.linear(seconds, 0, 1), sees=lambda p: int(p[0, 0, 0])) for _ in range(count)
+    ]
+
+    def maker(number):
+        return lambda post: ThreadWorker(f"d{number}", opener=TimedOpener(scripts[number]), post=post)
+
+    crew = Crew({f"d{number}": maker(number) for number in range(count)})
+    return scripts, Engine.of(crew, Offer(WorkerModel("model", "none.onnx")))
+
+
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.HANG])
+def test_a_device_that_breaks_under_load_loses_no_picture_and_comes_back(mode):
+    scripts, engine = scripted()
+    with engine:
+        futures = []
+        for number in range(250):
+            if number == 50:
+                scripts[0].breaks(mode)
+            if number == 120:
+                scripts[0].heals()
+            picture = np.full((1, 1, 3), number, np.uint8)
+            futures.append(engine.submit(picture, stream="top"))
+            time.sleep(0.0025)
+        assert [future.result(10) for future in futures] == list(range(250))
+        until_s = time.monotonic() + 5
+        while not engine.health().is_whole and time.monotonic() < until_s:
+            time.sleep(0.01)
+        assert engine.health().is_whole
+        assert engine.statistics().devices[0].faults > 0
+
+
+def test_a_busy_python_thread_beside_it_does_not_stop_the_line():
+    _, engine = scripted()
+    stop = threading.Event()
+
+    def spin():
+        while not stop.is_set():
+            sum(range(1000))
+
+    spinner = threading.Thread(target=spin)
+    spinner.start()
+    try:
+        with engine:
+            picture = np.zeros((1, 1, 3), np.uint8)
+            assert [engine.submit(picture).result(10) for _ in range(50)] == [0] * 50
+            assert sys.getswitchinterval() <= 0.0005
+    finally:
+        stop.set()
+        spinner.join()
