@@ -15,10 +15,13 @@ from lineside import Detector, Engine, LinesideError, SlicedDetector
 from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.settings import PlantSettings
 from lineside.core.errors import DeadModelError, DeviceUnavailableError, SettingsError, UnknownNameError
+from lineside.core.placement import placements
 from lineside.dispatch.front import EngineDetector
+from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.profile import ServiceTimes
-from lineside.dispatch.starting import Crew, Offer
+from lineside.dispatch.starting import Crew, Fittings, Offer
 from lineside.dispatch.thread_worker import ThreadWorker
+from lineside.dispatch.units import Unit, UnitOpener
 from lineside.dispatch.worker import WorkerModel
 from lineside.engine.hardware import usable_cores
 from lineside.testing.graphs import faulty
@@ -158,6 +161,20 @@ def test_a_device_that_does_not_exist_leaves_the_others_and_is_told(cache, pictu
     assert [code for code, _ in notes if code == "device.not_started"] == ["device.not_started"]
     with pytest.raises(DeviceUnavailableError, match="no share"):
         Engine(MODEL, devices, cache=cache, demotion="require")
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_an_entry_of_a_device_that_was_passed_over_is_told(cache, pictures, expected, isolation):
+    notes = []
+    unit = Unit("cpu", placements("webgpu:9,cpu?intra_op_num_threads=1"), isolation, "cpu")
+    opener = UnitOpener(unit.entries, str(cache))
+    kind = ThreadWorker if isolation == "thread" else ProcessWorker
+    crew = Crew({"cpu": lambda post: kind("cpu", opener=opener, post=post)}, {"cpu": unit})
+    fittings = Fittings(note=lambda *what: notes.append(what))
+    with Engine.of(crew, Offer(WorkerModel("model", MODEL)), fittings) as engine:
+        assert same(engine.submit(pictures[0]).result(60), expected[0])
+        assert "asked for webgpu:9, runs on cpu" in engine.health().devices[0].demoted["model"]
+    assert [code for code, _ in notes] == ["device.demoted"]
 
 
 def test_slices_of_a_large_picture_are_spread_over_the_devices(cache, pictures):

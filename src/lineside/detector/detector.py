@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
-from lineside.core.classification import Classification
-from lineside.core.detections import Detections
 from lineside.core.errors import SettingsError
 from lineside.core.placement import placements
 from lineside.detector.batches import Batches
+from lineside.detector.decoding import Decoder
 from lineside.detector.opening import Where, open_model
 from lineside.detector.thresholds import Thresholds, is_count
-from lineside.models.checks import refuse_dead_answer
+from lineside.detector.workspaces import Workspaces
 from lineside.models.probe import probe_picture
-from lineside.models.recognise import family
-from lineside.preprocess.letterbox import Slot, as_bgr
+from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
-    from lineside.core.geometry import Letterbox
+    from lineside.core.detections import Detections
     from lineside.core.placement import Placement
-    from lineside.detector.batches import Batch
     from lineside.detector.opening import OpenModel
-    from lineside.engine.session import Binding
+    from lineside.detector.workspaces import Workspace
     from lineside.engine.truth import Truth
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
-    from lineside.models.head import Details
-    from lineside.postprocess.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +40,6 @@ class Timings:
     preprocess_s: float
     run_s: float
     postprocess_s: float
-
-
-@dataclass(slots=True, eq=False)
-class Workspace:
-    """The buffers of one run."""
-
-    slot: Slot
-    binding: Binding
-
-    def cancel(self) -> None:
-        """End the run under way."""
-        self.binding.cancel()
 
 
 class Detector:
@@ -133,25 +111,20 @@ class Detector:
         self.truth: Truth = opened.truth
         self.batch: int = opened.batch
         self._session = opened.session
-        self._family = family(opened.card.family)
-        self._details: Callable[..., Details] | None = getattr(self._family, "details", None)
-        self._free: deque[Workspace] = deque()
-        self._in_use: set[Workspace | Batch] = set()
-        self._lock = Lock()  # of what is in use
+        self._decode = Decoder(self.card)
+        self._spaces = Workspaces(self.card, self._session)
         self._batches = Batches(self.card, self._session, self._answer_alone, self.truth.precision)
         self._warm_up()
 
     def _warm_up(self) -> None:
         """Run the test picture, so that no part pays for the first run, and a dead model never starts."""
-        space = self._workspace()
-        space.slot.fill(probe_picture(self.card.input.size))
-        start = perf_counter()
-        outputs = space.binding.run()
-        if self.truth.probe is None:  # elsewhere the ladder has run it before
-            self.truth = replace(self.truth, warm_up_s=perf_counter() - start)
-        card = self.card
-        refuse_dead_answer(self._family, outputs, card.head, nms_inside=card.nms_inside, file=card.file)
-        self._free.append(space)
+        with self._spaces.taken() as space:
+            space.slot.fill(probe_picture(self.card.input.size))
+            start = perf_counter()
+            outputs = space.binding.run()
+            if self.truth.probe is None:  # elsewhere the ladder has run it before
+                self.truth = replace(self.truth, warm_up_s=perf_counter() - start)
+            self._decode.refuse_dead(outputs)
 
     @property
     def from_cache(self) -> bool:
@@ -276,15 +249,12 @@ class Detector:
         """
         start = clock()
         picture = as_bgr(image)
-        space = self._claim()
-        try:
+        with self._spaces.taken() as space:
             letterbox = space.slot.fill(picture)
             filled = clock()
             outputs = self._answer(space)
             ran = clock()
-            detections = self._decoded(outputs, letterbox, settings)
-        finally:
-            self._give_back(space)
+            detections = self._decode(outputs, letterbox, settings)
         return detections, Timings(filled - start, ran - filled, clock() - ran)
 
     def timed_batch(
@@ -314,13 +284,13 @@ class Detector:
             return [found], timings
         start = clock()
         pictures = [as_bgr(image) for image in images]
-        with self._batches.taken(len(pictures)) as batch, self._using(batch):
+        with self._batches.taken(len(pictures)) as batch, self._spaces.used(batch):
             letterboxes = [slot.fill(one) for slot, one in zip(batch.slots, pictures, strict=True)]
             filled = clock()
             answers = batch.run()
             ran = clock()
             detections = [
-                self._decoded(outputs, letterbox, one)
+                self._decode(outputs, letterbox, one)
                 for outputs, letterbox, one in zip(answers, letterboxes, each, strict=True)
             ]
         return detections, Timings(filled - start, ran - filled, clock() - ran)
@@ -336,12 +306,9 @@ class Detector:
             DeviceError: The run failed.
         """
         picture = as_bgr(image)
-        space = self._claim()
-        try:
+        with self._spaces.taken() as space:
             space.slot.fill(picture)
             return [output.copy() for output in self._answer(space)]
-        finally:
-            self._give_back(space)
 
     def cancel(self) -> None:
         """End the runs that are under way, from another thread: each raises `RunCancelledError` where its runtime can be ended.
@@ -349,87 +316,17 @@ class Detector:
         ONNX Runtime ends a run before its next node, so one long node runs to its end. Calls that have not come to their run
         yet, or are past it, go on. The detector can be used again.
         """
-        with self._lock:
-            for space in self._in_use:
-                space.cancel()
-
-    def _claim(self) -> Workspace:
-        """Buffers that nobody else uses until they are given back."""
-        try:
-            space = self._free.pop()
-        except IndexError:
-            space = self._workspace()
-        with self._lock:
-            self._in_use.add(space)
-        return space
-
-    def _give_back(self, space: Workspace) -> None:
-        with self._lock:
-            self._in_use.discard(space)
-        self._free.append(space)
-
-    @contextmanager
-    def _using(self, batch: Batch) -> Iterator[None]:
-        """Let `cancel` find a batch."""
-        with self._lock:
-            self._in_use.add(batch)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_use.discard(batch)
-
-    def _decoded(
-        self, outputs: Sequence[NDArray[Any]], letterbox: Letterbox, settings: Thresholds
-    ) -> Detections:
-        """One picture's detections, of the outputs for it."""
-        found = self._family.decode(outputs, self.card.head, settings.selection)
-        left = settings.nms(found, settings.suppression)
-        return self._of_the_frame(left, outputs, letterbox)
-
-    def _of_the_frame(
-        self, left: Candidates, outputs: Sequence[NDArray[Any]], letterbox: Letterbox
-    ) -> Detections:
-        """The objects that NMS left, with all that the head says of them, in the frame's pixels."""
-        if self.card.task == "classify":
-            return Classification.of(
-                left.class_id, left.confidence, self.names, letterbox.frame, truncated=left.truncated
-            )
-        details = None
-        if self._details is not None:  # before the boxes leave the model's pixels
-            details = self._details(outputs, self.card.head, left, letterbox)
-        letterbox.to_frame(left.xyxy)
-        if left.xywhr is not None:
-            letterbox.to_frame_oriented(left.xywhr)
-        # The decoder has refused what is not finite or names no class.
-        return Detections.proven(
-            xyxy=left.xyxy,
-            confidence=left.confidence,
-            class_id=left.class_id,
-            names=self.names,
-            size=letterbox.frame,
-            truncated=left.truncated,
-            masks=None if details is None else details.masks,
-            keypoints=None if details is None else details.keypoints,
-            xywhr=left.xywhr,
-        )
+        self._spaces.cancel()
 
     def _answer_alone(self, picture: NDArray[np.uint8]) -> Sequence[NDArray[Any]]:
         """What the model answers to a picture of its own size; for the proof of batches."""
-        space = self._workspace()
+        space = self._spaces.new()
         space.slot.fill(picture)
         return space.binding.run()
 
     def _answer(self, space: Workspace) -> Sequence[NDArray[Any]]:
         """What the model answers to the picture in the workspace's slot. The arrays are the workspace's."""
         return space.binding.run()
-
-    def _workspace(self) -> Workspace:
-        """New buffers; there are as many as ever ran side by side, and they are used again."""
-        spec = self.card.input
-        slot = Slot(spec.size, self.card.conventions)
-        fixed = not self.card.nms_inside
-        return Workspace(slot, self._session.bind(spec.feeds(slot.planes), fixed_shapes=fixed))
 
     def __repr__(self) -> str:
         card = self.card

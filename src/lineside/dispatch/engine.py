@@ -15,20 +15,14 @@ import numpy as np
 
 from lineside.core.errors import SettingsError
 from lineside.core.frame import Frame
-from lineside.dispatch.actions import Drained, HealthChanged
 from lineside.dispatch.askings import Askings
-from lineside.dispatch.desk import Desk
-from lineside.dispatch.events import Drain, FrameArrived
-from lineside.dispatch.promises import Promises, Ticket
-from lineside.dispatch.roster import Roster
+from lineside.dispatch.events import FrameArrived
+from lineside.dispatch.promises import Ticket
 from lineside.dispatch.routing import DEFAULT
-from lineside.dispatch.scheduler import Scheduler
-from lineside.dispatch.signals import Signals, libraries
-from lineside.dispatch.standing import Bulletin, DeviceStanding, Standing
-from lineside.dispatch.starting import Fittings, due_s, read_offer, staff, wait_for_start
+from lineside.dispatch.starting import Fittings, due_s, read_offer, staff
 from lineside.dispatch.swapping import Swapper
-from lineside.dispatch.timer import Timer
 from lineside.dispatch.words import Delivery, Request, Stream
+from lineside.dispatch.works import Works
 from lineside.models.probe import probe_picture
 from lineside.preprocess.letterbox import as_bgr
 
@@ -40,11 +34,9 @@ if TYPE_CHECKING:
 
     from lineside.core.detections import Detections
     from lineside.core.placement import Placement
-    from lineside.dispatch.actions import Action
-    from lineside.dispatch.events import Event
     from lineside.dispatch.promises import LateResult
     from lineside.dispatch.settings import Settings
-    from lineside.dispatch.standing import Note
+    from lineside.dispatch.standing import Note, Standing
     from lineside.dispatch.starting import Crew, Offer
     from lineside.dispatch.statistics import Statistics
     from lineside.dispatch.swapping import Look, Proof
@@ -128,43 +120,20 @@ class Engine:
         return engine
 
     def _take(self, crew: Crew, offer: Offer, fittings: Fittings) -> None:
-        clock = self._clock = fittings.clock
-        self._crew = crew
         self._offer = offer
-        self._bulletin = Bulletin(fittings.note)
-        self._promises = Promises(fittings.late_result)
+        self._clock = fittings.clock
         self._askings = Askings(offer.card)
         self._streams: dict[tuple[str | None, str], Stream] = {}
         self._numbers = itertools.count()
         self._models = itertools.count(2)
-        self._drained = threading.Event()
         self._swapping = threading.Lock()
         self._closed = False
-        scheduler = Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing)
-        self._roster = Roster(
-            crew.workers,
-            post=self._post,
-            cool_down_s=lambda name: self._desk.ask(lambda s: s.cool_down_s(name)),
-            clock=clock,
-            later=fittings.later,
-        )
-        self._timer = Timer(self._tick, clock)
-        self._desk = Desk(
-            scheduler, clock=clock, order=self._roster.order, answer=self._answer, woken=self._timer.wake
-        )
-        self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
-        if fittings.ticks:
-            self._timer.start()
-        self._signals = _signals(crew, self._post)
-        self._signals.start()
-        self._roster.start([offer.model])
-        try:
-            wait_for_start(self._roster, self._bulletin, fittings.demotion)
-        except BaseException:
-            self._end(by_force=True)
-            raise
+        self._works = works = Works(crew, fittings)
+        self._desk, self._roster, self._promises = works.desk, works.roster, works.promises
+        self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
+        works.start(offer.model, fittings)
 
     @property
     def card(self) -> ModelCard:
@@ -255,21 +224,7 @@ class Engine:
 
     def health(self) -> Standing:
         """How the devices stand."""
-        states = {device.name: device.health for device in self.statistics().devices}
-        devices = tuple(
-            DeviceStanding(
-                name=name,
-                entries=tuple(map(str, self._crew.units[name].entries)) if name in self._crew.units else (),
-                isolation=self._crew.units[name].isolation if name in self._crew.units else "",
-                health=states[name],
-                detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
-                starts=seat.starts,
-                refused={model: str(error) for model, error in seat.refused.items()},
-                signals=self._signals.readings.get(name, {}),
-            )
-            for name, seat in self._roster.seats.items()
-        )
-        return Standing(devices, dict(self._signals.told))
+        return self._works.standing()
 
     def backlog_ms(self) -> float | None:
         """Milliseconds until a picture that came now would be done; `None` where no device is in service."""
@@ -318,23 +273,13 @@ class Engine:
 
     def drain(self, timeout_s: float | None = None) -> bool:
         """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
-        self._desk.post(Drain())
-        return self._drained.wait(timeout_s)
+        return self._works.drain(timeout_s)
 
     def close(self, timeout_s: float = _CLOSE_S) -> None:
         """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered."""
         if not self._closed:
-            self._end(by_force=not self.drain(timeout_s))
-
-    def _end(self, *, by_force: bool) -> None:
-        self._closed = True
-        self._desk.post(Drain())
-        self._timer.close()
-        self._signals.close()
-        self._roster.close(by_force=by_force, limit_s=_CLOSE_S)
-        if self._crew.slots is not None:
-            self._crew.slots.close()
-        self._promises.give_up("the engine was closed before it was answered")
+            self._closed = True
+            self._works.end(by_force=not self.drain(timeout_s))
 
     def _sent(self, ticket: Ticket, stream: Stream, deadline_s: float) -> Future[Detections]:
         self._promises.give(ticket)
@@ -349,20 +294,6 @@ class Engine:
             found = Stream(name or "", _ROLE, Delivery(delivery), ordered=name is not None)
             self._streams[name, delivery] = found
         return found
-
-    def _post(self, event: Event) -> None:
-        self._desk.post(event)
-
-    def _tick(self) -> float:
-        return self._desk.tick()
-
-    def _answer(self, action: Action) -> None:
-        if isinstance(action, HealthChanged):
-            self._bulletin.take(action)
-        elif isinstance(action, Drained):
-            self._drained.set()
-        else:
-            self._promises.keep(action)
 
     def __enter__(self) -> Self:
         return self
@@ -381,13 +312,6 @@ def _picture(image: NDArray[Any] | Frame, stream: str | None) -> tuple[NDArray[n
         own = image.stream if stream is None else stream
         return as_bgr(image.image), own, f"{image.stream} #{image.sequence}"
     return as_bgr(image), stream, stream
-
-
-def _signals(crew: Crew, post: Callable[[Event], None]) -> Signals:
-    """What the makers' libraries tell, where a device is a card."""
-    cards = {unit.physical: name for name, unit in crew.units.items() if unit.physical.startswith("pci:")}
-    found, told = libraries() if cards else ({}, {})
-    return Signals(cards, found, told, post)
 
 
 def _done(future: Future[Detections]) -> Future[Detections]:

@@ -10,7 +10,7 @@ from lineside.core.errors import DeviceError, LinesideError, RunCancelledError
 from lineside.dispatch.events import BatchDone, BatchFailed, ModelLoaded, WorkerLost, WorkerUp
 from lineside.dispatch.measuring import service_times
 from lineside.dispatch.words import Fault
-from lineside.dispatch.worker import ModelNotLoaded, as_refusal, fault_of
+from lineside.dispatch.worker import ModelDemoted, ModelNotLoaded, as_refusal, fault_of
 from lineside.engine.memory import resident_bytes
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ class Hands:
         opened = self._opener(model)
         times = service_times(opened, self._clock)
         self._models[model.name] = opened
+        if sentence := getattr(opened, "demoted", ""):  # only what opens on one of several entries has it
+            self._tell(ModelDemoted(self._device, model.name, sentence))
         return times
 
     def _answer(self, run: int, model: str, work: Callable[[OpenedModel], Sequence[object]]) -> None:

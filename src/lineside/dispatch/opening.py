@@ -74,6 +74,7 @@ class DetectorModel:
 
     Attributes:
         batches: It takes several pictures in one run.
+        demoted: What it runs on and why nothing better does, where it runs on another entry than the first; else empty.
 
     Raises:
         LinesideError: Its first run failed.
@@ -82,6 +83,7 @@ class DetectorModel:
     def __init__(self, detector: Detector) -> None:
         card = detector.card
         self.batches: bool = card.input.dynamic_batch and not card.nms_inside
+        self.demoted = detector.truth.sentence if detector.truth.is_demoted else ""
         self._detector = detector
         self._picture = probe_picture(card.input.size)
         self._usual = detector.thresholds()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lineside.dispatch.actions import Cancel, Probe, Retire, Run, Terminate
 from lineside.dispatch.events import BatchDone, BatchFailed, ModelLoaded, WorkerLost, WorkerUp
 from lineside.dispatch.promises import Ticket, let_go
-from lineside.dispatch.worker import ModelNotLoaded, as_refusal
+from lineside.dispatch.worker import ModelDemoted, ModelNotLoaded, as_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,6 +43,7 @@ class Seat:
         lost: Why it is not ready; an empty text where that is not known, or it is.
         refused: Models that it could not open, with the reason.
         loaded: Models that it has.
+        demoted: Models that run on another entry than the device's first, with the reason.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -52,6 +53,7 @@ class Seat:
         self.lost = ""
         self.refused: dict[str, LinesideError] = {}
         self.loaded: set[str] = set()
+        self.demoted: dict[str, str] = {}
         self.up_s = float("inf")
         self.run = (-1, 0)
 
@@ -64,6 +66,7 @@ class Roster:
         post: Takes events.
         cool_down_s: Seconds that a device is given to recover, as the scheduler has it.
         clock: Monotonic seconds.
+        note: Takes a code and a sentence for the people at the line.
         later: Calls something after some seconds, in another thread.
 
     Attributes:
@@ -79,8 +82,10 @@ class Roster:
         post: Callable[[Event], None],
         cool_down_s: Callable[[str], float],
         clock: Callable[[], float],
+        note: Callable[[str, str], None],
         later: Later = later,
     ) -> None:
+        self._note = note
         self._post = post
         self._cool_down_s = cool_down_s
         self._clock = clock
@@ -130,6 +135,7 @@ class Roster:
             for seat in self.seats.values():
                 seat.loaded.discard(model)
                 seat.refused.pop(model, None)
+                seat.demoted.pop(model, None)
         for seat in holders:
             seat.worker.retire(model)
 
@@ -171,6 +177,7 @@ class Roster:
             seat.starts += 1
             seat.planned = False
             seat.refused.clear()
+            seat.demoted.clear()
             models = tuple(self.models.values())
         try:
             seat.worker.start(models)
@@ -213,6 +220,9 @@ class Roster:
                 with self.changed:
                     seat.refused[news.model] = news.error
                     self.changed.notify_all()
+            case ModelDemoted(device, model, sentence):
+                seat.demoted[model] = sentence
+                self._note("device.demoted", f"{device}: {sentence}")
             case _:
                 self._post(news)
 

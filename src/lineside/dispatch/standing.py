@@ -30,6 +30,7 @@ class DeviceStanding:
         detail: Why it is not healthy; an empty text where it is.
         starts: How often its worker was started; more than once means that it was lost.
         refused: Models that could not be opened there, with the reason.
+        demoted: Models that run there on another entry than the first, with the reason.
         signals: What its maker's library tells, as `temperature_c`; empty where there is none.
     """
 
@@ -40,6 +41,7 @@ class DeviceStanding:
     detail: str
     starts: int
     refused: Mapping[str, str]
+    demoted: Mapping[str, str]
     signals: Mapping[str, float | str]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 ISOLATIONS = ("auto", "thread", "process")
 """What a worker lives in; `auto` takes a thread for the CPU and a process for all else."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +84,7 @@ class UnitOpener:
         from lineside.detector.detector import Detector
         from lineside.dispatch.opening import DetectorModel
 
-        detector = Detector(model.path, devices=self.entries, facts=model.facts, cache=self.cache)
-        if detector.truth.is_demoted:
-            _log.warning("%s: %s", model.path, detector.truth.sentence)
-        return DetectorModel(detector)
+        return DetectorModel(Detector(model.path, devices=self.entries, facts=model.facts, cache=self.cache))
 
 
 def _found(rung: Rung) -> Device | None:

@@ -57,8 +57,23 @@ class ModelNotLoaded:
     error: LinesideError
 
 
-News: TypeAlias = Event | ModelNotLoaded
-"""What a worker tells: events for the scheduler, and `ModelNotLoaded`, which is for the worker's owner alone."""
+@dataclass(frozen=True, slots=True)
+class ModelDemoted:
+    """A model runs on another entry of its device than the first. It is for the worker's owner, as `ModelNotLoaded` is.
+
+    Attributes:
+        device: The device's name.
+        model: The model's name.
+        sentence: What runs, and why nothing better does.
+    """
+
+    device: str
+    model: str
+    sentence: str
+
+
+News: TypeAlias = Event | ModelNotLoaded | ModelDemoted
+"""What a worker tells: events for the scheduler, and what is for the worker's owner alone."""
 
 Post: TypeAlias = Callable[[News], None]
 """Where a worker tells it: called from the worker's own threads, one call at a time for each thread."""

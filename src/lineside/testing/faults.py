@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lineside.detector.detector import Workspace
+    from lineside.detector.workspaces import Workspace
 
 
 class Broken(StrEnum):

@@ -1,0 +1,140 @@
+"""What an engine is made of: the scheduler at its desk, the workers, the timer, the signals, and how they are put together."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from lineside.dispatch.actions import Drained, HealthChanged
+from lineside.dispatch.desk import Desk
+from lineside.dispatch.events import Drain
+from lineside.dispatch.promises import Promises
+from lineside.dispatch.roster import Roster
+from lineside.dispatch.scheduler import Scheduler
+from lineside.dispatch.signals import Signals, libraries
+from lineside.dispatch.standing import Bulletin, DeviceStanding, Standing
+from lineside.dispatch.starting import wait_for_start
+from lineside.dispatch.timer import Timer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineside.dispatch.actions import Action
+    from lineside.dispatch.events import Event
+    from lineside.dispatch.starting import Crew, Fittings
+    from lineside.dispatch.words import Health
+    from lineside.dispatch.worker import WorkerModel
+
+_END_S = 5.0
+
+
+class Works:
+    """The parts of an engine, connected.
+
+    Args:
+        crew: The workers.
+        fittings: How it works.
+
+    Attributes:
+        desk: Takes events.
+        roster: The workers.
+        promises: The futures.
+    """
+
+    def __init__(self, crew: Crew, fittings: Fittings) -> None:
+        self._crew = crew
+        self._bulletin = Bulletin(fittings.note)
+        self._drained = threading.Event()
+        self._ticks = fittings.ticks
+        self.promises = Promises(fittings.late_result)
+        self.roster = Roster(
+            crew.workers,
+            post=self._post,
+            cool_down_s=lambda name: self.desk.ask(lambda scheduler: scheduler.cool_down_s(name)),
+            clock=fittings.clock,
+            note=self._bulletin.say,
+            later=fittings.later,
+        )
+        self._timer = Timer(self._tick, fittings.clock)
+        self.desk = Desk(
+            Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing),
+            clock=fittings.clock,
+            order=self.roster.order,
+            answer=self._answer,
+            woken=self._timer.wake,
+        )
+        self._signals = _signals(crew, self._post)
+
+    def start(self, model: WorkerModel, fittings: Fittings) -> None:
+        """Start the workers, and wait for them.
+
+        Raises:
+            LinesideError: None can start, or one cannot and all are required.
+        """
+        if self._ticks:
+            self._timer.start()
+        self._signals.start()
+        self.roster.start([model])
+        try:
+            wait_for_start(self.roster, self._bulletin, fittings.demotion)
+        except BaseException:
+            self.end(by_force=True)
+            raise
+
+    def standing(self) -> Standing:
+        """How the devices stand."""
+        statistics = self.desk.ask(lambda scheduler: scheduler.statistics())
+        return Standing(
+            tuple(self._standing_of(device.name, device.health) for device in statistics.devices),
+            dict(self._signals.told),
+        )
+
+    def drain(self, timeout_s: float | None) -> bool:
+        """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
+        self.desk.post(Drain())
+        return self._drained.wait(timeout_s)
+
+    def end(self, *, by_force: bool) -> None:
+        """End the workers, and settle what is still open."""
+        self.desk.post(Drain())
+        self._timer.close()
+        self._signals.close()
+        self.roster.close(by_force=by_force, limit_s=_END_S)
+        if self._crew.slots is not None:
+            self._crew.slots.close()
+        self.promises.give_up("the engine was closed before it was answered")
+
+    def _standing_of(self, name: str, health: Health) -> DeviceStanding:
+        seat, unit = self.roster.seats[name], self._crew.units.get(name)
+        return DeviceStanding(
+            name=name,
+            entries=() if unit is None else tuple(map(str, unit.entries)),
+            isolation="" if unit is None else unit.isolation,
+            health=health,
+            detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
+            starts=seat.starts,
+            refused={model: str(error) for model, error in seat.refused.items()},
+            demoted=dict(seat.demoted),
+            signals=self._signals.readings.get(name, {}),
+        )
+
+    def _post(self, event: Event) -> None:
+        self.desk.post(event)
+
+    def _tick(self) -> float:
+        return self.desk.tick()
+
+    def _answer(self, action: Action) -> None:
+        if isinstance(action, HealthChanged):
+            self._bulletin.take(action)
+        elif isinstance(action, Drained):
+            self._drained.set()
+        else:
+            self.promises.keep(action)
+
+
+def _signals(crew: Crew, post: Callable[[Event], None]) -> Signals:
+    """What the makers' libraries tell, where a device is a card."""
+    cards = {unit.physical: name for name, unit in crew.units.items() if unit.physical.startswith("pci:")}
+    found, told = libraries() if cards else ({}, {})
+    return Signals(cards, found, told, post)
