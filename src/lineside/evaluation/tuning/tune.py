@@ -44,7 +44,7 @@ class Row:
 
     Attributes:
         candidate: The candidate.
-        precision: What it computes in, as its truth report says; empty where it could not be opened.
+        precision: What it computes in; empty where it could not be opened.
         sha256: SHA-256 of its file; empty where it could not be opened.
         judgement: Its answers beside the reference's; `None` where they were not compared.
         figures: Its times; `None` where it was not measured.
@@ -203,7 +203,7 @@ class Tuner:
         except LinesideError as fault:
             return Row(candidate, out=f"cannot be opened: {fault} [{fault.code}]")
         self._open[candidate] = detector
-        return Row(candidate, detector.truth.precision, detector.card.sha256)
+        return Row(candidate, _precision(detector), detector.card.sha256)
 
     def _open_forms(self) -> int:
         return sum(not row.out for row in self._rows.values())
@@ -280,6 +280,14 @@ class Tuner:
 def _by_speed(row: Row) -> tuple[bool, bool, float]:
     pace = row.figures.pictures_per_s if row.figures else 0.0
     return bool(row.out), row.figures is None, -pace
+
+
+def _precision(detector: Detector) -> str:
+    """What a form computes in: the file's own precision where that is narrower than float32, else the device's."""
+    of_file, of_device = detector.card.precision, detector.truth.precision
+    return (
+        of_device if of_file == "fp32" else f"{of_file}, {of_device}" if of_device != "float32" else of_file
+    )
 
 
 def _is_reference(form: Form, detector: Detector, reference: Detector) -> bool:
