@@ -61,7 +61,7 @@ def test_keypoints_are_those_of_the_reference(cases):
 
 def net_masks(detector, found, picture):
     """The masks in the model's own pixels, as whole maps that are cut to the boxes at the end."""
-    space = detector._workspace()  # the only place where a run's own outputs are
+    space = detector._spaces.new()  # the only place where a run's own outputs are
     letterbox = space.slot.fill(picture)
     rows, prototypes = (output[0] for output in space.binding.run())
     model = letterbox.to_model(found.xyxy)
