@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineside.cli import options
+from lineside.cli import judged, options
 from lineside.cli.by_hand import by_hand
 from lineside.core.errors import OutputError
 
 if TYPE_CHECKING:
-    from lineside.detector.detector import Detector
-    from lineside.evaluation.pictures import Pictures
     from lineside.evaluation.quantising.settings import QuantiseSettings
-    from lineside.evaluation.truth import Dataset
     from lineside.models.facts import ModelFacts
 
-_JUDGED = "How it is judged"
 _SEARCH = "How layers are chosen"
 
 
@@ -55,34 +51,15 @@ def quantize(
     any_pictures: Annotated[
         bool, typer.Option("--any-pictures", help="Accept pictures in which the model finds nothing.")
     ] = False,
-    truth: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DATASET",
-            help="A data set to judge by. Default: DATA, where it has truth.",
-            rich_help_panel=_JUDGED,
-            show_default=False,
-        ),
-    ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a COCO file's pictures.", rich_help_panel=_JUDGED, show_default=False),
-    ] = None,
-    max_drop: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="What may be lost. Default: 0.01 of mAP (a point) by truth, else 0.05 of the agreement.",
-            rich_help_panel=_JUDGED,
-            show_default=False,
-        ),
-    ] = None,
+    truth: judged.Truth = None,
+    images: judged.Images = None,
+    max_drop: judged.MaxDrop = None,
     defects: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CLASS,…",
             help="Classes that make a picture bad, for the escapes; may be repeated. Default: every class.",
-            rich_help_panel=_JUDGED,
+            rich_help_panel=judged.PANEL,
             show_default=False,
         ),
     ] = None,
@@ -118,48 +95,7 @@ def quantize(
         evaluation=EvaluationSettings(defects=tuple(defects or ())),
     )
     target = _target(model, output, settings.precision, overwrite=overwrite)
-    _write(model, target, Judged(data, truth, images), settings, facts, as_json=as_json)
-
-
-class Judged:
-    """What the options say of pictures and truth.
-
-    Args:
-        data: The value of `--data`.
-        truth: That of `--truth`.
-        images: That of `--images`.
-    """
-
-    def __init__(self, data: str, truth: Path | None, images: Path | None) -> None:
-        self._data, self._truth, self._images = data, truth, images
-
-    def opened(self, detector: Detector, wanted: int) -> tuple[Pictures, Dataset | None]:
-        """The pictures and the truth, for a model.
-
-        Raises:
-            SourceError, DatasetError: There are none, or they are malformed.
-        """
-        from lineside.evaluation.dataset import holds_truth, open_dataset
-        from lineside.evaluation.pictures import Pictures
-
-        card = detector.card
-        own = holds_truth(Path(self._data), card.head.task)
-        place = self._truth or (Path(self._data) if own else None)
-        truth = None
-        if place is not None:
-            truth = open_dataset(
-                place,
-                images=self._images,
-                model_names=detector.names,
-                task=card.head.task,
-                keypoints=card.head.keypoints[0],
-            )
-        if not own:
-            return Pictures.of_source(self._data, wanted), truth
-        with_truth = truth if place == Path(self._data) else None
-        if with_truth is None:
-            with_truth = open_dataset(Path(self._data), model_names=detector.names, task=card.head.task)
-        return Pictures.of_files(self._data, [one.path for one in with_truth.pictures]), truth
+    _write(model, target, judged.Judged(data, truth, images), settings, facts, as_json=as_json)
 
 
 def _target(model: Path, output: Path | None, precision: str, *, overwrite: bool) -> Path:
@@ -184,7 +120,13 @@ def _target(model: Path, output: Path | None, precision: str, *, overwrite: bool
 
 
 def _write(  # the parts of the options, each checked
-    model: Path, target: Path, data: Judged, settings: QuantiseSettings, facts: ModelFacts, *, as_json: bool
+    model: Path,
+    target: Path,
+    data: judged.Judged,
+    settings: QuantiseSettings,
+    facts: ModelFacts,
+    *,
+    as_json: bool,
 ) -> None:
     """Quantise, write and tell."""
     from lineside.cli.progress import progress

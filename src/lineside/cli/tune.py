@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineside.cli import options
+from lineside.cli import judged, options
 from lineside.cli.by_hand import by_hand
 from lineside.core.errors import SettingsError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lineside.evaluation.tuning.tune import Tuned
     from lineside.models.facts import ModelFacts
 
-_JUDGED = "How answers are judged"
 _TRIED = "What is tried"
 _MOST_BYTES = 256 << 20  # of pictures that are held in memory
 
@@ -48,30 +47,11 @@ def tune(
             show_default=False,
         ),
     ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="What may be lost. Default: 0.01 of mAP (a point) by truth, else 0.05 of the agreement.",
-            rich_help_panel=_JUDGED,
-            show_default=False,
-        ),
-    ] = None,
-    truth: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DATASET",
-            help="A data set to judge by. Default: DATA, where it has truth.",
-            rich_help_panel=_JUDGED,
-            show_default=False,
-        ),
-    ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a COCO file's pictures.", rich_help_panel=_JUDGED, show_default=False),
-    ] = None,
+    tolerance: judged.MaxDrop = None,
+    truth: judged.Truth = None,
+    images: judged.Images = None,
     pictures: Annotated[
-        int, typer.Option(min=1, help="Pictures to compare on, at the most.", rich_help_panel=_JUDGED)
+        int, typer.Option(min=1, help="Pictures to compare on, at the most.", rich_help_panel=judged.PANEL)
     ] = 100,
     devices: Annotated[
         str | None,
@@ -165,7 +145,6 @@ class _Work:
         """
         from lineside.cli.opening import open_detector
         from lineside.cli.progress import progress
-        from lineside.cli.quantize import Judged
         from lineside.detector.detector import Detector
         from lineside.engine.hardware import usable_cores
         from lineside.evaluation.tuning.candidates import forms, sizes_of
@@ -174,7 +153,7 @@ class _Work:
         reference = open_detector(Detector, self._paths[0], devices="cpu", facts=self._facts)
         found: tuple[Pictures | None, Dataset | None] = (None, None)
         if data is not None:
-            found = Judged(data, truth, images).opened(reference, self._settings.pictures)
+            found = judged.Judged(data, truth, images).opened(reference, self._settings.pictures)
         elif truth is not None:
             raise SettingsError(
                 "--truth: say with --data which pictures to measure on; the data set itself will do"

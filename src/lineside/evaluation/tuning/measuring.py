@@ -38,7 +38,7 @@ class Stopwatch:
         self._pictures = tuple(pictures)
         self._callers = callers
         self._clock = clock
-        self._places: dict[int, int] = {}
+        self._places: dict[tuple[int, int], int] = {}
 
     def burst(self, detector: Detector, settings: Thresholds, batch: int, runs: int = _RUNS) -> Burst:
         """One turn.
@@ -56,7 +56,7 @@ class Stopwatch:
         def caller(number: int) -> list[float]:
             spent = []
             for _ in range(runs):
-                images = self._some(id(detector) + number, batch)
+                images = self._some((id(detector), number), batch)
                 start = self._clock()
                 detector.timed_batch(images, settings)
                 spent.append(self._clock() - start)
@@ -70,7 +70,7 @@ class Stopwatch:
                 latencies = [spent for each in pool.map(caller, range(self._callers)) for spent in each]
         return Burst(tuple(latencies), len(latencies) * batch, self._clock() - start)
 
-    def _some(self, who: int, batch: int) -> list[NDArray[Any]]:
+    def _some(self, who: tuple[int, int], batch: int) -> list[NDArray[Any]]:
         """The next pictures of a caller."""
         place = self._places.get(who, 0)
         self._places[who] = place + batch
