@@ -13,6 +13,7 @@ from time import process_time
 
 import numpy as np
 
+from lineside.core.delivery import Delivery
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.simulation.scenario import (
@@ -24,7 +25,6 @@ from lineside.dispatch.simulation.scenario import (
     SimulatedStream,
 )
 from lineside.dispatch.simulation.simulate import simulate
-from lineside.dispatch.words import Delivery
 
 _PAGE = Path(__file__).parent.parent / "docs" / "dispatch.md"
 _BEGIN, _END = "<!-- table: begin -->", "<!-- table: end -->"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 
+from lineside.core.delivery import Delivery
 from lineside.dispatch.actions import (
     Amend,
     Drained,
@@ -21,7 +22,7 @@ from lineside.dispatch.actions import (
 from lineside.dispatch.events import BatchDone, BatchFailed, Drain, FrameArrived, Tick, WorkerLost, WorkerUp
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.scheduler import Scheduler
-from lineside.dispatch.words import Delivery, Fault, Health, Request, Stream
+from lineside.dispatch.words import Fault, Health, Request, Stream
 
 FAST = ServiceTimes.linear(0.001, 0.001, 8)
 SLOW = ServiceTimes.linear(0.002, 0.005, 4)

@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 
 from line_standins import NAMES, FakeCamera, FakeModel, make_detections
+from lineside.core.backoff import Backoff
 from lineside.core.errors import DeviceError, ModelOutputError, SettingsError, SourceError
 from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge, open_rule
 from lineside.line.line import Detection, Line, LineSettings
-from lineside.line.link import Backoff
 
 QUICK = LineSettings(
     parts_per_minute=6000, deadline_s=5.0, max_captures=1000, max_frames=1000, backoff=Backoff(0.01, 0.02)

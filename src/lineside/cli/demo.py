@@ -92,8 +92,8 @@ def demo(
         return
     if pictures is not None:
         raise SettingsError("--pictures: expected together with --export-dataset DIR")
+    from lineside.core.backoff import Backoff
     from lineside.line.line import LineSettings
-    from lineside.line.link import Backoff
 
     # Short pauses: a newcomer watches for seconds.
     how = LineSettings(parts_per_minute=rate, deadline_s=deadline_ms / 1e3, backoff=Backoff(0.1, 0.5))

@@ -162,10 +162,10 @@ def _scenario(
     seconds: float,
     seed: int,
 ) -> Scenario:
+    from lineside.core.delivery import Delivery
     from lineside.dispatch.routing import open_policy
     from lineside.dispatch.simulation.profiles import parse_devices
     from lineside.dispatch.simulation.scenario import Arrivals, Scenario, SimulatedStream
-    from lineside.dispatch.words import Delivery
 
     for value, option, most in (
         (fps, "--fps", 1e5),

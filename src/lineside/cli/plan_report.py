@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lineside.dispatch.words import Delivery
+from lineside.core.delivery import Delivery
 
 if TYPE_CHECKING:
     from pathlib import Path

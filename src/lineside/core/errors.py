@@ -34,6 +34,7 @@ LinesideError                         code                     what the line doe
 │   └── RunCancelledError             device.cancelled         reroute
 ├── UnansweredError                   dispatch.unanswered      retry
 └── OutputError                       output.failed            retry
+    └── RefusedParcelError            output.refused           put it aside
 ```
 
 A code is stable: it is the log field, the metric label and the anchor in `docs/errors.md`. A message says
@@ -61,6 +62,7 @@ class Recovery(StrEnum):
     RESTART_SESSION = "restart the session"
     RESTART_WORKER = "restart the worker"
     KEEP_OLD_MODEL = "keep the old model"
+    PUT_ASIDE = "put it aside"
 
 
 class LinesideError(Exception):
@@ -282,6 +284,13 @@ class OutputError(LinesideError):
 
     code = "output.failed"
     recovery = Recovery.RETRY
+
+
+class RefusedParcelError(OutputError):
+    """A receiver will never take this result, as one that it calls malformed. It is put aside, and the next is sent."""
+
+    code = "output.refused"
+    recovery = Recovery.PUT_ASIDE
 
 
 def near(name: str, known: Iterable[str]) -> str:

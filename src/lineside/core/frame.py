@@ -22,6 +22,10 @@ class Frame:
         sequence: Number within the stream, from 0, without gaps.
         time_s: Position in the stream in seconds, where the source has one (a video); else `None`.
         captured_s: When the picture was taken, in monotonic seconds of the source's clock; `None` for a file.
+        wall_s: The same moment in seconds since 1970, of the host's clock or of a camera that follows one by PTP;
+            `None` for a file. Never used to measure a duration.
+        device_s: The same moment by the camera's own clock, in its seconds; `None` where it has none.
+        device_frame: The camera's own number of the picture, whose gaps tell of lost ones; `None` where it has none.
         part: Number of the part in the picture, where a trigger gave it one; else `None`.
         truth: What is truly in the picture, where the source drew it itself; else `None`.
     """
@@ -31,5 +35,8 @@ class Frame:
     sequence: int
     time_s: float | None = None
     captured_s: float | None = None
+    wall_s: float | None = None
+    device_s: float | None = None
+    device_frame: int | None = None
     part: int | None = None
     truth: FrameTruth | None = None

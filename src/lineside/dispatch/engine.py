@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.core.frame import Frame
 from lineside.dispatch.askings import Askings
@@ -21,7 +22,7 @@ from lineside.dispatch.promises import Ticket
 from lineside.dispatch.routing import DEFAULT
 from lineside.dispatch.starting import Fittings, due_s, read_offer, staff
 from lineside.dispatch.swapping import Swapper
-from lineside.dispatch.words import Delivery, Request, Stream
+from lineside.dispatch.words import Request, Stream
 from lineside.dispatch.works import Works
 from lineside.models.probe import probe_picture
 from lineside.preprocess.letterbox import as_bgr

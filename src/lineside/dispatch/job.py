@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.words import Delivery
+from lineside.core.delivery import Delivery
 
 if TYPE_CHECKING:
     from lineside.dispatch.actions import Unknown

@@ -5,14 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class Delivery(StrEnum):
-    """What becomes of a picture that cannot be in time."""
-
-    EVERY_PART = "every_part"
-    """It is answered UNKNOWN by its deadline and still looked at, for the trace."""
-    LATEST = "latest"
-    """It is dropped and counted. Only the newest of a stream waits."""
+from lineside.core.delivery import Delivery
 
 
 class Health(StrEnum):

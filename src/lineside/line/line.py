@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lineside.core.backoff import Backoff
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Verdict
 from lineside.judge.judge import Judgement
@@ -26,7 +27,7 @@ from lineside.line.events import (
     Triggered,
 )
 from lineside.line.ledger import Ledger
-from lineside.line.link import Backoff, Link
+from lineside.line.link import Link
 from lineside.line.outbox import Outbox
 from lineside.line.schedule import Schedule
 from lineside.line.statistics import Tally

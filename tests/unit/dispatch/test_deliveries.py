@@ -7,12 +7,13 @@ import math
 import pytest
 
 from dispatch_rig import FAST, PART, SLOW, VIEW, Rig
+from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Amend, Drop, Forget, Release, Retire, Run, Unknown
 from lineside.dispatch.events import BatchDone, ModelLoaded, Swap
 from lineside.dispatch.settings import Settings
-from lineside.dispatch.words import Delivery, Stream
+from lineside.dispatch.words import Stream
 
 ONE = {"a": {"model": FAST}}
 

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispatch_rig import FAST, SLOW, Rig
+from lineside.core.delivery import Delivery
 from lineside.dispatch.events import BatchDone, BatchFailed, DeviceAlarm, Recycle, Swap, Tick
 from lineside.dispatch.settings import Settings
-from lineside.dispatch.words import Delivery, Fault, Health, Stream
+from lineside.dispatch.words import Fault, Health, Stream
 
 STREAMS = [
     Stream("parts"),

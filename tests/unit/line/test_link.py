@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from lineside.core.backoff import Backoff
 from lineside.core.errors import (
     DeviceError,
     ImageFormatError,
@@ -12,7 +13,7 @@ from lineside.core.errors import (
 )
 from lineside.core.verdict import Reason
 from lineside.line.border import Fault, attempt
-from lineside.line.link import Backoff, Link
+from lineside.line.link import Link
 
 FAULT = Fault(Reason.DEVICE_LOST, "gone", "device.fault")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from line_standins import FakeCamera, FakeModel, make_detections, make_frame
+from lineside.core.backoff import Backoff
 from lineside.core.errors import DeviceError, ImageFormatError, ModelOutputError, SourceError
 from lineside.core.frame import Frame
 from lineside.core.verdict import Reason
@@ -22,7 +23,7 @@ from lineside.line.events import (
     FrameArrived,
     FrameLost,
 )
-from lineside.line.link import Backoff, Link
+from lineside.line.link import Link
 from lineside.line.worker import Worker
 
 QUICK = Backoff(0.001, 0.001)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lineside.core.delivery import Delivery
+from lineside.core.documents import fault_of
 from lineside.core.errors import SettingsError
 from lineside.dispatch.routing import DEFAULT, open_policy
-from lineside.dispatch.simulation.documents import fault_of
 from lineside.dispatch.simulation.profiles import parse_devices
 from lineside.dispatch.simulation.scenario import (
     Arrivals,
@@ -19,7 +20,6 @@ from lineside.dispatch.simulation.scenario import (
     SimulatedFault,
     SimulatedStream,
 )
-from lineside.dispatch.words import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lineside.core.documents import fault_of
 from lineside.core.errors import OutputError, SettingsError, UnknownNameError, near
 from lineside.dispatch.profile import ServiceTimes
-from lineside.dispatch.simulation.documents import fault_of
 from lineside.dispatch.simulation.scenario import SimulatedDevice
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lineside.core.delivery import Delivery
     from lineside.dispatch.simulation.scenario import Scenario
     from lineside.dispatch.statistics import Statistics
-    from lineside.dispatch.words import Delivery
 
 RELEASED, UNKNOWN, DROPPED, OPEN = 0, 1, 2, 3
 

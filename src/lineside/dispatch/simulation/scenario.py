@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError, near
 from lineside.dispatch.routing import DEFAULT
 from lineside.dispatch.settings import Settings
-from lineside.dispatch.words import Delivery
 
 if TYPE_CHECKING:
     from lineside.dispatch.profile import ServiceTimes

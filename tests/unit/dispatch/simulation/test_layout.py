@@ -6,11 +6,11 @@ import math
 
 import pytest
 
+from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError, UnknownNameError
 from lineside.dispatch.simulation.layout import read_scenario
 from lineside.dispatch.simulation.planning import check_deadline, make_plan, steps
 from lineside.dispatch.simulation.profiles import shipped_profiles
-from lineside.dispatch.words import Delivery
 
 FILE = """
 [line]

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.settings import Settings
@@ -20,7 +21,6 @@ from lineside.dispatch.simulation.scenario import (
     SimulatedStream,
 )
 from lineside.dispatch.simulation.simulate import simulate
-from lineside.dispatch.words import Delivery
 
 FAST = ServiceTimes.linear(0.001, 0.001, 8)
 MID = ServiceTimes.linear(0.0015, 0.0025, 8)

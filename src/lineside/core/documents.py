@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lineside.core.errors import SettingsError, near
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from collections.abc import Mapping
+
+
+class Table(BaseModel):
+    """A table of a settings file: frozen, and no key is accepted that is not a field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def parsed(schema: type[T], table: Mapping[str, Any], where: str) -> T:
+    """A table of settings as a value that cannot be wrong.
+
+    Args:
+        schema: What is accepted.
+        table: What the user wrote.
+        where: The file's name, or the kind of plug-in whose table it is.
+
+    Raises:
+        SettingsError: A key is unknown, missing or not accepted; the message has its path, what was expected and what came.
+    """
+    try:
+        return schema.model_validate(dict(table))
+    except ValidationError as fault:
+        raise fault_of(fault, schema, where) from fault
 
 
 def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> SettingsError:

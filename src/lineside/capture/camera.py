@@ -1,0 +1,186 @@
+"""What a live camera is, and how an address becomes one: `rtsp://…`, `usb:0`, `gige:SERIAL`, `synthetic:cap`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lineside.core import plugins
+from lineside.core.delivery import Delivery
+from lineside.core.errors import SettingsError, UnknownNameError, near
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lineside.core.frame import Frame
+
+KINDS = "lineside.capture.cameras"
+"""The folder of the camera kinds, and the entry point group for more of them."""
+
+
+class TriggerMode(StrEnum):
+    """What makes a camera take a picture."""
+
+    FREE = "free"
+    """It runs by itself; each picture stands for a part, or is the newest of a stream."""
+    SOFTWARE = "software"
+    """lineside asks for each picture (`Camera.trigger`)."""
+    HARDWARE = "hardware"
+    """A wire into the camera; lineside only receives."""
+    PLC = "plc"
+    """The plant's control tells lineside, which asks the camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """How a camera is opened.
+
+    Attributes:
+        id: The camera's name on the line; the `stream` of its frames.
+        address: `KIND:REST` or a URL whose scheme is a kind's.
+        trigger: What makes it take a picture.
+        delivery: Which pictures must not be lost.
+        fps: Pictures a second to ask for; `None` for the camera's own rate.
+        features: The camera's own features by their names in the Standard Features Naming Convention
+            (`ExposureTime`, `Gain`, `PixelFormat`), or the kind's own options.
+        timeout_s: Without a picture for so long the camera is lost; `None` for the larger of 1 s and five periods.
+        limit_px: Larger pictures are refused before they are decoded.
+        clock: Monotonic seconds.
+
+    Raises:
+        SettingsError: A value is out of its range.
+    """
+
+    id: str
+    address: str
+    trigger: TriggerMode = TriggerMode.FREE
+    delivery: Delivery = Delivery.EVERY_PART
+    fps: float | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float | None = None
+    limit_px: int = 100_000_000
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise SettingsError("camera: expected an id, a name for this camera; got none")
+        for name in ("fps", "timeout_s", "limit_px"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise SettingsError(f"camera {self.id}: {name}: expected a number above 0; got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatistics:
+    """What an open camera has done since it was opened.
+
+    Attributes:
+        frames: Pictures handed out.
+        dropped: Whole pictures that nobody had read when a newer one came (`latest`), or for which there was no room.
+        incomplete: Pictures that arrived damaged, as with lost packets, and were not handed out.
+        missed: Pictures that the camera counted and that never came: gaps in its own numbers.
+    """
+
+    frames: int = 0
+    dropped: int = 0
+    incomplete: int = 0
+    missed: int = 0
+
+
+class Camera(Protocol):
+    """A camera that is open. One thread uses it; `close` may come from another.
+
+    It knows nothing of reconnecting: a camera that is lost says so once, by its error, and is opened anew.
+    """
+
+    def trigger(self) -> None:
+        """The camera was told to take one picture, which a later `read` gives.
+
+        Raises:
+            SourceError: The camera is lost, or cannot be triggered by software.
+        """
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next fresh picture, or `None` where none came in time, which need not be a fault.
+
+        A frame's `captured_s` is on the settings' clock, as near to the exposure as the kind can tell.
+
+        Args:
+            timeout_s: How long to wait at most; 0 only looks.
+
+        Raises:
+            SourceError: The camera is lost. It is closed and opened again by whoever owns it.
+            ImageError: A picture came that cannot be used, as one with missing packets; the camera is well.
+        """
+
+    def statistics(self) -> CameraStatistics:
+        """What it has done. Any thread may ask."""
+
+    def close(self) -> None:
+        """The device is let go of; may be called twice, and while another thread reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """Something that happened to a camera. No picture stands for it.
+
+    Attributes:
+        stream: The camera's id.
+        code: `camera.lost`, `camera.back`, `camera.frozen`, `camera.incomplete`, `camera.missed`, `camera.changed` (another
+            format or size than before).
+        at_s: Monotonic seconds.
+        sentence: What happened, for people.
+    """
+
+    stream: str
+    code: str
+    at_s: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A camera that was found.
+
+    Attributes:
+        address: What opens it, as it stands in `line.toml`.
+        kind: The camera kind that found it.
+        model: Maker and model.
+        serial: Serial number, or an empty string.
+        facts: More to show: formats, sizes, link, temperature.
+        hints: What to change on this host, a sentence each, as a receive buffer that is too small.
+    """
+
+    address: str
+    kind: str
+    model: str
+    serial: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
+
+
+def open_camera(settings: CameraSettings) -> Camera:
+    """The open camera of an address.
+
+    A kind is a file in `capture/cameras`, or an entry point. It holds `SCHEMES`, the words before the colon that are
+    its own, `open_camera(settings)`, and `attached()` where its cameras can be found.
+
+    Raises:
+        UnknownNameError: No kind has the address's scheme.
+        NotInstalledError: The kind needs a package that is not installed.
+        SourceError: The camera is not there, is in use, or refuses a feature.
+        SettingsError: The address or a feature is not accepted.
+    """
+    scheme, colon, _ = settings.address.partition(":")
+    known: list[str] = []
+    for name in plugins.each(KINDS) if colon else ():
+        kind = plugins.load(KINDS, name)
+        if scheme in kind.SCHEMES:
+            camera: Camera = kind.open_camera(settings)
+            return camera
+        known.extend(kind.SCHEMES)
+    raise UnknownNameError(
+        f'camera {settings.id}: no kind of camera for "{settings.address}"{near(scheme, known)}'
+    )

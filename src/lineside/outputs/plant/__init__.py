@@ -1,0 +1,1 @@
+"""What the plant hears, and how it asks: the verdict path outwards."""
