@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from importlib import import_module
 
+import cv2
+import numpy as np
+
 from lineside.testing.camera_checks import Rig
 
 
@@ -17,5 +20,24 @@ def synthetic(_folder):
     yield Rig(kind("synthetic"), "synthetic:cap?size=160x120&variants=1", fps=50, absent="synthetic:cup")
 
 
-RIGS = {"synthetic": synthetic}
+@contextmanager
+def folder(folder):
+    for level in range(4):
+        cv2.imwrite(str(folder / f"{level}.png"), np.full((24, 32, 3), level, np.uint8))
+    yield Rig(
+        kind("folder"), f"folder:{folder}", {"play": "loop"}, fps=50, absent=f"folder:{folder / 'nowhere'}"
+    )
+
+
+@contextmanager
+def video(folder):
+    path = folder / "belt.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
+    for level in range(20):
+        writer.write(np.full((48, 64, 3), level * 12, np.uint8))
+    writer.release()
+    yield Rig(kind("video"), f"video:{path}", {"play": "loop"}, absent=f"video:{folder / 'nowhere.mp4'}")
+
+
+RIGS = {"folder": folder, "synthetic": synthetic, "video": video}
 """By the name of the kind. A new kind adds itself here, and the whole suite runs over it."""

@@ -134,10 +134,7 @@ def test_a_read_that_hangs_is_given_up_and_its_late_picture_dropped(fed, heard):
         def close(self):
             pass
 
-    cameras = [lambda settings: Late(settings, [Picture(1)]), StubCameras()]
-    feed = fed(
-        open_camera=lambda settings: cameras.pop(0)(settings) if len(cameras) > 1 else cameras[0](settings)
-    )
+    feed = fed(open_camera=first(lambda settings: Late(settings, [Picture(1)])))
     heard.until(lambda: "camera.back" in heard.events)
     assert feed.statistics().stuck == 1
     hang.ended.set()
@@ -183,8 +180,7 @@ def test_a_driver_that_raises_what_nobody_knows_is_a_lost_camera(fed, heard):
         def read(self, timeout_s):
             raise OSError("bus error")
 
-    cameras = [Wild]
-    fed(open_camera=cameras.pop() if cameras else StubCameras())
+    fed(open_camera=first(Wild))
     heard.until(lambda: "camera.back" in heard.events)
     assert heard.events[0] == "camera.lost"
 
@@ -365,3 +361,14 @@ def wait_for(feed, state):
     while feed.statistics().state is not state:
         assert time.monotonic() < until
         time.sleep(0.002)
+
+
+def first(opener):
+    """Opens one camera in its own way, and then stubs."""
+    openers = [opener]
+    stubs = StubCameras()
+
+    def open_camera(settings):
+        return openers.pop()(settings) if openers else stubs(settings)
+
+    return open_camera
