@@ -55,7 +55,7 @@ def test_a_file_that_is_being_written_is_not_taken_before_it_is_whole(tmp_path, 
     camera, data = watched(tmp_path), encoded(3, suffix)
     path = tmp_path / f"part{suffix}"
     with path.open("wb") as file:
-        for cut in range(0, len(data) - 1, len(data) // 4):
+        for cut in range(0, len(data), len(data) // 4):
             file.write(data[cut : cut + len(data) // 4])
             file.flush()
             if file.tell() < len(data):
@@ -177,11 +177,16 @@ def test_a_video_is_played_at_its_own_rate(video):
 
 def test_a_video_is_read_as_fast_as_it_goes_and_ends(video):
     camera = open_camera(CameraSettings("v", f"video:{video}", features={"rate": "fastest"}))
+    assert to_the_end(camera)[0] == 20
+
+
+def to_the_end(camera):
     count = 0
-    with pytest.raises(SourceEndedError):
+    try:
         while True:
             count += camera.read(1) is not None
-    assert count == 20
+    except SourceEndedError as end:
+        return count, str(end)
 
 
 def test_a_slow_reader_of_a_live_view_skips_frames_that_are_counted(video):
@@ -206,9 +211,7 @@ def test_a_video_that_breaks_off_says_so_at_its_end(video):
     data = broken.read_bytes()
     broken.write_bytes(data[: len(data) * 2 // 3])
     camera = open_camera(CameraSettings("v", f"video:{broken}", features={"rate": "fastest"}))
-    with pytest.raises(SourceEndedError, match="truncated"):
-        while True:
-            camera.read(1)
+    assert "truncated" in to_the_end(camera)[1]
 
 
 def test_a_video_in_a_feed_loops_or_ends(video):
