@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from lineside.testing.camera_checks import Rig
+from video_peers import mjpeg_server
+from webcam import Webcam
 
 
 def kind(name):
@@ -39,5 +41,34 @@ def video(folder):
     yield Rig(kind("video"), f"video:{path}", {"play": "loop"}, absent=f"video:{folder / 'nowhere.mp4'}")
 
 
-RIGS = {"folder": folder, "synthetic": synthetic, "video": video}
+@contextmanager
+def rtsp(_folder):
+    with mjpeg_server(fps=50) as port:
+        yield Rig(
+            kind("rtsp"),
+            f"http://127.0.0.1:{port}/live",
+            {"open_timeout_s": 2},
+            absent="rtsp://127.0.0.1:1/belt",
+            takes_triggers=False,
+        )
+
+
+@contextmanager
+def usb(folder):
+    (folder / "video0").touch()
+
+    class Kind:
+        """The kind over a capture that is written in its tests: no such device exists here."""
+
+        SCHEMES = kind("usb").SCHEMES
+        Features = kind("usb").Features
+
+        @staticmethod
+        def open_camera(settings):
+            return kind("usb").open_camera(settings, Webcam(pause_s=0.01), folder)
+
+    yield Rig(Kind, "usb:0", absent="usb:7", takes_triggers=False)
+
+
+RIGS = {"folder": folder, "rtsp": rtsp, "synthetic": synthetic, "usb": usb, "video": video}
 """By the name of the kind. A new kind adds itself here, and the whole suite runs over it."""

@@ -88,7 +88,8 @@ def main():
     server.get_mount_points().add_factory("/belt", factory)
     if not server.attach(None):
         sys.exit(f"port {port} cannot be had")
-    print(server.get_bound_port(), flush=True)
+    sys.stdout.write(f"{server.get_bound_port()}\n")
+    sys.stdout.flush()
     GLib.MainLoop().run()
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Condition, Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Self
 
-from lineside.capture.camera import StreamEvent, TriggerMode
+from lineside.capture.camera import Remarking, StreamEvent, TriggerMode
 from lineside.capture.camera import open_camera as open_any
 from lineside.capture.reader import Reader, closed, is_end
 from lineside.capture.requests import Request, Requests
@@ -166,7 +166,10 @@ class Feed:
             if not self._watch.hears(generation):
                 return False
             self._cameras[generation] = camera
-            self._do(self._watch.opened(generation, self._settings.clock(), period_s))
+            now_s = self._settings.clock()
+            self._do(self._watch.opened(generation, now_s, period_s))
+            if isinstance(camera, Remarking) and camera.remark:
+                self._do((StreamEvent(self._settings.id, "camera.fallback", now_s, camera.remark),))
             return True
 
     def calling(self, generation: int, within_s: float) -> bool:
