@@ -44,7 +44,7 @@ class Live(GstRtspServer.RTSPMediaFactory):
         return Gst.parse_launch(
             f"appsrc name=source is-live=true format=time do-timestamp=true caps=video/x-raw,format=I420,"
             f"width={width},height={height},framerate={self._fps}/1 ! x264enc tune=zerolatency speed-preset=ultrafast "
-            f"bitrate=4000 key-int-max={self._fps} ! rtph264pay name=pay0 pt=96 config-interval=1"
+            f"bitrate=4000 threads=1 key-int-max={self._fps} ! rtph264pay name=pay0 pt=96 config-interval=1"
         )
 
     def do_configure(self, media):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from lineside.capture.camera import Attached, TriggerMode
+from lineside.capture.finding import USBFS_MEMORY, usbfs_hint
 from lineside.core.documents import Table, parsed
 from lineside.core.errors import SettingsError, SourceError, near
 
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("usb",)
 
-USBFS_MEMORY = Path("/sys/module/usbcore/parameters/usbfs_memory_mb")
 _DEVICES = Path("/sys/class/video4linux")
-_LEAST_USBFS_MB = 200
 _TOLERANCE = 0.02
 
 
@@ -90,17 +89,10 @@ def attached(devices: Path = _DEVICES, usbfs: Path = USBFS_MEMORY) -> Sequence[A
                 model=_text(entry / "name") or "unknown",
                 serial=_text(entry / "device" / ".." / "serial"),
                 facts={key: value for key, value in facts.items() if value},
-                hints=_hints(usbfs),
+                hints=tuple(filter(None, [usbfs_hint(usbfs)])),
             )
         )
     return found
-
-
-def _hints(usbfs: Path) -> tuple[str, ...]:
-    text = _text(usbfs)
-    if text.isdecimal() and 0 < int(text) < _LEAST_USBFS_MB:
-        return (f"{usbfs} is {text}: several or fast USB3 cameras need more. As root: echo 1000 > {usbfs}",)
-    return ()
 
 
 def _text(path: Path) -> str:
