@@ -1,12 +1,13 @@
 """A real RTSP server, run by the system's Python, which has GStreamer: `rtsp_server.py PORT SIZE FPS MODE [FILE]`.
 
 MODE `live` encodes pictures whose left half says when they were made: 48 bars, a bit of the monotonic clock in µs each.
-MODE `file` sends an H.264 file that was encoded beforehand, paced by its own times, so that it costs the server next to nothing.
+MODE `file` sends an H.264 file that was encoded beforehand, so that it costs the server next to nothing.
 The server prints one line when it listens: its port.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 
@@ -17,6 +18,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402 # versions are named first
 
 BITS = 48
+DELIMITER = b"\x00\x00\x00\x01\x09"
 
 
 def picture(width, height, now_us):
@@ -31,30 +33,54 @@ def picture(width, height, now_us):
     return bytes(row) * height + bytes([128]) * (width * height // 2)
 
 
-class Live(GstRtspServer.RTSPMediaFactory):
-    """Draws a picture for each that the encoder wants, in real time."""
+class Pushed(GstRtspServer.RTSPMediaFactory):
+    """Sends what `next_data` gives, so many times a second."""
 
-    def __init__(self, width, height, fps):
+    def __init__(self, pipeline, fps, next_data):
         super().__init__()
-        self._size, self._fps = (width, height), fps
+        self._pipeline, self._fps, self._next_data = pipeline, fps, next_data
         self.set_shared(True)
 
     def do_create_element(self, _url):
-        width, height = self._size
         return Gst.parse_launch(
-            f"appsrc name=source is-live=true format=time do-timestamp=true caps=video/x-raw,format=I420,"
-            f"width={width},height={height},framerate={self._fps}/1 ! x264enc tune=zerolatency speed-preset=ultrafast "
-            f"bitrate=4000 threads=1 key-int-max={self._fps} ! rtph264pay name=pay0 pt=96 config-interval=1"
+            f"appsrc name=source is-live=true format=time do-timestamp=true {self._pipeline} ! "
+            "rtph264pay name=pay0 pt=96 config-interval=1"
         )
 
     def do_configure(self, media):
         source = media.get_element().get_child_by_name("source")
 
-        def push():
-            data = picture(*self._size, time.monotonic_ns() // 1000)
-            return source.emit("push-buffer", Gst.Buffer.new_wrapped(data)) == Gst.FlowReturn.OK
+        began_s, sent = time.monotonic(), 0
 
-        GLib.timeout_add(round(1000 / self._fps), push)
+        def push():
+            nonlocal sent
+            # By the clock, not by the timer: one that comes late shall not slow the camera down.
+            while sent <= (time.monotonic() - began_s) * self._fps:
+                sent += 1
+                data = Gst.Buffer.new_wrapped(self._next_data())
+                if source.emit("push-buffer", data) != Gst.FlowReturn.OK:
+                    return False
+            return True
+
+        GLib.timeout_add(max(250 // self._fps, 1), push)
+
+
+def live(width, height, fps):
+    """Pictures that are drawn and encoded as they are sent."""
+    pipeline = (
+        f"caps=video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 ! x264enc tune=zerolatency "
+        f"speed-preset=ultrafast bitrate=4000 threads=1 key-int-max={fps}"
+    )
+    return Pushed(pipeline, fps, lambda: picture(width, height, time.monotonic_ns() // 1000))
+
+
+def recorded(path, fps):
+    """Pictures of a file, each behind its delimiter, over and over."""
+    with open(path, "rb") as file:  # noqa: PTH123 # the system's Python may be old
+        units = [DELIMITER + unit for unit in file.read().split(DELIMITER) if unit]
+    pipeline = f"caps=video/x-h264,stream-format=byte-stream,alignment=au,framerate={fps}/1 ! h264parse"
+    endless = itertools.cycle(units)
+    return Pushed(pipeline, fps, lambda: next(endless))
 
 
 def main():
@@ -64,15 +90,7 @@ def main():
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(port)
-    if mode == "live":
-        factory = Live(width, height, int(fps))
-    else:
-        factory = GstRtspServer.RTSPMediaFactory()
-        factory.set_launch(
-            f"multifilesrc location={rest[0]} loop=true ! h264parse ! video/x-h264,framerate={fps}/1 ! "
-            "identity sync=true ! rtph264pay name=pay0 pt=96 config-interval=1"
-        )
-        factory.set_shared(True)
+    factory = live(width, height, int(fps)) if mode == "live" else recorded(rest[0], int(fps))
     if mode == "live" and rest:
         user, password = rest
         auth = GstRtspServer.RTSPAuth()
