@@ -60,7 +60,13 @@ class Exchange:
         return any(owed.answer is None for owed in self._owed)
 
     def trigger(
-        self, number: int | None, now_s: float, *, product: str | None = None, serial: str = "", doubt: str = ""
+        self,
+        number: int | None,
+        now_s: float,
+        *,
+        product: str | None = None,
+        serial: str = "",
+        doubt: str = "",
     ) -> tuple[PlantTrigger | TriggerRefused, bool]:
         """A trigger was heard: it is taken, or refused and answered UNKNOWN with `trigger_missed`.
 
@@ -196,7 +202,5 @@ class Exchange:
         self.shown = None
 
 
-def _unknown(
-    number: int | None, reason: Reason, detail: str, order: int, *, serial: str = ""
-) -> PlantAnswer:
+def _unknown(number: int | None, reason: Reason, detail: str, order: int, *, serial: str = "") -> PlantAnswer:
     return PlantAnswer(number, 0, Verdict.UNKNOWN, reason, serial=serial, detail=detail, order=order)

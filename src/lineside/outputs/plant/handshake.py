@@ -138,4 +138,8 @@ class Handshake:
     def _reset(self, now_s: float) -> list[PlantEvent]:
         forgotten = self._exchange.reset()
         self._is_heard = False
-        return [PlantNote("plc.reset", now_s, f"the control was reset; {forgotten} parts on the way are forgotten")]
+        return [
+            PlantNote(
+                "plc.reset", now_s, f"the control was reset; {forgotten} parts on the way are forgotten"
+            )
+        ]

@@ -55,9 +55,7 @@ class Signal:
 
 CONTROL = (
     Signal("trigger", 0, "bit", "A part is in place. Up until `trigger_acknowledged` is up", bit=0),
-    Signal(
-        "acknowledge", 0, "bit", "The results were read. Up until `results_valid` is down again", bit=1
-    ),
+    Signal("acknowledge", 0, "bit", "The results were read. Up until `results_valid` is down again", bit=1),
     Signal(
         "reset", 0, "bit", "Forget all parts that have no answer yet. While it is up nothing is heard", bit=2
     ),

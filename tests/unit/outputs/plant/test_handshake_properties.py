@@ -88,9 +88,7 @@ class AnyOrder(RuleBasedStateMachine):
     def line_answers_twice(self, which):
         if which in self.given:
             try:
-                self.machine.answer(
-                    PlantAnswer(None, which, Verdict.PASS, None, order=which), self.now_s
-                )
+                self.machine.answer(PlantAnswer(None, which, Verdict.PASS, None, order=which), self.now_s)
             except OutputError:
                 return
             raise AssertionError("a second answer was taken")
