@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from lineside.capture.camera import Remarking, StreamEvent, TriggerMode
 from lineside.capture.camera import open_camera as open_any
-from lineside.capture.reader import Reader, closed, is_end
+from lineside.capture.reader import Reader, closed, guarded, is_end
 from lineside.capture.requests import Request, Requests
 from lineside.capture.tally import FeedStatistics, Tally
 from lineside.capture.watch import GiveUp, Limits, Open, State, Watch
@@ -203,7 +203,10 @@ class Feed:
                 self._do(self._tally.add(frame, self._cameras.get(generation)))
                 number = self._tally.frames - 1
             part = None if request is None else request.part
-            self._on_frame(replace(frame, sequence=number, part=part))
+            numbered = replace(frame, sequence=number, part=part)
+            fault = self._told("what takes its pictures failed", lambda: self._on_frame(numbered))
+        if fault is not None and part is not None:
+            self._miss((Request(part, 0),), str(fault))
 
     def spoilt(self, generation: int, error: ImageError, request: Request | None) -> None:
         """A reader's picture is missed; the camera is well."""
@@ -214,7 +217,8 @@ class Feed:
                 return
             self._do(self._tally.incomplete(str(error)))
             self._tally.missed += request is not None
-        self._on_missed(None if request is None else request.part, error)
+        part = None if request is None else request.part
+        self._told("what is told of missed pictures failed", lambda: self._on_missed(part, error))
 
     def unasked(self, generation: int) -> None:
         """A reader dropped a picture that nobody had asked for."""
@@ -292,7 +296,7 @@ class Feed:
             case GiveUp(generation):
                 self._give_up(generation)
             case StreamEvent():
-                self._on_event(action)
+                self._told("what is told of events failed", lambda: self._on_event(action))
 
     def _give_up(self, generation: int) -> None:
         with self._changed:
@@ -334,7 +338,20 @@ class Feed:
         with self._changed:
             self._tally.missed += len(requests)
         for request in requests:
-            self._on_missed(request.part, SourceError(f"camera {self._settings.id}: {why}"))
+            error = SourceError(f"camera {self._settings.id}: {why}")
+            self._told(
+                "what is told of missed pictures failed",
+                lambda part=request.part, error=error: self._on_missed(part, error),  # type: ignore[misc]
+            )
+
+    def _told(self, what: str, listener: Callable[[], object]) -> LinesideError | None:
+        """What went wrong in a listener. It must not end the thread that watches or reads the camera."""
+        try:
+            guarded(f"camera {self._settings.id}: {what}", listener)
+        except LinesideError as fault:
+            _log.exception("%s", fault)
+            return fault
+        return None
 
 
 def _write_down(event: StreamEvent) -> None:

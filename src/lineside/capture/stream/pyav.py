@@ -63,7 +63,8 @@ class PyAvDecoder:
                 raise ImageError(f"{self._name}: packets of this picture were lost")
             picture: NDArray[np.uint8] = np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
         except self._fault as fault:
-            raise SourceError(f"{self._name}: the stream is lost: {fault}") from fault
+            # The fault's own text holds the address with its password.
+            raise SourceError(f"{self._name}: the stream is lost: {_plain(fault)}") from None
         return picture
 
     def close(self) -> None:
