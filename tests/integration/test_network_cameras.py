@@ -189,14 +189,15 @@ def test_hardware_that_is_not_there_is_told_and_the_processor_decodes():
 def test_a_frame_less_of_delay_is_had_without_the_parser():
     pytest.importorskip("av", reason="pip install 'lineside[av]'")
     ages_ms = {}
-    with RtspServer() as server:
+    with RtspServer("640x480", 25, "unsliced") as server:
         for low_delay in (False, True):
             features = {"engine": "pyav", "low_delay": low_delay}
             with Watched(settings(server.address, features=features)) as watched:
                 watched.until(lambda watched=watched: len(watched.frames) > 40)
-                ages_ms[low_delay] = statistics.median(
+                # The quickest ones: what a busy machine adds is no matter of the parser.
+                ages_ms[low_delay] = sorted(
                     f.captured_s * 1e3 - read_clock_us(f.image) / 1e3 for f in watched.frames[15:]
-                )
+                )[3]
     assert ages_ms[True] < ages_ms[False]
 
 
