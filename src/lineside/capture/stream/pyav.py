@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.capture.stream.opencv import PROTOCOLS
 from lineside.core.errors import ImageError, NotInstalledError, SourceError
 from lineside.core.geometry import Size
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.capture.cameras.rtsp import Features
+
+PROTOCOLS = "tcp,udp,rtp,srtp,rtsp,rtsps,tls,http,https,httpproxy"
+"""What a stream may make FFmpeg open: the network, never a file of this machine."""
 
 
 class PyAvDecoder:
