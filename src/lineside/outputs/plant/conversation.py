@@ -49,7 +49,7 @@ class Conversation:
 
     @property
     def status(self) -> Status:
-        """lineside's signals as they stand."""
+        """The signals of lineside as they stand."""
         with self._turn:
             return self._handshake.status
 

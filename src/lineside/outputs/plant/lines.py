@@ -27,9 +27,17 @@ MESSAGES = (
     ("control", "PRODUCT [CODE]", "The product of the parts to come; without a code: none"),
     ("control", "RESET", "Forget all parts that have no acknowledged answer"),
     ("control", "STATUS", "Send a STATUS line now"),
-    ("lineside", "STATUS ready=1 busy=0 fault=0 missed=0 heartbeat=12", "After each change, and with each beat"),
+    (
+        "lineside",
+        "STATUS ready=1 busy=0 fault=0 missed=0 heartbeat=12",
+        "After each change, and with each beat",
+    ),
     ("lineside", "TAKEN NUMBER", "The trigger was taken"),
-    ("lineside", "REFUSED NUMBER SENTENCE", "The trigger was refused; a RESULT with `trigger_missed` follows in its turn"),
+    (
+        "lineside",
+        "REFUSED NUMBER SENTENCE",
+        "The trigger was refused; a RESULT with `trigger_missed` follows in its turn",
+    ),
     (
         "lineside",
         "RESULT sequence=1 inspection=1 id=17 verdict=PASS reason=- count=0 score=0 product=- serial=-",

@@ -112,7 +112,7 @@ def _signed(word: int) -> int:
 def _attribute() -> type:
     from cpppo.server.enip import device
 
-    class Attribute(device.Attribute):
+    class Attribute(device.Attribute):  # type: ignore[misc] # cpppo ships no types
         """A tag whose words are in `_Memory`."""
 
         def __getitem__(self, key: Any) -> Any:

@@ -146,17 +146,18 @@ class ModbusServerPlc:
         self._server = ModbusTcpServer(device, address=("127.0.0.1", self._port))
         if not await self._server.listen():
             raise OSError(f"port {self._port} is taken")
-        self._port = self._server.transport.sockets[0].getsockname()[1]
+        listener: Any = self._server.transport  # asyncio's server, which pymodbus calls a transport
+        self._port = listener.sockets[0].getsockname()[1]
 
     async def _shut(self) -> None:
         with suppress(AttributeError):
-            await self._server.shutdown()
+            await self._server.shutdown()  # type: ignore[no-untyped-call] # pymodbus leaves it untyped
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _asked(  # noqa: PLR0913, PLR0917 # pymodbus calls it so
+    async def _asked(  # pymodbus calls it so
         self, _function: int, start: int, address: int, count: int, registers: list[int], values: Any
     ) -> None:
         if values is None:

@@ -84,20 +84,21 @@ class PinsPlc:
 
     def write(self, control: Control) -> None:
         """Its outputs."""
-        levels = {
-            _WIRES[name]: getattr(control, name) for name in ("trigger", "acknowledge", "reset")
-        }
+        levels = {_WIRES[name]: getattr(control, name) for name in ("trigger", "acknowledge", "reset")}
         self.lines.levels.update(levels)
 
     def read(self) -> Status | None:
         """Its inputs."""
-        levels = self.lines.levels
-        seen = {
-            name: levels.get(_WIRES[name], False)
-            for name in ("ready", "busy", "trigger_acknowledged", "results_valid", "fault")
-        }
-        passed, beat = levels.get(_WIRES["passed"], False), levels.get(_WIRES["heartbeat"], False)
-        return Status(**seen, verdict=int(passed), heartbeat=int(beat))
+        levels = {name: self.lines.levels.get(line, False) for name, line in _WIRES.items()}
+        return Status(
+            ready=levels["ready"],
+            busy=levels["busy"],
+            trigger_acknowledged=levels["trigger_acknowledged"],
+            results_valid=levels["results_valid"],
+            fault=levels["fault"],
+            heartbeat=int(levels["heartbeat"]),
+            verdict=int(levels["passed"]),
+        )
 
     def kill(self) -> None:
         """The chip is gone."""

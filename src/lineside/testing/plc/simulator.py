@@ -30,7 +30,7 @@ class PlcPeer(Protocol):
         """The control's signals are these. A control that is dead writes nothing."""
 
     def read(self) -> Status | None:
-        """lineside's signals as they arrived; `None` where they did not."""
+        """The signals of lineside as they arrived; `None` where they did not."""
 
     def kill(self) -> None:
         """The control is gone, in the middle of whatever it did."""
@@ -69,7 +69,7 @@ class PlcSimulator:
         self._peer.write(self.control)
 
     def wait(self, holds: Callable[[Status], bool], what: str) -> Status:
-        """lineside's signals, once they are as expected.
+        """The signals of lineside, once they are as expected.
 
         Raises:
             TimeoutError: They never were.
@@ -100,7 +100,8 @@ class PlcSimulator:
         status = self.results()
         self.answers.append(status)
         self.set(acknowledge=True)
-        self.wait(lambda status: not status.results_valid, "results_valid down")
+        shown = status.sequence  # by messages the next results may come at once
+        self.wait(lambda now: not now.results_valid or now.sequence != shown, "results_valid down")
         self.set(acknowledge=False)
         return status
 

@@ -80,10 +80,10 @@ class TextPlc:
 
     def kill(self) -> None:
         """Its connection is gone, and its memory with it."""
-        self._hang_up()
-        if self._listener is not None:
+        if self._listener is not None:  # first, or the link is back before this is over
             self._listener.close()
             self._listener = None
+        self._hang_up()
         self._status, self._control = Status(), Control()
 
     def revive(self) -> None:
@@ -110,9 +110,14 @@ class TextPlc:
         elif word == "GONE":
             self._status = Status(**_state(self._status))
         elif word == "STATUS":
-            levels = {name: named[name] == "1" for name in ("ready", "busy", "fault")}
-            counts = {name: int(named[name]) for name in ("missed", "heartbeat")}
-            self._status = replace(self._status, **levels, **counts)
+            self._status = replace(
+                self._status,
+                ready=named["ready"] == "1",
+                busy=named["busy"] == "1",
+                fault=named["fault"] == "1",
+                missed=int(named["missed"]),
+                heartbeat=int(named["heartbeat"]),
+            )
         elif word == "RESULT":
             self._status = replace(self._status, results_valid=True, **_results(named))
 

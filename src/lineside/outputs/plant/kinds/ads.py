@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -85,7 +86,7 @@ class AdsRegisters:
         self._called(lambda: self._connection.set_timeout(round(self._settings.timeout_s * 1000)))
         # Handles hold for one program of the control, so they are asked for with every connection.
         names = [self._control, *self._names.values()]
-        self._handles = {name: self._called(lambda n=name: self._connection.get_handle(n)) for name in names}
+        self._handles = {name: self._called(partial(self._connection.get_handle, name)) for name in names}
 
     def read(self) -> bytes:
         """The control's block.

@@ -68,7 +68,8 @@ class LogixRegisters:
         self.name = f"the control at {settings.host}:{settings.port}"
         self.order = Order.LITTLE
         self._settings = settings
-        self._plc = PLC(settings.host, settings.slot, settings.timeout_s, port=settings.port)
+        self._make = PLC
+        self._plc: Any = None
 
     def open(self) -> None:
         """The control knows the tag that it writes.
@@ -76,6 +77,9 @@ class LogixRegisters:
         Raises:
             OutputError: It does not, or does not answer.
         """
+        at = self._settings
+        # A new one each time: one whose connection broke while it was closed believes that it is still connected.
+        self._plc = self._make(at.host, at.slot, at.timeout_s, port=at.port)
         self.read()
 
     def read(self) -> bytes:
@@ -101,13 +105,24 @@ class LogixRegisters:
 
     def close(self) -> None:
         """The connection is closed."""
-        self._plc.Close()
+        if self._plc is not None:
+            self._plc.Close()
+            self._plc.conn.msg_socket.close()  # a second socket, made with the first and never used
+            self._plc = None
 
     def _called(self, call: Callable[[], Any], tag: str) -> Any:
         try:
             reply = call()
-        except (OSError, struct.error, ValueError, IndexError, TypeError) as fault:  # of an answer that was cut off
+        except (
+            OSError,
+            struct.error,
+            ValueError,
+            IndexError,
+            TypeError,
+        ) as fault:  # of an answer that was cut off
             raise OutputError(f"{self.name}, tag {tag}: {fault}") from fault
         if reply.Status != "Success":
-            raise OutputError(f"{self.name}, tag {tag}: {reply.Status}. Is it there, an array of INT and long enough?")
+            raise OutputError(
+                f"{self.name}, tag {tag}: {reply.Status}. Is it there, an array of INT and long enough?"
+            )
         return reply

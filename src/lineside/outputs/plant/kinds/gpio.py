@@ -107,9 +107,7 @@ class GpioRegisters:
         clock: Monotonic seconds, for the pulse.
     """
 
-    def __init__(
-        self, settings: Settings, lines: Lines, *, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, settings: Settings, lines: Lines, *, clock: Callable[[], float] = monotonic) -> None:
         self.name = f"the lines of {settings.chip}"
         self.order = Order.BIG
         self._settings = settings
@@ -140,9 +138,7 @@ class GpioRegisters:
         levels = dict(zip(wired, self._called(lambda: self._lines.get(list(wired.values()))), strict=True))
         if self._settings.acknowledge is None:
             since_s = self._valid_since_s
-            levels["acknowledge"] = (
-                since_s is not None and self._clock() - since_s >= self._settings.pulse_s
-            )
+            levels["acknowledge"] = since_s is not None and self._clock() - since_s >= self._settings.pulse_s
         return pack_control(Control(**levels), self.order)
 
     def write(self, word: int, data: bytes) -> None:
@@ -201,9 +197,7 @@ class GpiodLines:
         except ModuleNotFoundError as missing:
             if missing.name != "gpiod":
                 raise
-            raise NotInstalledError(
-                "GPIO needs the package gpiod: pip install 'lineside[gpio]'"
-            ) from missing
+            raise NotInstalledError("GPIO needs the package gpiod: pip install 'lineside[gpio]'") from missing
         self._gpiod = gpiod
         self._settings = settings
         self._request: Any = None
@@ -217,7 +211,7 @@ class GpiodLines:
         out = self._gpiod.LineSettings(
             direction=Direction.OUTPUT, active_low=low, output_value=Value.INACTIVE
         )
-        config = {tuple(inputs): into, tuple(outputs): out}
+        config: Any = {tuple(inputs): into, tuple(outputs): out}
         self._request = self._gpiod.request_lines(self._settings.chip, config=config, consumer="lineside")
 
     def get(self, lines: list[int]) -> list[bool]:

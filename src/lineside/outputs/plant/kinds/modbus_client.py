@@ -54,7 +54,7 @@ class ModbusRegisters:
         self.order = Order.BIG
         self._settings = settings
         # One attempt: whoever asks again decides when, and a second one would double the longest wait.
-        self._client = ModbusTcpClient(
+        self._client: Any = ModbusTcpClient(
             settings.host, port=settings.port, timeout=settings.timeout_s, retries=0
         )
 
@@ -88,9 +88,7 @@ class ModbusRegisters:
         """
         address = self._settings.status_address + word
         words = to_words(data, self.order)
-        self._called(
-            lambda: self._client.write_registers(address, words, device_id=self._settings.unit)
-        )
+        self._called(lambda: self._client.write_registers(address, words, device_id=self._settings.unit))
 
     def close(self) -> None:
         """The connection is closed."""
@@ -104,5 +102,7 @@ class ModbusRegisters:
         except (ModbusException, OSError) as fault:
             raise OutputError(f"{self.name} does not answer: {fault}") from fault
         if reply.isError():
-            raise OutputError(f"{self.name} refuses: {reply}. Are the registers there, and may they be written?")
+            raise OutputError(
+                f"{self.name} refuses: {reply}. Are the registers there, and may they be written?"
+            )
         return reply

@@ -150,13 +150,14 @@ class ModbusServerLink:
         )
         if not await self._server.listen():
             raise OSError("the port was taken just now")
-        self.port = int(self._server.transport.sockets[0].getsockname()[1])
+        listener: Any = self._server.transport  # asyncio's server, which pymodbus calls a transport
+        self.port = int(listener.sockets[0].getsockname()[1])
         self._ticking = self._loop.create_task(self._tick())
 
     async def _shut(self) -> None:
         if hasattr(self, "_ticking"):
             self._ticking.cancel()
-            await self._server.shutdown()
+            await self._server.shutdown()  # type: ignore[no-untyped-call] # pymodbus leaves it untyped
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
@@ -169,7 +170,7 @@ class ModbusServerLink:
             if self._callers and self._clock() - self._last_s > self._settings.silence_s:
                 self._lost(f"the control has asked nothing for {self._settings.silence_s:g} s")
 
-    async def _asked(  # noqa: PLR0913, PLR0917 # pymodbus calls it so
+    async def _asked(  # pymodbus calls it so
         self, _function: int, start: int, address: int, count: int, registers: list[int], values: Any
     ) -> Any:
         """A request: a read gets what holds now, a write of the control is heard before it is answered."""
@@ -204,7 +205,9 @@ class ModbusServerLink:
     def _packet(self, is_sent: bool, data: bytes) -> bytes:  # noqa: FBT001 # pymodbus calls it so
         is_strange = not is_sent and len(data) >= 4 and data[_MARK_BYTES] != b"\0\0"
         if is_strange and not self._is_strange:
-            self._talk.note("plc.garbage", f"{len(data)} bytes came that are no Modbus; they are not acted upon")
+            self._talk.note(
+                "plc.garbage", f"{len(data)} bytes came that are no Modbus; they are not acted upon"
+            )
         self._is_strange = is_strange
         return data
 

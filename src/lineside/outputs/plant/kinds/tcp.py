@@ -208,9 +208,7 @@ class TcpLink:
         return data
 
     def _understand(self, line: bytes) -> None:
-        message = (
-            parse(line) if len(line) < LINE_BYTES else f"expected lines of at most {LINE_BYTES} bytes"
-        )
+        message = parse(line) if len(line) < LINE_BYTES else f"expected lines of at most {LINE_BYTES} bytes"
         if isinstance(message, str):
             self._garbage(message)
             return
@@ -225,9 +223,7 @@ class TcpLink:
     def _signalled(self, message: Message) -> None:
         """A message is a signal that goes up and down again."""
         product = self._control.product if message.product is None else message.product
-        quiet = replace(
-            self._control, product=product, serial=message.serial, trigger_id=message.number or 0
-        )
+        quiet = replace(self._control, product=product, serial=message.serial, trigger_id=message.number or 0)
         self._control = quiet
         up = replace(quiet, trigger=message.word == "TRIGGER", reset=message.word == "RESET")
         self._talk.hear(up)
@@ -288,4 +284,3 @@ class TcpLink:
             with suppress(OSError):  # it is gone already
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
-
