@@ -9,10 +9,14 @@ from pydantic import Field, model_validator
 
 from lineside.core.documents import Table
 from lineside.core.errors import NotInstalledError
+from lineside.outputs.plant.maps import block_rows
 from lineside.outputs.plant.signals import CONTROL_WORDS, STATUS_WORDS
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from lineside.outputs.plant.maps import MapRow
+    from lineside.outputs.plant.signals import Signal
 
 
 class Addresses(Table):
@@ -33,6 +37,19 @@ class Addresses(Table):
                 f"status {status.start} to {status.stop - 1}"
             )
         return self
+
+
+def register_rows(addresses: Addresses) -> list[MapRow]:
+    """Each signal's holding register, counted from 0, with the bit behind a dot."""
+
+    def place(writer: str, signal: Signal) -> str:
+        start = addresses.control_address if writer == "control" else addresses.status_address
+        first = start + signal.word
+        if signal.kind == "bit":
+            return f"{first}.{signal.bit}"
+        return str(first) if signal.words == 1 else f"{first}-{first + signal.words - 1}"
+
+    return block_rows(place)
 
 
 def library() -> ModuleType:

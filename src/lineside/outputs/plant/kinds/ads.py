@@ -10,12 +10,16 @@ from pydantic import AfterValidator, Field
 
 from lineside.core.documents import parsed
 from lineside.core.errors import NotInstalledError, OutputError
+from lineside.outputs.plant.maps import array_place, block_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
 from lineside.outputs.plant.signals import CONTROL_WORDS, RESULTS_WORD, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from lineside.outputs.plant.maps import MapRow
+    from lineside.outputs.plant.signals import Signal
 
 _NET_ID = re.compile(r"\d{1,3}(\.\d{1,3}){5}")
 
@@ -48,6 +52,24 @@ def make(settings: Mapping[str, Any]) -> PolledLink:
     """
     checked = parsed(Settings, settings, "plant ads")
     return PolledLink(AdsRegisters(checked), checked)
+
+
+def describe(settings: Mapping[str, Any]) -> list[MapRow]:
+    """Where each signal is.
+
+    Raises:
+        SettingsError: A setting is not accepted.
+    """
+    at = parsed(Settings, {"host": "control", "net_id": "192.168.0.1.1.1", **settings}, "plant ads")
+
+    def place(writer: str, signal: Signal) -> str:
+        if writer == "control":
+            return array_place(f"{at.prefix}.control", signal.word, signal)
+        if signal.word < RESULTS_WORD:
+            return array_place(f"{at.prefix}.flags", signal.word, signal)
+        return array_place(f"{at.prefix}.results", signal.word - RESULTS_WORD, signal)
+
+    return block_rows(place)
 
 
 class AdsRegisters:

@@ -11,9 +11,12 @@ from lineside.core.documents import parsed
 from lineside.core.errors import NotInstalledError, OutputError
 from lineside.core.verdict import Verdict
 from lineside.outputs.plant.codes import VERDICT_CODES
+from lineside.outputs.plant.maps import MapRow
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
 from lineside.outputs.plant.signals import (
+    CONTROL,
+    STATUS,
     STATUS_WORDS,
     Control,
     Order,
@@ -26,6 +29,13 @@ if TYPE_CHECKING:
 
 _INPUTS = ("trigger", "acknowledge", "reset")
 _OUTPUTS = ("ready", "busy", "trigger_acknowledged", "results_valid", "passed", "fault", "heartbeat")
+_NEEDED = ("trigger", "results_valid", "passed")
+_MEANINGS = {signal.name: signal.meaning for signal in (*CONTROL, *STATUS)} | {
+    "acknowledge": "The results were read. Without it they are valid for `pulse_s`",
+    "results_valid": "`passed` belongs to one part now",
+    "passed": "PASS. Down for everything else, and while nothing is valid",
+    "heartbeat": "Changes with every beat",
+}
 _Line = int | None
 
 
@@ -96,6 +106,27 @@ def make(settings: Mapping[str, Any]) -> PolledLink:
     """
     checked = parsed(Settings, settings, "plant gpio")
     return PolledLink(GpioRegisters(checked, GpiodLines(checked)), checked)
+
+
+def describe(settings: Mapping[str, Any]) -> list[MapRow]:
+    """Where each signal is.
+
+    Raises:
+        SettingsError: A setting is not accepted.
+    """
+    given = parsed(
+        Settings, {"trigger": 0, "results_valid": 1, "passed": 2, **settings}, "plant gpio"
+    ).lines()
+    rows = []
+    for name in (*_INPUTS, *_OUTPUTS):
+        line = given[name] if name in settings else None
+        place = "" if line is None else f"line {line}"
+        writer = "control" if name in _INPUTS else "lineside"
+        needed = "" if name not in _NEEDED else " (needed)"
+        rows.append(
+            MapRow(writer, place or f"the line that is set as {name}", name, "bit", _MEANINGS[name] + needed)
+        )
+    return rows
 
 
 class GpioRegisters:

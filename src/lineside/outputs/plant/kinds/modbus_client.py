@@ -8,13 +8,15 @@ from pydantic import Field
 
 from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
-from lineside.outputs.plant.modbus import Addresses, library
+from lineside.outputs.plant.modbus import Addresses, library, register_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
 from lineside.outputs.plant.signals import CONTROL_WORDS, Order, from_words, to_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from lineside.outputs.plant.maps import MapRow
 
 
 class Settings(PolledSettings, Addresses):
@@ -38,6 +40,15 @@ def make(settings: Mapping[str, Any]) -> PolledLink:
     checked = parsed(Settings, settings, "plant modbus_client")
     library()
     return PolledLink(ModbusRegisters(checked), checked)
+
+
+def describe(settings: Mapping[str, Any]) -> list[MapRow]:
+    """Where each signal is.
+
+    Raises:
+        SettingsError: A setting is not accepted.
+    """
+    return register_rows(parsed(Settings, {"host": "control", **settings}, "plant modbus_client"))
 
 
 class ModbusRegisters:

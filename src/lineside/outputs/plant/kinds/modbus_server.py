@@ -13,7 +13,7 @@ from pydantic import Field
 from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
 from lineside.outputs.plant.conversation import Conversation
-from lineside.outputs.plant.modbus import Addresses, library
+from lineside.outputs.plant.modbus import Addresses, library, register_rows
 from lineside.outputs.plant.settings import LinkSettings
 from lineside.outputs.plant.signals import (
     CONTROL_WORDS,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lineside.outputs.plant.link import LineState, PlantAnswer, PlantEvent
+    from lineside.outputs.plant.maps import MapRow
     from lineside.outputs.plant.signals import Status
 
 _TICK_S = 0.02
@@ -58,6 +59,15 @@ def make(settings: Mapping[str, Any]) -> ModbusServerLink:
     checked = parsed(Settings, settings, "plant modbus_server")
     library()
     return ModbusServerLink(checked)
+
+
+def describe(settings: Mapping[str, Any]) -> list[MapRow]:
+    """Where each signal is.
+
+    Raises:
+        SettingsError: A setting is not accepted.
+    """
+    return register_rows(parsed(Settings, settings, "plant modbus_server"))
 
 
 class ModbusServerLink:

@@ -10,12 +10,16 @@ from pydantic import Field, model_validator
 
 from lineside.core.documents import parsed
 from lineside.core.errors import NotInstalledError, OutputError
+from lineside.outputs.plant.maps import block_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
 from lineside.outputs.plant.signals import CONTROL_WORDS, STATUS_WORDS, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from lineside.outputs.plant.maps import MapRow
+    from lineside.outputs.plant.signals import Signal
 
 
 class Settings(PolledSettings):
@@ -57,6 +61,25 @@ def make(settings: Mapping[str, Any]) -> PolledLink:
     """
     checked = parsed(Settings, settings, "plant s7")
     return PolledLink(S7Registers(checked), checked)
+
+
+def describe(settings: Mapping[str, Any]) -> list[MapRow]:
+    """Where each signal is.
+
+    Raises:
+        SettingsError: A setting is not accepted.
+    """
+    at = parsed(Settings, {"host": "control", **settings}, "plant s7")
+
+    def place(writer: str, signal: Signal) -> str:
+        byte = (at.control_byte if writer == "control" else at.status_byte) + 2 * signal.word
+        if signal.kind == "bit":  # the lower eight bits of a word are its second byte
+            return f"DB{at.db}.DBX{byte + 1 - signal.bit // 8}.{signal.bit % 8}"
+        if signal.kind == "text":
+            return f"DB{at.db}.DBB{byte}-{byte + 2 * signal.words - 1}"
+        return f"DB{at.db}.DB{'D' if signal.kind == 'u32' else 'W'}{byte}"
+
+    return block_rows(place)
 
 
 class S7Registers:

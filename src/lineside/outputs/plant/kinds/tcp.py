@@ -18,6 +18,7 @@ from lineside.core.errors import OutputError
 from lineside.outputs.plant.conversation import Conversation
 from lineside.outputs.plant.lines import (
     LINE_BYTES,
+    MESSAGES,
     Message,
     parse,
     result_line,
@@ -25,6 +26,7 @@ from lineside.outputs.plant.lines import (
     trigger_line,
 )
 from lineside.outputs.plant.link import PlantTrigger, TriggerRefused
+from lineside.outputs.plant.maps import MapRow
 from lineside.outputs.plant.settings import LinkSettings
 from lineside.outputs.plant.signals import Control, Status
 
@@ -58,6 +60,18 @@ def make(settings: Mapping[str, Any]) -> TcpLink:
         SettingsError: A setting is not accepted.
     """
     return TcpLink(parsed(Settings, settings, "plant tcp"))
+
+
+def describe(settings: Mapping[str, Any]) -> list[MapRow]:
+    """Where each signal is.
+
+    Raises:
+        SettingsError: A setting is not accepted.
+    """
+    parsed(Settings, settings, "plant tcp")
+    return [
+        MapRow(writer, form, form.partition(" ")[0], "line", meaning) for writer, form, meaning in MESSAGES
+    ]
 
 
 class TcpLink:
