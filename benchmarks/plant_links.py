@@ -62,6 +62,7 @@ def _measured(kind: str, parts: int) -> tuple[list[float], list[float]]:
         rig.link.start(heard)
         rig.link.tell(LineState.READY)
         rig.peer.attach(rig.link)
+        rig.plc.wait(lambda status: status.ready, "ready")
         exchange, close = _bare(kind, rig)
         for number in range(1, parts + 1):
             rig.plc.wait(lambda status: status.ready and not status.results_valid, "ready")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import sys
 import threading
+import types
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +15,8 @@ from lineside.core import plugins
 from lineside.core.errors import OutputError, SettingsError
 from lineside.core.verdict import Reason
 from lineside.outputs.plant.codes import NO_REASON, REASON_CODES, VERDICT_CODES
-from lineside.outputs.plant.link import KINDS, open_link
+from lineside.outputs.plant.link import KINDS, LineState, PlantTrigger, open_link
+from lineside.outputs.plant.signals import Control, Order, pack_control, unpack_status
 from plc_rig import PEERS, refused_answer, running, until
 
 MISSED = REASON_CODES[Reason.TRIGGER_MISSED]
@@ -75,8 +80,6 @@ def test_a_double_trigger_is_answered_too_and_is_no_pass(kind):
 
 @each_kind
 def test_a_trigger_while_the_line_is_not_ready_is_answered_too(kind):
-    from lineside.outputs.plant.link import LineState
-
     with running(kind) as rig:
         rig.link.tell(LineState.STOPPING)
         rig.plc.wait(lambda status: not status.ready, "ready down")
@@ -224,3 +227,33 @@ def test_a_port_in_use_is_named(kind):
 def test_servers_are_heard_on_this_machine_alone_unless_told_otherwise(kind):
     settings = plugins.load(KINDS, kind).Settings()
     assert settings.host == "127.0.0.1"
+
+
+def test_the_worked_example_of_the_documentation_is_a_link(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "plant-link.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    example = types.ModuleType("files_link")
+    # Its settings' annotations are looked up there.
+    sys.modules[example.__name__] = example
+    try:
+        exec(compile(code, str(page), "exec"), example.__dict__)
+        (tmp_path / "control.bin").write_bytes(pack_control(Control(), Order.BIG))
+        link = example.make({"folder": tmp_path})
+        events = []
+        link.start(events.append)
+        link.tell(LineState.READY)
+
+        def is_ready():
+            told = tmp_path / "lineside.bin"
+            status = unpack_status(told.read_bytes(), Order.BIG) if told.exists() else None
+            return status is not None and status.ready
+
+        until(is_ready, "ready")
+        (tmp_path / "control.tmp").write_bytes(pack_control(Control(trigger=True, trigger_id=7), Order.BIG))
+        (tmp_path / "control.tmp").rename(tmp_path / "control.bin")
+        until(lambda: any(isinstance(event, PlantTrigger) for event in events), "a trigger")
+        link.close()
+        assert [event.id for event in events if isinstance(event, PlantTrigger)] == [7]
+        assert example.describe({})[0].place == "control.bin, byte 0"
+    finally:
+        del sys.modules[example.__name__]
