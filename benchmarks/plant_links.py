@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from plc_rig import Rig
-
 from lineside.core.verdict import Verdict
 from lineside.outputs.plant.link import LineState, PlantAnswer, PlantTrigger
 from lineside.outputs.plant.signals import RESULTS_WORD, STATUS_WORDS
+from plc_rig import Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WORDS = STATUS_WORDS - RESULTS_WORD  # of results, which are zero while they are not valid, and are written so again
+_WORDS = (
+    STATUS_WORDS - RESULTS_WORD
+)  # of results, which are zero while they are not valid, and are written so again
 
 
 def main() -> None:
@@ -89,10 +90,8 @@ def _until_valid(rig: Rig) -> None:
 def _bare(kind: str, rig: Rig) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """One exchange by the library alone, and what closes it."""
     at = rig.peer.settings
-    if kind == "tcp":
-        return (lambda: rig.peer.read()), (lambda: None)
-    if kind == "modbus_server":
-        return (lambda: rig.peer.read()), (lambda: None)
+    if kind in {"modbus_server", "tcp"}:
+        return rig.peer.read, (lambda: None)
     if kind == "modbus_client":
         client = importlib.import_module("pymodbus.client").ModbusTcpClient(at["host"], port=at["port"])
         client.connect()
@@ -100,7 +99,9 @@ def _bare(kind: str, rig: Rig) -> tuple[Callable[[], Any], Callable[[], Any]]:
     if kind == "s7":
         client = importlib.import_module("snap7.client").Client()
         client.connect(at["host"], 0, 1, at["port"])
-        return (lambda: client.db_write(at["db"], 100 + 2 * RESULTS_WORD, bytearray(2 * _WORDS))), client.disconnect
+        return (
+            lambda: client.db_write(at["db"], 100 + 2 * RESULTS_WORD, bytearray(2 * _WORDS))
+        ), client.disconnect
     if kind == "ads":
         return _ads_write(rig.link), (lambda: None)
     plc = importlib.import_module("pylogix").PLC(at["host"], port=at["port"])

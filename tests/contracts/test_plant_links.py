@@ -198,7 +198,13 @@ def test_a_key_that_does_not_exist_is_refused_by_name(kind):
 @each_kind
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("depth", 0), ("depth", 65), ("acknowledge_timeout_s", 0), ("lost_acknowledge", "maybe"), ("heartbeat_s", -1)],
+    [
+        ("depth", 0),
+        ("depth", 65),
+        ("acknowledge_timeout_s", 0),
+        ("lost_acknowledge", "maybe"),
+        ("heartbeat_s", -1),
+    ],
 )
 def test_a_setting_out_of_its_range_is_refused_by_name(kind, key, value):
     name = kind.partition(" ")[0]

@@ -16,7 +16,11 @@ LINESIDE = [sys.executable, "-m", "lineside.cli.app"]
 
 def run(*arguments, timeout_s=60):
     return subprocess.run(
-        [*LINESIDE, "plant", *map(str, arguments)], capture_output=True, text=True, timeout=timeout_s
+        [*LINESIDE, "plant", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
     )
 
 
@@ -69,7 +73,9 @@ def test_a_control_can_be_tried(tmp_path):
     file = tmp_path / "plant.toml"
     file.write_text('[plant]\nkind = "tcp"\nport = 0\n')
     command = [*LINESIDE, "plant", "listen", str(file), "--verdict", "fail", "--after-ms", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as listening:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as listening:
         first = listening.stdout.readline()
         port = int(re.search(r"port (\d+)", first).group(1))
         with socket.create_connection(("127.0.0.1", port), timeout=20) as control:
@@ -83,5 +89,41 @@ def test_a_control_can_be_tried(tmp_path):
         listening.send_signal(signal.SIGINT)
         said, errors = listening.communicate(timeout=30)
     assert listening.returncode == 0, errors
-    for expected in ("trigger   7, product caps, serial S1", "answer    7: FAIL", "plc.garbage", "1 parts answered"):
+    for expected in (
+        "trigger   7, product caps, serial S1",
+        "answer    7: FAIL",
+        "plc.garbage",
+        "1 parts answered",
+    ):
         assert expected in said, said
+
+
+def test_after_a_kill_the_heartbeat_stands_still_and_after_a_tidy_end_nothing_is_ready():
+    peers = pytest.importorskip("lineside.testing.plc.s7")
+    from lineside.testing.plc.simulator import PlcSimulator
+
+    peer = peers.S7Plc()
+    plc = PlcSimulator(peer, timeout_s=30)
+    port, db = peer.settings["port"], peer.settings["db"]
+    command = [*LINESIDE, "plant", "listen", "--kind", "s7", "--port", str(port), "--set", "host=127.0.0.1"]
+    command += ["--set", f"db={db}", "--set", "heartbeat_s=0.05"]
+    try:
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as listening:
+                plc.wait(lambda status: status.ready, "ready")
+                plc.part(1)
+                first = peer.read().heartbeat
+                plc.wait(lambda status, first=first: status.heartbeat != first, "a heartbeat")
+                listening.send_signal(end)
+                _, errors = listening.communicate(timeout=30)
+            left = peer.read()
+            if end == signal.SIGTERM:
+                assert (listening.returncode, left.ready, left.fault) == (0, False, True), errors
+            with pytest.raises(TimeoutError):
+                PlcSimulator(peer, timeout_s=0.3).wait(
+                    lambda now, at=left: now.heartbeat != at.heartbeat, "a beat"
+                )
+    finally:
+        peer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,6 +51,7 @@ def run_trial(
     answered = _one_of(Verdict, verdict.upper(), "--verdict")
     why = _one_of(Reason, reason, "--reason")
     link = open_link(table)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a tidy end, so that the control sees it
     trial = _Trial(link, answered, why if answered is Verdict.UNKNOWN else None, after_s)
     try:
         link.start(trial.heard.put)

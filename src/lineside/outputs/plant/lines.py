@@ -43,7 +43,11 @@ MESSAGES = (
         "RESULT sequence=1 inspection=1 id=17 verdict=PASS reason=- count=0 score=0 product=- serial=-",
         "The results of one part; `-` is empty. Sent again when the control connects anew before it acknowledged",
     ),
-    ("lineside", "GONE SEQUENCE", "These results are no longer valid: they were acknowledged, or not in time"),
+    (
+        "lineside",
+        "GONE SEQUENCE",
+        "These results are no longer valid: they were acknowledged, or not in time",
+    ),
     ("lineside", "ERROR SENTENCE", "The last line was not understood, and nothing was done"),
 )
 """Who sends what, and what it means."""

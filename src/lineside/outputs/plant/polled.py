@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -107,8 +108,9 @@ class PolledLink:
         if self._thread is not None:
             self._thread.join(2 * self._settings.timeout_s + 1)
         self._or_lost(self._talk.close)
-        self._registers.close()
         self._is_open = False
+        with suppress(OutputError):
+            self._registers.close()
 
     def _run(self) -> None:
         failures = 0
@@ -126,7 +128,8 @@ class PolledLink:
 
     def _open(self, *, is_back: bool) -> None:
         with self._wire:
-            self._registers.close()
+            with suppress(OutputError):  # what is left of the old connection
+                self._registers.close()
             self._registers.open()
             self._outlet.forget()
             self._is_open = True

@@ -115,7 +115,9 @@ def test_an_answer_to_a_station_that_is_away_is_refused_at_once_with_the_reason(
 def test_the_line_hears_of_a_trigger_before_the_control_reads_that_it_was_heard(station, link):
     seen = []
     link.start(
-        lambda event: seen.append(station.status.trigger_acknowledged) if isinstance(event, PlantTrigger) else None
+        lambda event: (
+            seen.append(station.status.trigger_acknowledged) if isinstance(event, PlantTrigger) else None
+        )
     )
     link.tell(LineState.READY)
     until(lambda: station.status.ready, "ready")

@@ -67,20 +67,27 @@ def test_any_bytes_are_a_message_or_a_sentence(line):
 
 
 def test_what_lineside_sends():
-    assert status_line(Status(ready=True, missed=2, heartbeat=3)) == "STATUS ready=1 busy=0 fault=0 missed=2 heartbeat=3"
+    assert (
+        status_line(Status(ready=True, missed=2, heartbeat=3))
+        == "STATUS ready=1 busy=0 fault=0 missed=2 heartbeat=3"
+    )
     late = PlantAnswer(7, 31, Verdict.UNKNOWN, Reason.LATE, 2, 0.5, "caps", "S 1")
     assert result_line(Status().showing(5, late)) == (
         "RESULT sequence=5 inspection=31 id=7 verdict=UNKNOWN reason=late count=2 score=500 product=caps serial=S%201"
     )
     passed = PlantAnswer(None, 1, Verdict.PASS, None)
-    assert "id=0 verdict=PASS reason=- count=0 score=0 product=- serial=-" in result_line(Status().showing(1, passed))
+    assert "id=0 verdict=PASS reason=- count=0 score=0 product=- serial=-" in result_line(
+        Status().showing(1, passed)
+    )
     assert trigger_line(PlantTrigger(7, 0.0)) == "TAKEN 7"
     assert trigger_line(TriggerRefused(None, 0.0, "why")) == "REFUSED 0 why"
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_result_is_longer_than_a_line_and_none_breaks_it(product, serial):
-    answer = PlantAnswer(2**32 - 1, 2**32 - 1, Verdict.UNKNOWN, Reason.IMAGE_UNHEALTHY, 65535, 1.0, product, serial)
+    answer = PlantAnswer(
+        2**32 - 1, 2**32 - 1, Verdict.UNKNOWN, Reason.IMAGE_UNHEALTHY, 65535, 1.0, product, serial
+    )
     line = result_line(Status().showing(2**32 - 1, answer))
     assert len(line) < LINE_BYTES
     assert len(line.split()) == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,7 +97,8 @@ class AdsRegisters:
         self._control = f"{settings.prefix}.control"
         self._names = {0: f"{settings.prefix}.flags", RESULTS_WORD: f"{settings.prefix}.results"}
         self._handles: dict[str, int] = {}
-        self._connection = pyads.Connection(settings.net_id, settings.ams_port, settings.host)
+        self._connect = partial(pyads.Connection, settings.net_id, settings.ams_port, settings.host)
+        self._connection: Any = None
 
     def open(self) -> None:
         """The control knows the three arrays.
@@ -104,6 +106,7 @@ class AdsRegisters:
         Raises:
             OutputError: It does not answer, or does not know them.
         """
+        self._connection = self._connect()
         self._called(self._connection.open)
         self._called(lambda: self._connection.set_timeout(round(self._settings.timeout_s * 1000)))
         # Handles hold for one program of the control, so they are asked for with every connection.
@@ -138,7 +141,12 @@ class AdsRegisters:
 
     def close(self) -> None:
         """The connection is closed."""
-        self._called(self._connection.close)
+        from pyads import ADSError
+
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(ADSError):  # a route that is gone already
+                connection.close()
 
     def _called(self, call: Callable[[], Any]) -> Any:
         from pyads import ADSError

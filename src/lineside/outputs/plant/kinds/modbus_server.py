@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _TICK_S = 0.02
 _START_S = 10.0
+_FUNCTIONS = frozenset({3, 4, 6, 16, 22, 23})  # those of registers
 _MARK_BYTES = slice(2, 4)  # of a request: zero, which says that it is Modbus
 
 
@@ -89,7 +90,7 @@ class ModbusServerLink:
         self._words = to_words(pack_status(self._talk.status, Order.BIG), Order.BIG)
         self._said = [0] * CONTROL_WORDS
         self._thread: threading.Thread | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._callers = 0
         self._last_s = clock()
         self._is_lost = self._is_strange = False
@@ -102,9 +103,10 @@ class ModbusServerLink:
         """
         self._talk.start(heard)
         asked = f"{self._settings.host}:{self._settings.port}"
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"modbus {asked}", daemon=True)
+        loop = self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=loop.run_forever, name=f"plant modbus {asked}", daemon=True)
         self._thread.start()
-        opening = asyncio.run_coroutine_threadsafe(self._open(), self._loop)
+        opening = asyncio.run_coroutine_threadsafe(self._open(loop), loop)
         try:
             opening.result(_START_S)
         except (OSError, TimeoutError) as fault:
@@ -128,18 +130,18 @@ class ModbusServerLink:
 
     def close(self) -> None:
         """The connections end, and nobody listens any more."""
-        if self._loop.is_closed():
-            return
         self._talk.close()
+        loop, self._loop = self._loop, None
+        if loop is None or self._thread is None:
+            return
         self._is_lost = True  # by us: that is no news
-        if self._thread is not None:
-            with suppress(TimeoutError):
-                asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(_START_S)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_START_S)
-        self._loop.close()
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._shut(), loop).result(_START_S)
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(_START_S)
+        loop.close()
 
-    async def _open(self) -> None:
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         from pymodbus.server import ModbusTcpServer
         from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -149,7 +151,7 @@ class ModbusServerLink:
             SimData(self._settings.status_address, count=STATUS_WORDS, datatype=registers, readonly=True),
         ]
         # A port that is taken is told by the system here; pymodbus would only log it.
-        probe = await self._loop.create_server(asyncio.Protocol, self._settings.host, self._settings.port)
+        probe = await loop.create_server(asyncio.Protocol, self._settings.host, self._settings.port)
         probe.close()
         await probe.wait_closed()
         self._server = ModbusTcpServer(
@@ -162,7 +164,7 @@ class ModbusServerLink:
             raise OSError("the port was taken just now")
         listener: Any = self._server.transport  # asyncio's server, which pymodbus calls a transport
         self.port = int(listener.sockets[0].getsockname()[1])
-        self._ticking = self._loop.create_task(self._tick())
+        self._ticking = loop.create_task(self._tick())
 
     async def _shut(self) -> None:
         if hasattr(self, "_ticking"):
@@ -181,17 +183,19 @@ class ModbusServerLink:
                 self._lost(f"the control has asked nothing for {self._settings.silence_s:g} s")
 
     async def _asked(  # pymodbus calls it so
-        self, _function: int, start: int, address: int, count: int, registers: list[int], values: Any
+        self, function: int, start: int, address: int, count: int, registers: list[int], values: Any
     ) -> Any:
         """A request: a read gets what holds now, a write of the control is heard before it is answered."""
+        from pymodbus.constants import ExcCodes
+
         self._seen()
+        if function not in _FUNCTIONS:  # coils would be a second name for the bits, with rules of their own
+            return ExcCodes.ILLEGAL_FUNCTION
         mine, its = self._settings.status_address - start, self._settings.control_address - start
         if values is None:
             registers[mine : mine + STATUS_WORDS] = self._words
             registers[its : its + CONTROL_WORDS] = self._said
             return None
-        from pymodbus.constants import ExcCodes
-
         first = address - self._settings.control_address
         if first < 0 or first + count > CONTROL_WORDS or len(values) != count:
             return ExcCodes.ILLEGAL_ADDRESS
