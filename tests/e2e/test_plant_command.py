@@ -71,7 +71,7 @@ def test_a_port_in_use_is_code_4():
 
 def test_a_control_can_be_tried(tmp_path):
     file = tmp_path / "plant.toml"
-    file.write_text('[plant]\nkind = "tcp"\nport = 0\n')
+    file.write_text('[[plant]]\nkind = "tcp"\nport = 0\n')
     command = [*LINESIDE, "plant", "listen", str(file), "--verdict", "fail", "--after-ms", "1"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1

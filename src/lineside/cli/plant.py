@@ -64,7 +64,7 @@ def listen(
         Path | None,
         typer.Argument(
             metavar="[SETTINGS.toml]",
-            help="A file with `kind` and the protocol's settings, at its top or in its table [plant].",
+            help="A file with `kind` and the protocol's settings, at its top, in [plant] or in its only [[plant]].",
         ),
     ] = None,
     *,
@@ -102,8 +102,10 @@ def _table(file: Path | None) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise SettingsError(f"{file}: expected settings in TOML: {fault}") from fault
     table = document.get("plant", document)
+    if isinstance(table, list) and len(table) == 1:
+        table = table[0]
     if not isinstance(table, dict):
-        raise SettingsError(f"{file}: plant: expected a table; got {table!r}")
+        raise SettingsError(f"{file}: plant: expected one table; got {table!r}")
     return dict(table)
 
 

@@ -24,7 +24,7 @@ def shown(name):
 
 @pytest.mark.parametrize("kind", plugins.own(KINDS))
 def test_the_map_of_each_protocol_is_in_the_documentation(kind):
-    assert shown(f"map {kind}") == markdown(kind).strip()
+    assert shown(f"map {kind}") == markdown(kind).strip(), "run tools/plant_maps.py"
 
 
 def test_the_numbers_are_in_the_documentation():
