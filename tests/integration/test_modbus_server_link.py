@@ -72,3 +72,17 @@ def test_bytes_at_random_end_nothing(rig):
             other.sendall(dice.randbytes(dice.randrange(1, 400)))
     rig.plc.part(1)
     assert rig.line.triggers[-1].id == 1
+
+
+def test_a_control_without_the_registers_is_lost_with_the_reason():
+    from lineside.outputs.plant.link import open_link
+
+    with running("modbus_client") as rig:
+        events = []
+        at = {**rig.peer.settings, "control_address": 400, "status_address": 500}
+        link = open_link(at)
+        link.start(events.append)
+        until(lambda: events, "a note")
+        link.close()
+        assert events[0].code == "plc.lost"
+        assert "Are the registers there" in events[0].sentence
