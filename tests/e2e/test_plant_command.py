@@ -78,8 +78,10 @@ def test_a_control_can_be_tried(tmp_path):
     ) as listening:
         first = listening.stdout.readline()
         port = int(re.search(r"port (\d+)", first).group(1))
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as control:
-            lines = control.makefile("r", newline="\n")
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as control,
+            control.makefile("r", newline="\n") as lines,
+        ):
             control.sendall(b"TRIGGER 7 product=caps serial=S1\nnonsense\n")
             result = next(line for line in lines if line.startswith("RESULT"))
             assert "id=7 verdict=FAIL reason=- " in result

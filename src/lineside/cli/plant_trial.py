@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,15 +52,15 @@ def run_trial(
     answered = _one_of(Verdict, verdict.upper(), "--verdict")
     why = _one_of(Reason, reason, "--reason")
     link = open_link(table)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a tidy end, so that the control sees it
     trial = _Trial(link, answered, why if answered is Verdict.UNKNOWN else None, after_s)
+    for end in (signal.SIGINT, signal.SIGTERM):  # between two events, so that the control sees a tidy end
+        signal.signal(end, lambda *_: trial.ending.set())
     try:
         link.start(trial.heard.put)
         link.tell(LineState.READY)
         port = getattr(link, "port", None)
         trial.say("ready", f"{table['kind']}{'' if port is None else f', port {port}'}; Ctrl-C ends")
         trial.run(None if seconds is None else monotonic() + seconds)
-    except KeyboardInterrupt:
         trial.say("end", "not ready any more")
     finally:
         link.close()
@@ -71,6 +72,7 @@ class _Trial:
 
     def __init__(self, link: PlantLink, verdict: Verdict, reason: Reason | None, after_s: float) -> None:
         self.heard: queue.SimpleQueue[PlantEvent] = queue.SimpleQueue()
+        self.ending = threading.Event()
         self.answers = self.refusals = 0
         self._link = link
         self._verdict, self._reason, self._after_s = verdict, reason, after_s
@@ -78,8 +80,8 @@ class _Trial:
         self._started_s = monotonic()
 
     def run(self, until_s: float | None) -> None:
-        """Triggers are answered when they are due, until the time is over."""
-        while until_s is None or monotonic() < until_s:
+        """Triggers are answered when they are due, until the time is over or the user ends it."""
+        while not self.ending.is_set() and (until_s is None or monotonic() < until_s):
             ends_s = monotonic() + _LOOK_S
             if self._due:
                 ends_s = min(ends_s, self._due[0].at_s + self._after_s)
@@ -92,6 +94,8 @@ class _Trial:
             self._show(event)
             if isinstance(event, PlantTrigger):
                 self._due.append(event)
+        while not self.heard.empty():
+            self._show(self.heard.get())
 
     def say(self, what: str, text: str) -> None:
         """A line for the user."""

@@ -34,6 +34,7 @@ class ModbusClientPlc:
         library()
         self.settings = {"kind": "modbus_server", "port": 0, **settings}
         self._client: Any = None
+        self._reply: Any = None
         self._port = 0
 
     def attach(self, link: Any) -> None:
@@ -45,18 +46,23 @@ class ModbusClientPlc:
         self._client.connect()
 
     def write(self, control: Control) -> None:
-        """One request for the whole block."""
+        """One request that writes the control's block and reads the other one, which the next `read` gives."""
         words = to_words(pack_control(control, Order.BIG), Order.BIG)
-        self._client.write_registers(_CONTROL, words)
+        self._reply = self._client.readwrite_registers(
+            read_address=_STATUS, read_count=STATUS_WORDS, write_address=_CONTROL, values=words
+        )
 
     def read(self) -> Status | None:
-        """One request for the whole block."""
-        reply = self._client.read_holding_registers(_STATUS, count=STATUS_WORDS)
+        """What came with the last write, once; then one request for the whole block."""
+        reply, self._reply = self._reply, None
+        if reply is None:
+            reply = self._client.read_holding_registers(_STATUS, count=STATUS_WORDS)
         return None if reply.isError() else unpack_status(from_words(reply.registers, Order.BIG), Order.BIG)
 
     def kill(self) -> None:
         """Its connection is gone."""
         self._client.close()
+        self._reply = None
 
     def revive(self) -> None:
         """It connects again."""
