@@ -1,13 +1,13 @@
-"""The handshake with a control by signals: a pure state machine. Signals and time go in, signals and events come out.
+r"""The handshake with a control by signals: a pure state machine. Signals and time go in, signals and events come out.
 
 ```
-ready                ‾‾‾‾‾‾‾‾‾‾‾\\_______________________________/‾‾‾‾‾
-trigger              ______/‾‾‾‾‾‾‾‾\\_________________________________
-trigger_acknowledged __________/‾‾‾‾‾‾‾\\______________________________
-busy                 __________/‾‾‾‾‾‾‾‾‾‾‾\\__________________________
+ready                ‾‾‾‾‾‾‾‾‾‾‾\_______________________________/‾‾‾‾‾
+trigger              ______/‾‾‾‾‾‾‾‾\_________________________________
+trigger_acknowledged __________/‾‾‾‾‾‾‾\______________________________
+busy                 __________/‾‾‾‾‾‾‾‾‾‾‾\__________________________
 results              ----------------------<  of this part  >---------
-results_valid        _______________________/‾‾‾‾‾‾‾‾\\_______________
-acknowledge          ____________________________/‾‾‾‾‾‾‾‾‾\\_________
+results_valid        _______________________/‾‾‾‾‾‾‾‾\_______________
+acknowledge          ____________________________/‾‾‾‾‾‾‾‾‾\_________
 ```
 """
 
@@ -49,7 +49,7 @@ class Handshake:
 
     @property
     def status(self) -> Status:
-        """lineside's signals as they stand."""
+        """The signals of lineside as they stand."""
         state = self._exchange.state
         status = Status(
             ready=self._exchange.ready and not self._control.reset and not self._is_closed,

@@ -156,7 +156,7 @@ def pack_control(control: Control, order: Order) -> bytes:
 
 
 def pack_status(status: Status, order: Order) -> bytes:
-    """lineside's block as bytes."""
+    """The block of lineside as bytes."""
     return _pack(status, STATUS, STATUS_WORDS, order)
 
 

@@ -24,11 +24,14 @@ from lineside.outputs.plant.link import (
     ProductChosen,
     TriggerRefused,
 )
+from lineside.outputs.plant.topics import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lineside.outputs.plant.link import PlantEvent
+
+__all__ = ["MqttLink", "Settings", "describe", "make"]
 
 _LONGEST_BYTES = 4096
 _LONGEST_TEXT = 200

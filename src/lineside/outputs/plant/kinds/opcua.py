@@ -24,6 +24,7 @@ from lineside.outputs.plant.link import (
     TriggerRefused,
 )
 from lineside.outputs.plant.opcua.machine import ErrorCode, Job, VisionMachine
+from lineside.outputs.plant.opcua.nodes import describe
 from lineside.outputs.plant.opcua.space import Methods, Space, Started
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from asyncua import Server
 
     from lineside.outputs.plant.link import PlantEvent
+
+__all__ = ["OpcUaLink", "Settings", "describe", "make"]
 
 _START_S = 60.0  # the nodeset alone takes a second or two
 _WRITE_S = 1.0
