@@ -222,10 +222,10 @@ class Recipe:
             for one in self.document.golden
         )
 
-    def baseline_picture(self, camera: str) -> Path | None:
-        """The picture that a camera's image health is compared with; `None` where there is none."""
+    def baseline_file(self, camera: str) -> Path | None:
+        """The file of what is usual in a camera's pictures; `None` where there is none."""
         table = self.document.baseline.get(camera)
-        return None if table is None or table.picture is None else self._path(table.picture)
+        return None if table is None or table.file is None else self._path(table.file)
 
     def asked(self, judge: Judge, *, classifies: bool = False, classes: int = 0) -> dict[str, Any]:
         """The thresholds of a call to the first model, as `Detector` and `Engine.submit` take them.
