@@ -143,6 +143,13 @@ def test_bytes_that_are_no_recipe_are_refused():
         Recipe.read(Path("/no/such/recipe.toml"))
 
 
+def test_a_rule_for_all_classes_is_refused_where_the_model_is_asked_for_some():
+    text = RECIPE.replace("nms =", 'classes = ["cap", "label", "scratch"]\nnms =')
+    judge_of(read(text))
+    with pytest.raises(SettingsError, match=r"rule\[0\]: classes: expected them by name"):
+        judge_of(read(text.replace('classes = ["scratch"]\n', "")))
+
+
 def test_two_stages_of_one_name_are_refused():
     stage = RECIPE[RECIPE.index("[[stage]]") : RECIPE.index("[[rule]]")]
     with pytest.raises(SettingsError, match=r'stage\[1\].name: another stage is called "label"'):
