@@ -118,6 +118,18 @@ def test_a_second_model_looks_at_what_the_first_one_found(cli, recipe, tmp_path)
         assert sum(one["confidence"] for one in own) == pytest.approx(1, abs=1e-3)
 
 
+def test_the_plants_parts_are_judged_by_both_cameras_together(cli, recipe):
+    change(recipe, "[end]", "[camera.top]\n[camera.side]\n[end]")
+    change(recipe, "spots.onnx", "shipped:plant")
+    change(recipe, "at_most = 3", "at_most = 0")
+    parts = json.loads(cli("judge", recipe, "synthetic:disc?count=3&seed=3", "--json", code=1).stdout)
+    assert [[view["camera"] for view in one["views"]] for one in parts] == [["top", "side"]] * 3
+    assert [one["verdict"] for one in parts] == ["PASS", "FAIL", "PASS"]
+    assert parts[1]["detail"].count("missing_hole") == 2
+    done = cli("judge", recipe, "synthetic:disc?count=3&seed=3&camera=top", code=2)
+    assert "say which one" in done.stderr
+
+
 def test_pictures_are_adjusted_as_on_the_line_but_for_those_that_are_already(cli, recipe):
     change(
         recipe,

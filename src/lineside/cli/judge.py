@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from lineside.core.errors import ImageError, SettingsError
 from lineside.core.verdict import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lineside.capture.pictures import Reading
     from lineside.capture.sources import FrameSource
@@ -133,11 +134,31 @@ def _parts(
         if pictures:
             yield argument, read_views(models, pictures, reading, adjusted=adjusted), None
             continue
-        for source in open_sources([argument], reading=reading):
-            try:
+        with ExitStack() as stack:
+            sources = open_sources([argument], reading=reading)
+            for source in sources:
+                stack.callback(source.close)
+            by_name = {source.name.rpartition("/")[2]: source for source in sources}
+            if len(sources) > 1 and set(by_name) == set(models.judge.cameras):
+                yield from _together(models, by_name, adjusted=adjusted)
+                continue
+            for source in sources:
                 yield from _pictures(models, source, adjusted=adjusted)
-            finally:
-                source.close()
+
+
+def _together(
+    models: RecipeModels, sources: Mapping[str, FrameSource], *, adjusted: bool
+) -> Iterator[tuple[str, list[View], None]]:
+    """Each part of a drawn plant, with the views of all its cameras."""
+    from lineside.cli.drawings import frame_name
+    from lineside.core.frame import Frame
+
+    for outcomes in zip(*sources.values(), strict=True):
+        frames = [outcome for outcome in outcomes if isinstance(outcome, Frame)]
+        if len(frames) < len(sources) or len({frame.part for frame in frames}) > 1 or frames[0].part is None:
+            raise SettingsError(f"{outcomes[0].stream}: expected pictures of one part from each camera")
+        views = [models.view(name, one, adjusted=adjusted) for name, one in zip(sources, frames, strict=True)]
+        yield ", ".join(frame_name(frame) for frame in frames), views, None
 
 
 def _pictures(
