@@ -27,6 +27,8 @@ COMMANDS = {
     "plan": "plan",
     "plant": "plant",
     "simulate": "simulate_line",
+    "judge": "judge_pictures",
+    "recipe": "recipes",
 }
 """Each command: a file of this folder and the function in it, or the group of commands."""
 
