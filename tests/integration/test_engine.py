@@ -237,3 +237,9 @@ def test_a_busy_python_thread_beside_it_does_not_stop_the_line():
     finally:
         stop.set()
         spinner.join()
+
+
+def test_a_deadline_shorter_than_the_fastest_device_is_refused_at_the_start_with_its_figure(cache):
+    told = r"deadline_s: 0\.1 ms: the fastest device, cpu:[01], takes \d+\.\d ms for one picture at best with shipped:plant"
+    with pytest.raises(SettingsError, match=told):
+        Engine(MODEL, "cpu:0,cpu:1", cache=cache, deadline_s=0.0001)

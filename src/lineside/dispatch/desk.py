@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lineside.dispatch.actions import (
     Cancel,
+    DeadlineTooShort,
     Drained,
     HealthChanged,
     Probe,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
-_NEWS = frozenset({HealthChanged, Drained})
+_NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
 
 
 class Desk:

@@ -85,10 +85,11 @@ class Link:
 
     def begin(self, models: Sequence[WorkerModel]) -> None:
         """Start the process, in the thread that will hear it."""
-        self._thread = Thread(
+        thread = Thread(
             target=self._live, args=(tuple(models),), name=f"lineside {self._device}", daemon=True
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread  # only now, as whoever ends it meanwhile may join it
 
     def run(
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]

@@ -171,7 +171,7 @@ class Roster:
         seat.worker.run(action.run, action.model, pictures, asked)
 
     def _start(self, seat: Seat) -> None:
-        if self._closed:
+        if self._is_closed():
             return
         with self.changed:
             seat.starts += 1
@@ -183,6 +183,11 @@ class Roster:
             seat.worker.start(models)
         except Exception as fault:  # noqa: BLE001 # the border to the system: no thread, process or memory left to start one
             self._hear(seat.worker.device, WorkerLost(seat.worker.device, str(as_refusal(fault))))
+        if self._is_closed():  # meanwhile, by another thread, which saw nothing to close
+            seat.worker.close(by_force=True)
+
+    def _is_closed(self) -> bool:
+        return self._closed
 
     def _replace(self, seat: Seat, detail: str) -> None:
         """Give a worker up, and start it again: at once, unless it comes and goes."""

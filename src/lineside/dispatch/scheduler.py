@@ -150,6 +150,14 @@ class Scheduler:
         """Whether any device has a model."""
         return self._fleet.is_loaded(model)
 
+    def fastest(self, role: str) -> tuple[str, float] | None:
+        """The device that is done first with one picture, by its profile, and its seconds; `None` where none has the model."""
+        return self._fleet.fastest(self._fleet.model_of(role))
+
+    def short_deadlines(self, role: str) -> tuple[str, ...]:
+        """A sentence for each stream whose pictures ask for answers sooner than the fastest device has one."""
+        return self._placing.short.standing(self._fleet.model_of(role))
+
     def cool_down_s(self, name: str) -> float:
         """Seconds of a device's last cool-down, or what its first will be.
 
@@ -252,6 +260,7 @@ class Scheduler:
             )
         old = self._fleet.model_of(event.role)
         self._fleet.roles[event.role] = event.model
+        self._placing.short.begin_anew()
         self._fleet.retiring.discard(event.model)
         if old != event.model and old not in self._fleet.roles.values():
             self._fleet.retiring.add(old)

@@ -52,10 +52,12 @@ class Standing:
     Attributes:
         devices: Each device.
         signals: For each maker's library whether it is read, and if not why.
+        short_deadlines: A sentence for each stream whose pictures ask for answers sooner than the fastest device has one.
     """
 
     devices: tuple[DeviceStanding, ...]
     signals: Mapping[str, str]
+    short_deadlines: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:

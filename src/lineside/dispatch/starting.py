@@ -85,10 +85,15 @@ class Fittings:
     late_result: LateResult | None = None
     later: Later = later
     ticks: bool = True
+    deadline_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.demotion not in DEMOTIONS:
             raise SettingsError(f'demotion: expected {" or ".join(DEMOTIONS)}; got "{self.demotion}"')
+        if self.deadline_s is not None and not 0 < due_s(self.deadline_s) < math.inf:
+            raise SettingsError(
+                f"deadline_s: expected seconds above 0 from a picture to its answer, or None; got {self.deadline_s!r}"
+            )
 
 
 def staff(

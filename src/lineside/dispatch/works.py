@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.actions import Drained, HealthChanged
+from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged
 from lineside.dispatch.desk import Desk
 from lineside.dispatch.events import Drain
 from lineside.dispatch.promises import Promises
 from lineside.dispatch.roster import Roster
 from lineside.dispatch.scheduler import Scheduler
+from lineside.dispatch.short_deadlines import refuse_short
 from lineside.dispatch.signals import Signals, libraries
 from lineside.dispatch.standing import Bulletin, DeviceStanding, Standing
 from lineside.dispatch.starting import wait_for_start
@@ -70,6 +71,7 @@ class Works:
 
         Raises:
             LinesideError: None can start, or one cannot and all are required.
+            SettingsError: None can have a picture done within the deadline.
         """
         if self._ticks:
             self._timer.start()
@@ -77,17 +79,23 @@ class Works:
         self.roster.start([model])
         try:
             wait_for_start(self.roster, self._bulletin, fittings.demotion)
+            refuse_short(fittings.deadline_s, self.fastest(model.name), model.path)
         except BaseException:
             self.end(by_force=True)
             raise
 
-    def standing(self) -> Standing:
-        """How the devices stand."""
+    def standing(self, role: str) -> Standing:
+        """How the devices stand, and who asks a role's model for more than they can."""
         statistics = self.desk.ask(lambda scheduler: scheduler.statistics())
         return Standing(
             tuple(self._standing_of(device.name, device.health) for device in statistics.devices),
             dict(self._signals.told),
+            self.desk.ask(lambda scheduler: scheduler.short_deadlines(role)),
         )
+
+    def fastest(self, model: str) -> tuple[str, float] | None:
+        """The device that is done first with one picture, as measured, and its seconds; `None` where none has the model."""
+        return self.desk.ask(lambda scheduler: scheduler.fastest(model))
 
     def drain(self, timeout_s: float | None) -> bool:
         """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
@@ -127,6 +135,8 @@ class Works:
     def _answer(self, action: Action) -> None:
         if isinstance(action, HealthChanged):
             self._bulletin.take(action)
+        elif isinstance(action, DeadlineTooShort):
+            self._bulletin.say("deadline.too_short", action.detail)
         elif isinstance(action, Drained):
             self._drained.set()
         else:
