@@ -22,7 +22,7 @@ from lineside.dispatch.events import FrameArrived
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.routing import DEFAULT
 from lineside.dispatch.short_deadlines import refuse_short
-from lineside.dispatch.starting import Fittings, due_s, read_offer, staff
+from lineside.dispatch.starting import PICTURE, Fittings, due_s, read_offer, staff
 from lineside.dispatch.swapping import Swapper
 from lineside.dispatch.words import Request, Stream
 from lineside.dispatch.works import Works
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lineside.core.buffers import FrameBuffers
     from lineside.core.detections import Detections
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
@@ -65,6 +66,8 @@ class Engine:
         demotion: What happens where a device cannot start: `prefer` starts with the others, says so in `health()` and to
             `note`, and tries again; `require` refuses to start.
         routing: The policy by which a picture finds its device.
+        buffers: How many pictures sources may hold in `buffers` at once, beside those that are with the workers.
+        picture_shape: Of the largest picture that lies there; a larger one costs a copy, or a way through a pipe that takes milliseconds.
         facts: Facts set by hand; they go before those of the file beside the model.
         cache: Folder of prepared models. `None`: `LINESIDE_CACHE`, else the user's cache folder.
         deadline_s: Seconds from a picture to its answer, for those that come without a deadline of their own; `None` for whenever
@@ -77,6 +80,7 @@ class Engine:
 
     Attributes:
         card: The model's card.
+        buffers: Where sources may write their pictures, so that nobody has to copy them for a worker that is a process.
 
     Raises:
         ModelError: The model is bad, or fits on no device.
@@ -99,6 +103,8 @@ class Engine:
         demotion: str = "prefer",
         routing: str = DEFAULT,
         deadline_s: float | None = None,
+        buffers: int = 0,
+        picture_shape: tuple[int, ...] = PICTURE,
         facts: ModelFacts | None = None,
         cache: str | Path | None = None,
         settings: Settings | None = None,
@@ -107,7 +113,14 @@ class Engine:
         late_result: LateResult | None = None,
     ) -> None:
         fittings = Fittings(routing, settings, demotion, clock, note, late_result, deadline_s=deadline_s)
-        crew = staff(devices, isolation=isolation, cache=cache, clock=clock)
+        crew = staff(
+            devices,
+            isolation=isolation,
+            cache=cache,
+            clock=clock,
+            buffers=buffers,
+            picture_shape=picture_shape,
+        )
         self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
 
     @classmethod
@@ -139,6 +152,7 @@ class Engine:
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._works = works = Works(crew, fittings)
+        self.buffers: FrameBuffers = works.buffers
         self._desk, self._roster, self._promises = works.desk, works.roster, works.promises
         self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
         works.start(offer.model, fittings)

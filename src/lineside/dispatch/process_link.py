@@ -69,7 +69,7 @@ class Link:
         self._device = device
         self._opener = opener
         self._post = post
-        self._slots = slots
+        self._slots = None if slots is None or slots.block is None else slots
         self._context = worker_context()
         work, asides, pictures, life, news = (self._context.Pipe(duplex=False) for _ in range(5))
         self._ends = Ends(work[1], asides[1], pictures[1], news[0], life[1])
@@ -80,7 +80,7 @@ class Link:
         self._lock = Lock()  # of what follows; never held while something is sent
         self._process: BaseProcess | None = None
         self._thread: Thread | None = None
-        self._copies: dict[int, list[NDArray[np.uint8]]] = {}  # in slots, by the run that they are for
+        self._lent: dict[int, list[NDArray[np.uint8]]] = {}  # in slots, by the run that looks at them
         self._closing = self._abandoned = self._lost = self._gone = False
 
     def begin(self, models: Sequence[WorkerModel]) -> None:
@@ -100,10 +100,10 @@ class Link:
         except ImageFormatError as refusal:
             self._send(self._ends.work, ("refuse", run, str(refusal)))
             return
-        copies: list[NDArray[np.uint8]] = []
-        places = [self._place(each, copies) for each in checked]
+        lent: list[NDArray[np.uint8]] = []
+        places = [self._place(each, lent) for each in checked]
         with self._lock:
-            self._copies[run] = copies
+            self._lent[run] = lent
             gone = self._gone
         if gone:  # it ended a moment ago, which its owner has yet to hear
             self._give_back(run)
@@ -143,19 +143,17 @@ class Link:
         return not self._thread.is_alive()
 
     def _place(
-        self, picture: NDArray[np.uint8], copies: list[NDArray[np.uint8]]
+        self, picture: NDArray[np.uint8], lent: list[NDArray[np.uint8]]
     ) -> tuple[Place | tuple[int, ...], NDArray[np.uint8] | None]:
         """Where a picture lies in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
         slots = self._slots
         if slots is not None and picture.size:
-            if (place := slots.find(picture)) is not None:
+            place = slots.find(picture)
+            if place is None and (copy := slots.copy_of(picture)) is not None:
+                place, picture = slots.find(copy), copy
+            if place is not None:
+                lent.append(picture)  # so that the slot stays in use until the run is answered
                 return place, None
-            copy = slots.acquire(picture.shape) if picture.nbytes <= slots.each_bytes else None
-            if copy is not None:
-                np.copyto(copy, picture)
-                copies.append(copy)
-                if (place := slots.find(copy)) is not None:
-                    return place, None
         return picture.shape, picture
 
     def _send(self, end: Connection, what: object) -> None:
@@ -177,7 +175,7 @@ class Link:
                 why = self._ending()
             with self._lock:
                 self._gone = True
-                unanswered = tuple(self._copies)
+                unanswered = tuple(self._lent)
             for run in unanswered:
                 self._give_back(run)
             if not self._lost and (unanswered or not self._closing):
@@ -235,10 +233,7 @@ class Link:
 
     def _give_back(self, run: int) -> None:
         with self._lock:
-            copies = self._copies.pop(run, [])
-        for copy in copies:
-            assert self._slots is not None
-            self._slots.release(copy)
+            self._lent.pop(run, None)
 
     def _tell(self, news: News) -> None:
         if not self._abandoned:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lineside.core.buffers import picture_bytes
 from lineside.core.errors import DeviceUnavailableError, LinesideError, SettingsError
 from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.roster import later
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 DEMOTIONS = ("prefer", "require")
 """What may be done where a device cannot start: begin with the others and say so, or refuse to begin."""
 
+PICTURE = (1080, 1920, 3)
+"""Shape of the largest picture that lies in memory which processes share, unless another is said."""
+
 _SLOTS = 8  # a device: a batch
-_SLOT_BYTES = 1920 * 1080 * 3
 _START_S = 1800.0  # engines may have to be built
 
 
@@ -60,7 +63,7 @@ class Crew:
     Attributes:
         workers: For each device how to make its worker, which tells its news there.
         units: What each device is.
-        slots: Where pictures lie for workers that are processes; `None` where none is.
+        slots: Where pictures lie; `None` where no worker is a process and nobody asked for buffers.
     """
 
     workers: Mapping[str, Make]
@@ -102,16 +105,30 @@ def staff(
     isolation: str,
     cache: str | Path | None,
     clock: Callable[[], float],
+    buffers: int = 0,
+    picture_shape: tuple[int, ...] = PICTURE,
 ) -> Crew:
-    """The workers for a list of devices.
+    """The workers for a list of devices, and where their pictures lie.
+
+    Args:
+        devices: The list.
+        isolation: What workers live in.
+        cache: Folder of prepared models.
+        clock: Monotonic seconds.
+        buffers: How many pictures sources may hold beside those that are with the workers.
+        picture_shape: Of the largest of them.
 
     Raises:
-        SettingsError: As `units`.
+        SettingsError: As `units` and `Slots`.
     """
+    each_bytes = picture_bytes(picture_shape)
+    if isinstance(buffers, bool) or not isinstance(buffers, int) or buffers < 0:
+        raise SettingsError(f"buffers: expected a number of pictures, or 0; got {buffers!r}")
     found = {unit.name: unit for unit in units(devices, isolation)}
     folder = None if cache is None else os.fspath(cache)
     processes = sum(unit.isolation == "process" for unit in found.values())
-    slots = Slots(_SLOTS * processes, _SLOT_BYTES) if processes else None
+    count = _SLOTS * processes + buffers
+    slots = Slots(count, each_bytes, shared=processes > 0) if count else None
     makers = {name: _maker(unit, folder, clock, slots) for name, unit in found.items()}
     return Crew(makers, found, slots)
 

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged
+from lineside.dispatch.buffers import SlotBuffers
 from lineside.dispatch.desk import Desk
 from lineside.dispatch.events import Drain
 from lineside.dispatch.promises import Promises
@@ -13,7 +14,7 @@ from lineside.dispatch.roster import Roster
 from lineside.dispatch.scheduler import Scheduler
 from lineside.dispatch.short_deadlines import refuse_short
 from lineside.dispatch.signals import Signals, libraries
-from lineside.dispatch.standing import Bulletin, DeviceStanding, Standing
+from lineside.dispatch.standing import BufferStanding, Bulletin, DeviceStanding, Standing
 from lineside.dispatch.starting import wait_for_start
 from lineside.dispatch.timer import Timer
 
@@ -40,6 +41,7 @@ class Works:
         desk: Takes events.
         roster: The workers.
         promises: The futures.
+        buffers: Where sources may write pictures.
     """
 
     def __init__(self, crew: Crew, fittings: Fittings) -> None:
@@ -65,6 +67,7 @@ class Works:
             woken=self._timer.wake,
         )
         self._signals = _signals(crew, self._post)
+        self.buffers = SlotBuffers(crew.slots)
 
     def start(self, model: WorkerModel, fittings: Fittings) -> None:
         """Start the workers, and wait for them.
@@ -91,7 +94,14 @@ class Works:
             tuple(self._standing_of(device.name, device.health) for device in statistics.devices),
             dict(self._signals.told),
             self.desk.ask(lambda scheduler: scheduler.short_deadlines(role)),
+            self._buffer_standing(),
         )
+
+    def _buffer_standing(self) -> BufferStanding:
+        slots = self._crew.slots
+        if slots is None:
+            return BufferStanding(0, 0, self.buffers.elsewhere, 0)
+        return BufferStanding(slots.count, slots.free, self.buffers.elsewhere, slots.copied)
 
     def fastest(self, model: str) -> tuple[str, float] | None:
         """The device that is done first with one picture, as measured, and its seconds; `None` where none has the model."""
