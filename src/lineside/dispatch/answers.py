@@ -84,6 +84,10 @@ class Answers:
             heappop(due)
         return due[0][0] if due else None
 
+    def is_due(self, now_s: float) -> bool:
+        """Whether `take_due` may find something."""
+        return bool(self._due) and self._due[0][0] <= now_s
+
     def take_due(self, now_s: float, *, inclusive: bool) -> list[Job]:
         """Pictures whose answer must leave now, with those before them in their streams, unless it has been given."""
         found: list[Job] = []

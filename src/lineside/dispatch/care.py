@@ -244,10 +244,14 @@ class Care:
 
     def _look_again(self, device: Device) -> None:
         """Plan a probe for a device that is idle and was slow; one plan at a time."""
-        if device.is_idle and any(lane.pace.ratio > _SLOWED for lane in device.lanes.values()):
-            device.refreshing = True
-            due_s = device.idle_since_s + self._settings.refresh_s
-            self._alarms.at(due_s, lambda now_s, out: self._refresh(device, now_s, out))
+        if device.running is not None or device.health is not Health.HEALTHY:
+            return
+        for lane in device.lanes.values():
+            if lane.pace.ratio > _SLOWED:
+                device.refreshing = True
+                due_s = device.idle_since_s + self._settings.refresh_s
+                self._alarms.at(due_s, lambda now_s, out: self._refresh(device, now_s, out))
+                return
 
     def _refresh(self, device: Device, now_s: float, out: list[Action]) -> None:
         device.refreshing = False

@@ -81,8 +81,10 @@ class Desk:
                 self._wake_s = wake_s
         if sooner:
             self._woken()
-        self._orders.work_off()
-        self._answers.work_off()
+        if self._orders.items:
+            self._orders.work_off()
+        if self._answers.items:
+            self._answers.work_off()
 
     def tick(self) -> float:
         """Let time go by; when the next tick is due, infinite where nothing is waited for."""

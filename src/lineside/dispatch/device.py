@@ -108,6 +108,14 @@ class Device:
         return self.running is None and self.health is Health.HEALTHY
 
     @property
+    def is_wanted(self) -> bool:
+        """Some picture waits for it."""
+        for lane in self.lanes.values():  # noqa: SIM110 # after every run; a generator costs more than the looks
+            if not lane.is_empty:
+                return True
+        return False
+
+    @property
     def waiting(self) -> int:
         """Pictures that wait for it."""
         return sum(len(lane) for lane in self.lanes.values())

@@ -80,6 +80,10 @@ class Placing:
         if misses and (job.judged or not self._outbid(job, lane, now_s, out)):
             self._strand(job, now_s, out)
             return
+        if lane.device.is_idle and not lane.device.is_wanted and self._commons.is_empty:
+            job.admitted = True
+            self.start(lane, [job], now_s, out)  # there is nothing to choose from
+            return
         lane.add(job)
         if lane.device.is_idle:
             self.fill(lane.device, now_s, out)
@@ -121,7 +125,7 @@ class Placing:
 
     def fill(self, device: Device, now_s: float, out: list[Action]) -> None:
         """Start the next run of an idle device: pictures in time first, late ones where nothing else is to be done."""
-        if not device.is_idle:
+        if not device.is_idle or (self._commons.is_empty and not device.is_wanted):
             return
         astray: list[Job] = []
         choice = self._choosing.next_batch(device, now_s, astray)

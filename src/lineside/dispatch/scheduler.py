@@ -109,16 +109,20 @@ class Scheduler:
         Raises:
             SettingsError: The event names a device or a model that does not exist.
         """
-        now_s = self._now_s = self._answers.now_s = max(now_s, self._now_s)
+        now_s = max(self._now_s, now_s)
+        self._now_s = self._answers.now_s = now_s
         out: list[Action] = []
         # What was due before now is late; what is due right now may still be settled by the event.
-        for job in self._answers.take_due(now_s, inclusive=False):
-            self._placing.overdue(job, now_s, out)
+        if self._answers.is_due(now_s):
+            for job in self._answers.take_due(now_s, inclusive=False):
+                self._placing.overdue(job, now_s, out)
         self._on[type(event)](event, now_s, out)
-        for look in self._alarms.due(now_s):
-            look(now_s, out)
-        for job in self._answers.take_due(now_s, inclusive=True):
-            self._placing.overdue(job, now_s, out)
+        if self._alarms.is_due(now_s):
+            for look in self._alarms.due(now_s):
+                look(now_s, out)
+        if self._answers.is_due(now_s):
+            for job in self._answers.take_due(now_s, inclusive=True):
+                self._placing.overdue(job, now_s, out)
         if self._fleet.retiring or self._placing.draining:
             self._finish_up(out)
         return out
@@ -144,7 +148,7 @@ class Scheduler:
 
     def room(self, role: str) -> int:
         """How many pictures may wait so that every device in service has its next two best batches; 0 where none is."""
-        return sum(2 * lane.times.best_batch() for lane in self._fleet.routes(self._fleet.model_of(role)))
+        return sum(2 * lane.best for lane in self._fleet.routes(self._fleet.model_of(role)))
 
     def is_loaded(self, model: str) -> bool:
         """Whether any device has a model."""
