@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import ImageFormatError
+from lineside.dispatch.channel import Channel
 from lineside.dispatch.events import BatchDone, BatchFailed, Recycle, WorkerLost, WorkerUp
 from lineside.dispatch.picture_pipe import PicturePipe
 from lineside.dispatch.process_child import Ends, serve
 from lineside.dispatch.recycling import Keeper
-from lineside.dispatch.wire import packed, unpacked
+from lineside.dispatch.wire import Wire
 from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
 
     from numpy.typing import NDArray
 
     from lineside.dispatch.recycling import Recycling
-    from lineside.dispatch.slots import Place, Slots
+    from lineside.dispatch.slots import Slots
     from lineside.dispatch.worker import Asked, News, Opener, Post, WorkerModel
 
 _EXIT_CODE_S = 0.01
@@ -77,6 +77,9 @@ class Link:
         self._outside = PicturePipe(self._ends.pictures)
         self._keeper = Keeper(recycling, clock)
         self._sending = Lock()
+        self._work, self._asides, self._news = (
+            (Channel(end), Wire()) for end in (self._ends.work, self._ends.asides, self._ends.news)
+        )
         self._lock = Lock()  # of what follows; never held while something is sent
         self._process: BaseProcess | None = None
         self._thread: Thread | None = None
@@ -98,7 +101,7 @@ class Link:
         try:
             checked = [_picture(each) for each in pictures]
         except ImageFormatError as refusal:
-            self._send(self._ends.work, ("refuse", run, str(refusal)))
+            self._send(self._work, ("refuse", run, str(refusal)))
             return
         lent: list[NDArray[np.uint8]] = []
         places = [self._place(each, lent) for each in checked]
@@ -108,16 +111,17 @@ class Link:
         if gone:  # it ended a moment ago, which its owner has yet to hear
             self._give_back(run)
             return
-        self._send(self._ends.work, ("run", run, model, [place for place, _ in places], list(asked)))
-        self._outside.send([left for _, left in places if left is not None])
+        self._send(self._work, ("run", run, model, [place for place, _ in places], list(asked)))
+        if outside := [left for _, left in places if left is not None]:
+            self._outside.send(outside)
 
     def order(self, *order: object) -> None:
         """Send what has to keep the order of the runs; nothing at all ends the process after them."""
-        self._send(self._ends.work, order or None)
+        self._send(self._work, order or None)
 
     def aside(self, name: str, argument: object) -> None:
         """Send what does not wait for the run under way."""
-        self._send(self._ends.asides, (name, argument))
+        self._send(self._asides, (name, argument))
 
     def end(self, *, by_force: bool) -> None:
         """End the process, after its run or at once."""
@@ -144,8 +148,8 @@ class Link:
 
     def _place(
         self, picture: NDArray[np.uint8], lent: list[NDArray[np.uint8]]
-    ) -> tuple[Place | tuple[int, ...], NDArray[np.uint8] | None]:
-        """Where a picture lies in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
+    ) -> tuple[tuple[Any, ...], NDArray[np.uint8] | None]:
+        """The parts of its `Place` in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
         slots = self._slots
         if slots is not None and picture.size:
             place = slots.find(picture)
@@ -153,13 +157,14 @@ class Link:
                 place, picture = slots.find(copy), copy
             if place is not None:
                 lent.append(picture)  # so that the slot stays in use until the run is answered
-                return place, None
+                return tuple(place), None
         return picture.shape, picture
 
-    def _send(self, end: Connection, what: object) -> None:
+    def _send(self, to: tuple[Channel, Wire], what: object) -> None:
+        channel, wire = to
         with self._sending:
             try:
-                end.send_bytes(packed(what))
+                channel.send(wire.packed(what))
             except OSError:
                 return  # it is gone, which the other end of `news` tells
 
@@ -211,12 +216,13 @@ class Link:
         return ""
 
     def _hear(self) -> None:
+        channel, wire = self._news
         while True:
             try:
-                news: News = unpacked(self._ends.news.recv_bytes())
+                news: News = wire.unpacked(channel.receive())
             except (EOFError, OSError):
                 return
-            if isinstance(news, BatchDone | BatchFailed):
+            if isinstance(news, (BatchDone, BatchFailed)):
                 self._give_back(news.run)
             elif isinstance(news, WorkerLost):
                 self._lost = True

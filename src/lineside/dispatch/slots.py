@@ -38,13 +38,14 @@ class Place(NamedTuple):
 class _Loan:
     """A place in use, for as long as it has not been given back and an array lies in it: numpy keeps it as the array's base."""
 
-    __slots__ = ("__array_interface__", "_free", "_memory", "_number")
+    __slots__ = ("__array_interface__", "_free", "_memory", "_number", "place")
 
-    def __init__(self, number: int, address: int, shape: tuple[int, ...], slots: Slots) -> None:
+    def __init__(self, number: int, place: Place, slots: Slots) -> None:
+        self.place = place
         self.__array_interface__ = {
-            "shape": shape,
+            "shape": place.shape,
             "typestr": "|u1",
-            "data": (address, False),
+            "data": (slots._start + place.offset, False),  # noqa: SLF001 # a part of them
             "version": 3,
         }
         self._number = [number]
@@ -123,7 +124,8 @@ class Slots:
             number = self._free.pop()
         except IndexError:
             return None
-        return np.asarray(_Loan(number, self._start + number * self._stride, shape, self))
+        strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        return np.asarray(_Loan(number, Place(number * self._stride, shape, strides), self))
 
     def copy_of(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         """A picture in a place, copied there; `None` where it is larger than one or all are in use."""
@@ -148,6 +150,9 @@ class Slots:
 
     def find(self, array: NDArray[np.uint8]) -> Place | None:
         """Where an array or a view of one lies in a slot, or `None` where it lies elsewhere."""
+        loan: object = array.base
+        if isinstance(loan, _Loan) and loan.place.shape == array.shape and loan._memory is self._bytes:  # noqa: SLF001 # a part of them
+            return loan.place  # as it was lent, which is what nearly all are
         offset = array.__array_interface__["data"][0] - self._start
         if not 0 <= offset < self._bytes.size or array.dtype != np.uint8:
             return None
