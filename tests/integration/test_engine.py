@@ -20,6 +20,7 @@ from lineside.core.placement import placements
 from lineside.dispatch.front import EngineDetector
 from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.recycling import Recycling
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.starting import Crew, Fittings, Offer
@@ -312,3 +313,36 @@ def test_buffers_are_lent_whatever_workers_live_in_and_answers_are_the_same(cach
             assert engine.health().buffers.elsewhere == (4 if isolation == "thread" else 0)
     with pytest.raises(SettingsError, match="buffers: expected a number of pictures"):
         Engine(MODEL, "cpu:0", cache=cache, buffers=-1)
+
+
+@pytest.mark.parametrize(
+    "recycling",
+    [Recycling(age_s=0.3, every_s=0.01), Recycling(growth_bytes=64 << 20, every_s=0.01)],
+    ids=["age", "memory"],
+)
+def test_processes_that_are_replaced_for_age_or_memory_lose_no_picture(recycling):
+    opener = ScriptedOpener(seconds=(0.003,))
+    leaks = recycling.growth_bytes is not None
+
+    def maker(name):
+        return lambda post: ProcessWorker(name, opener=opener, post=post, recycling=recycling)
+
+    patient = Settings(hang_s=30.0, suspect_margin_s=30.0)
+    crew = Crew({name: maker(name) for name in ("p", "q")})
+    with Engine.of(crew, Offer(WorkerModel("model", "none.onnx")), Fittings(settings=patient)) as engine:
+        futures, pids = [], set()
+        until_s = time.monotonic() + 60
+        while min(device.starts for device in engine.health().devices) < 3 and time.monotonic() < until_s:
+            image = np.full((4, 4, 3), len(futures) % 251, np.uint8)
+            asked = {"do": "leak"} if leaks and len(futures) % 10 == 0 else {}
+            futures.append(engine.submit(image, stream="top", **asked))
+            if len(futures) > 6:
+                futures[-6].result(60)
+        for number, future in enumerate(futures):
+            seen = future.result(60)
+            pids.add(seen.pid)
+            assert seen.total == number % 251 * 48
+        statistics = engine.statistics()
+        assert len(pids) >= 4
+        assert statistics.released == statistics.arrived == len(futures)
+        assert sum(device.faults for device in statistics.devices) == 0

@@ -110,6 +110,8 @@ class Care:
             pace.observe(run.profile_s, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
+            if device.batch_limit.most is not None:
+                device.grow(len(run.jobs), now_s)
         self._trust_again(device, out)
         self.settle_down(device, now_s, out)
 
@@ -149,9 +151,9 @@ class Care:
             return
         if fault is Fault.MEMORY:
             if jobs:
-                device.max_batch = max(len(jobs) // 2, 1)
+                device.batch_limit.cut(len(jobs), now_s, self._settings)
             device.alive = False
-            out.append(Terminate(device.name, detail or "out of memory", device.max_batch))
+            out.append(Terminate(device.name, detail or "out of memory", device.batch_limit.most))
         self._quarantine(device, detail or "a run failed", now_s, out)
         self._retry(jobs, device, now_s, out)
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lineside.core.detections import Detections
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
+    from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.settings import Settings
     from lineside.dispatch.standing import Note, Standing
     from lineside.dispatch.starting import Crew, Offer
@@ -68,6 +69,7 @@ class Engine:
         routing: The policy by which a picture finds its device.
         buffers: How many pictures sources may hold in `buffers` at once, beside those that are with the workers.
         picture_shape: Of the largest picture that lies there; a larger one costs a copy, or a way through a pipe that takes milliseconds.
+        recycling: When a worker that is a process is replaced although nothing is wrong with it; `None`: when it has grown by 1 GiB.
         facts: Facts set by hand; they go before those of the file beside the model.
         cache: Folder of prepared models. `None`: `LINESIDE_CACHE`, else the user's cache folder.
         deadline_s: Seconds from a picture to its answer, for those that come without a deadline of their own; `None` for whenever
@@ -105,6 +107,7 @@ class Engine:
         deadline_s: float | None = None,
         buffers: int = 0,
         picture_shape: tuple[int, ...] = PICTURE,
+        recycling: Recycling | None = None,
         facts: ModelFacts | None = None,
         cache: str | Path | None = None,
         settings: Settings | None = None,
@@ -120,6 +123,7 @@ class Engine:
             clock=clock,
             buffers=buffers,
             picture_shape=picture_shape,
+            recycling=recycling,
         )
         self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
 
@@ -155,7 +159,7 @@ class Engine:
         self.buffers: FrameBuffers = works.buffers
         self._desk, self._roster, self._promises = works.desk, works.roster, works.promises
         self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
-        works.start(offer.model, fittings)
+        works.start(offer, fittings)
 
     @property
     def card(self) -> ModelCard:
@@ -271,6 +275,7 @@ class Engine:
             ModelError: The new model is bad, dead, or fits on no device. The old one runs on, as with every refusal.
             SettingsError: Settings of calls that are in use do not fit it, as a class that it does not have; or no device can do one
                 picture with it within the engine's `deadline_s`.
+            DeviceMemoryError: A card has no memory for it beside the old one, as far as its maker's library tells.
             LinesideError: A device could not load it, it did not answer, or the proof refused it.
         """
         with self._swapping:
@@ -288,6 +293,7 @@ class Engine:
             if proof is not None:
                 proof(before, after)
 
+        self._works.admit(new)
         self._swapper.swap(self._offer, new, proven)
         self._offer = new
 

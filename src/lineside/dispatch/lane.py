@@ -65,26 +65,44 @@ class Lane:
     Attributes:
         device: The device.
         model: The model.
-        times: The profile.
+        full: The profile as measured.
+        times: The profile with the batches that the device may have.
         best: The batch that gives the most pictures a second; larger ones are not made.
         pace: How runs compare with it.
         judged: Waiting pictures that are never dropped; they go first.
         live: Waiting pictures of live views.
     """
 
-    __slots__ = ("_factor", "_guards", "best", "device", "drain", "judged", "live", "model", "pace", "times")
+    __slots__ = (
+        "_factor",
+        "_guards",
+        "best",
+        "device",
+        "drain",
+        "full",
+        "judged",
+        "live",
+        "model",
+        "pace",
+        "times",
+    )
 
     def __init__(self, device: Device, model: str, times: ServiceTimes) -> None:
         self.device = device
         self.model = model
-        self.times = times
+        self.full = times
+        self.pace = Pace()
+        self.judged = Queue()
+        self.live = Queue()
+        self.limit(None)
+
+    def limit(self, most: int | None) -> None:
+        """Make no larger batches from here on than these; `None` for as large ones as were measured."""
+        self.times = times = self.full if most is None else self.full.limited(most)
         self.best = times.best_batch()
         self.drain = drain_table(times)
         self._factor = 0.0
         self._guards: list[float] = []
-        self.pace = Pace()
-        self.judged = Queue()
-        self.live = Queue()
 
     def __len__(self) -> int:
         return len(self.judged.jobs) + len(self.live.jobs)

@@ -13,6 +13,7 @@ from lineside.core.errors import DeviceUnavailableError, LinesideError, Settings
 from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.roster import later
 from lineside.dispatch.routing import DEFAULT
+from lineside.dispatch.signals import libraries
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.units import Unit, UnitOpener, units
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
+    from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.roster import Later, Roster, Seat
     from lineside.dispatch.settings import Settings
+    from lineside.dispatch.signals import Library
     from lineside.dispatch.standing import Bulletin, Note
     from lineside.dispatch.worker import Post, Worker
     from lineside.models.card import ModelCard
@@ -78,6 +81,7 @@ class Fittings:
     Attributes:
         later: Calls something after some seconds, in another thread.
         ticks: Whether it has a thread that lets time go by; a test lets it go by itself.
+        libraries: Opens the makers' libraries.
     """
 
     routing: str = DEFAULT
@@ -89,6 +93,7 @@ class Fittings:
     later: Later = later
     ticks: bool = True
     deadline_s: float | None = None
+    libraries: Callable[[], tuple[dict[str, Library], dict[str, str]]] = libraries
 
     def __post_init__(self) -> None:
         if self.demotion not in DEMOTIONS:
@@ -107,6 +112,7 @@ def staff(
     clock: Callable[[], float],
     buffers: int = 0,
     picture_shape: tuple[int, ...] = PICTURE,
+    recycling: Recycling | None = None,
 ) -> Crew:
     """The workers for a list of devices, and where their pictures lie.
 
@@ -117,6 +123,7 @@ def staff(
         clock: Monotonic seconds.
         buffers: How many pictures sources may hold beside those that are with the workers.
         picture_shape: Of the largest of them.
+        recycling: When processes are replaced.
 
     Raises:
         SettingsError: As `units` and `Slots`.
@@ -129,14 +136,22 @@ def staff(
     processes = sum(unit.isolation == "process" for unit in found.values())
     count = _SLOTS * processes + buffers
     slots = Slots(count, each_bytes, shared=processes > 0) if count else None
-    makers = {name: _maker(unit, folder, clock, slots) for name, unit in found.items()}
+    makers = {name: _maker(unit, folder, clock, slots, recycling) for name, unit in found.items()}
     return Crew(makers, found, slots)
 
 
-def _maker(unit: Unit, cache: str | None, clock: Callable[[], float], slots: Slots | None) -> Make:
+def _maker(
+    unit: Unit,
+    cache: str | None,
+    clock: Callable[[], float],
+    slots: Slots | None,
+    recycling: Recycling | None,
+) -> Make:
     opener = UnitOpener(unit.entries, cache)
     if unit.isolation == "process":
-        return lambda post: ProcessWorker(unit.name, opener=opener, post=post, slots=slots, clock=clock)
+        return lambda post: ProcessWorker(
+            unit.name, opener=opener, post=post, slots=slots, recycling=recycling, clock=clock
+        )
     return lambda post: ThreadWorker(unit.name, opener=opener, post=post, clock=clock)
 
 

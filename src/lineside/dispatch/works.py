@@ -9,11 +9,12 @@ from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged
 from lineside.dispatch.buffers import SlotBuffers
 from lineside.dispatch.desk import Desk
 from lineside.dispatch.events import Drain
+from lineside.dispatch.memory_admission import MemoryAdmission
 from lineside.dispatch.promises import Promises
 from lineside.dispatch.roster import Roster
 from lineside.dispatch.scheduler import Scheduler
 from lineside.dispatch.short_deadlines import refuse_short
-from lineside.dispatch.signals import Signals, libraries
+from lineside.dispatch.signals import Signals
 from lineside.dispatch.standing import BufferStanding, Bulletin, DeviceStanding, Standing
 from lineside.dispatch.starting import wait_for_start
 from lineside.dispatch.timer import Timer
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from lineside.dispatch.actions import Action
     from lineside.dispatch.events import Event
-    from lineside.dispatch.starting import Crew, Fittings
+    from lineside.dispatch.signals import Library
+    from lineside.dispatch.starting import Crew, Fittings, Offer
     from lineside.dispatch.words import Health
-    from lineside.dispatch.worker import WorkerModel
 
 _END_S = 5.0
 
@@ -66,10 +67,11 @@ class Works:
             answer=self._answer,
             woken=self._timer.wake,
         )
-        self._signals = _signals(crew, self._post)
+        self._signals = _signals(crew, self._post, fittings.libraries)
+        self._memory = MemoryAdmission(self._signals)
         self.buffers = SlotBuffers(crew.slots)
 
-    def start(self, model: WorkerModel, fittings: Fittings) -> None:
+    def start(self, offer: Offer, fittings: Fittings) -> None:
         """Start the workers, and wait for them.
 
         Raises:
@@ -78,11 +80,13 @@ class Works:
         """
         if self._ticks:
             self._timer.start()
+        self._memory.opening()
         self._signals.start()
-        self.roster.start([model])
+        self.roster.start([offer.model])
         try:
             wait_for_start(self.roster, self._bulletin, fittings.demotion)
-            refuse_short(fittings.deadline_s, self.fastest(model.name), model.path)
+            self._memory.opened(0 if offer.card is None else offer.card.size_bytes)
+            refuse_short(fittings.deadline_s, self.fastest(offer.model.name), offer.model.path)
         except BaseException:
             self.end(by_force=True)
             raise
@@ -106,6 +110,15 @@ class Works:
     def fastest(self, model: str) -> tuple[str, float] | None:
         """The device that is done first with one picture, as measured, and its seconds; `None` where none has the model."""
         return self.desk.ask(lambda scheduler: scheduler.fastest(model))
+
+    def admit(self, new: Offer) -> None:
+        """Refuse a model that a card has no memory for beside the one that runs.
+
+        Raises:
+            DeviceMemoryError: There is such a card.
+        """
+        if new.card is not None:
+            self._memory.admit(new.model.path, new.card.size_bytes)
 
     def drain(self, timeout_s: float | None) -> bool:
         """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
@@ -153,7 +166,11 @@ class Works:
             self.promises.keep(action)
 
 
-def _signals(crew: Crew, post: Callable[[Event], None]) -> Signals:
+def _signals(
+    crew: Crew,
+    post: Callable[[Event], None],
+    libraries: Callable[[], tuple[dict[str, Library], dict[str, str]]],
+) -> Signals:
     """What the makers' libraries tell, where a device is a card."""
     cards = {unit.physical: name for name, unit in crew.units.items() if unit.physical.startswith("pci:")}
     found, told = libraries() if cards else ({}, {})

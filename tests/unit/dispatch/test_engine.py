@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from engine_rig import EngineRig, picture
 from lineside.core.errors import (
     DeadModelError,
     DeviceLostError,
+    DeviceMemoryError,
     DeviceUnavailableError,
     ImageFormatError,
     ModelError,
@@ -21,8 +23,10 @@ from lineside.core.errors import (
 )
 from lineside.core.frame import Frame
 from lineside.core.verdict import Reason
+from lineside.dispatch.memory_admission import MemoryAdmission
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.starting import Fittings
+from lineside.dispatch.units import Unit
 from lineside.dispatch.words import Fault, Health
 
 
@@ -265,6 +269,60 @@ def swap_by_engine(rig):
     finally:
         done.set()
         worker.join()
+
+
+class Card:
+    """A maker's library over one card that a test fills."""
+
+    def __init__(self):
+        self.used, self.total = 1000, 900_000_000
+
+    def read(self):
+        return {"pci:0000:0a:00.0": {"memory_bytes": self.used, "memory_free_bytes": self.total - self.used}}
+
+    def events(self):
+        return []
+
+
+def test_a_model_that_a_card_has_no_memory_for_is_refused_before_it_is_loaded(tmp_path):
+    card = Card()
+
+    def prepare(worker):
+        card.used += 400_000_000  # what the first model takes when it is opened
+
+    rig = EngineRig(
+        devices=("a",),
+        units={"a": Unit("a", (), "process", "pci:0000:0a:00.0")},
+        prepare=prepare,
+        libraries=lambda: ({"nvidia": card}, {}),
+    )
+    card.used = 895_000_000
+    with pytest.raises(
+        DeviceMemoryError, match=r"a has 5 MB of memory free, and it needs about \d+ MB .* ran before runs on"
+    ):
+        rig.engine.swap("shipped:plant")
+    assert rig.workers["a"].models == ["model"]
+    rig.submit()
+    rig.done("a")
+    assert rig.futures[0].result(0) == 0
+
+
+def test_a_model_is_reckoned_with_what_the_first_one_took_for_each_byte_of_its_file():
+    readings = {"a": {"memory_bytes": 100.0, "memory_free_bytes": 1000.0}}
+    signals = SimpleNamespace(look=lambda: None, readings=readings)
+    admission = MemoryAdmission(signals)
+    admission.opening()
+    readings["a"]["memory_bytes"] = 700.0
+    admission.opened(20)
+    admission.admit("small.onnx", 30)
+    with pytest.raises(DeviceMemoryError, match=r"large\.onnx: a has"):
+        admission.admit("large.onnx", 40)
+
+
+def test_a_card_that_nobody_tells_of_admits_every_model():
+    MemoryAdmission(SimpleNamespace(look=lambda: None, readings={"a": {"temperature_c": 61.0}})).admit(
+        "m", 10**12
+    )
 
 
 def test_an_unknown_delivery_is_refused():
