@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from lineside.core.delivery import Delivery
 from lineside.dispatch.actions import (
     Amend,
+    DeadlineTooShort,
     Drained,
     Drop,
     Forget,
@@ -53,6 +54,7 @@ class Rig:
         self.model_of = {}
         self.retired = set()
         self.drained = False
+        self.short = []
         self.order = defaultdict(list)
         self.log = []
         self.sequence = Counter()
@@ -181,6 +183,9 @@ class Rig:
                 self.given_up[action.device].clear()
             case Retire():
                 self.retired.add(action.model)
+            case DeadlineTooShort():
+                assert action not in self.short
+                self.short.append(action)
             case Drained():
                 self.drained = True
             case _:  # Cancel

@@ -29,7 +29,7 @@ def picture(number=0):
 class EngineRig:
     """An engine, its workers, and a clock that a test turns."""
 
-    def __init__(self, *, devices=DEVICES, prepare=lambda worker: None, **fittings):
+    def __init__(self, *, devices=DEVICES, prepare=lambda worker: None, units=None, **fittings):
         self.now_s = 0.0
         self.planned = []
         self.workers = {}
@@ -48,7 +48,7 @@ class EngineRig:
             return make
 
         self.engine = Engine.of(
-            Crew({name: maker(name) for name in devices}),
+            Crew({name: maker(name) for name in devices}, units or {}),
             OFFER,
             Fittings(
                 clock=lambda: self.now_s,

@@ -388,8 +388,9 @@ def test_pictures_that_lie_elsewhere_take_a_slot_until_their_run_is_answered(pro
 def test_pictures_are_answered_when_no_slot_is_free(process):
     owner = process()
     owner.start()
-    while owner.slots.acquire(SIZE) is not None:
-        pass
+    taken = [owner.slots.acquire(SIZE) for _ in range(owner.slots.count)]
+    assert all(each is not None for each in taken)
+    assert owner.slots.free == 0
     assert [seen.total for seen in owner.done(owner.give("look", "look"))] == [
         value * np.prod(SIZE) for value in (1, 2)
     ]

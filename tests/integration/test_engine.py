@@ -15,10 +15,14 @@ from lineside import Detector, Engine, LinesideError, SlicedDetector
 from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.settings import PlantSettings
 from lineside.core.errors import DeadModelError, DeviceUnavailableError, SettingsError, UnknownNameError
+from lineside.core.frame import Frame
 from lineside.core.placement import placements
 from lineside.dispatch.front import EngineDetector
 from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.recycling import Recycling
+from lineside.dispatch.settings import Settings
+from lineside.dispatch.slots import Slots
 from lineside.dispatch.starting import Crew, Fittings, Offer
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.units import Unit, UnitOpener
@@ -26,6 +30,7 @@ from lineside.dispatch.worker import WorkerModel
 from lineside.engine.hardware import usable_cores
 from lineside.testing.graphs import faulty
 from lineside.testing.hand_workers import Mode, Script, TimedOpener
+from lineside.testing.workers import ScriptedOpener
 
 pytestmark = pytest.mark.skipif(usable_cores() < 2, reason="two shares of the CPU need two cores")
 MODEL = "shipped:plant"
@@ -237,3 +242,107 @@ def test_a_busy_python_thread_beside_it_does_not_stop_the_line():
     finally:
         stop.set()
         spinner.join()
+
+
+def test_a_deadline_shorter_than_the_fastest_device_is_refused_at_the_start_with_its_figure(cache):
+    told = r"deadline_s: 0\.1 ms: the fastest device, cpu:[01], takes \d+\.\d ms for one picture at best with shipped:plant"
+    with pytest.raises(SettingsError, match=told):
+        Engine(MODEL, "cpu:0,cpu:1", cache=cache, deadline_s=0.0001)
+
+
+def slotted(*, count=6, opener=None):
+    """An engine over one process, and its slots."""
+    slots = Slots(count, 24 * 32 * 3)
+    opener = opener or ScriptedOpener(seconds=(0.0,))
+    crew = Crew({"p": lambda post: ProcessWorker("p", opener=opener, post=post, slots=slots)}, slots=slots)
+    patient = Settings(hang_s=30.0, suspect_margin_s=30.0)  # of a machine that is busy with other things
+    return slots, Engine.of(crew, Offer(WorkerModel("model", "none.onnx")), Fittings(settings=patient))
+
+
+def test_a_picture_that_was_written_into_a_buffer_reaches_a_process_without_a_copy():
+    slots, engine = slotted()
+    with engine:
+        held = engine.submit(engine.buffers.lend((24, 32, 3)), do="hang")
+        image = engine.buffers.lend((24, 32, 3))
+        image[:] = 1
+        frame = Frame(image, "top", 0)
+        future = engine.submit(frame)
+        image[:] = 2  # nobody may do this; here it shows where the worker looks
+        engine._roster.seats["p"].worker.cancel(1)
+        assert future.result(30).total == 2 * 24 * 32 * 3
+        assert held.exception(30) is not None
+        assert engine.health().buffers.copied == 0
+        del image, frame, held, future
+    assert slots.free == slots.count
+
+
+def test_no_buffer_is_lost_over_ten_thousand_pictures_used_or_not():
+    slots, engine = slotted()
+    with engine:
+        total = 0
+        for number in range(10_000):
+            image = engine.buffers.lend((24, 32, 3))
+            image[:] = number % 200
+            if number % 7 == 6:
+                del image  # a picture that nobody wanted
+                continue
+            if number % 7 == 5:
+                engine.buffers.give_back(image)
+                continue
+            seen = engine.submit(Frame(image, "top", number)).result(30)
+            total += seen.total == (number % 200) * 24 * 32 * 3
+        assert total == sum(number % 7 < 5 for number in range(10_000))
+        del image
+        standing = engine.health().buffers
+        assert (standing.count, standing.free, standing.elsewhere, standing.copied) == (6, 6, 0, 0)
+    assert slots.free == slots.count
+
+
+def test_buffers_are_lent_whatever_workers_live_in_and_answers_are_the_same(cache, pictures, expected):
+    shape = pictures[0].shape
+    for isolation in ("thread", "process"):
+        with Engine(
+            MODEL, "cpu:0,cpu:1", isolation=isolation, cache=cache, buffers=4, picture_shape=shape
+        ) as engine:
+            images = [engine.buffers.lend(shape) for _ in pictures]
+            for image, picture in zip(images, pictures, strict=True):
+                image[:] = picture
+            found = engine.infer_many(images)
+            assert all(same(a, b) for a, b in zip(found, expected, strict=True))
+            assert engine.health().buffers.copied == 0
+            assert engine.health().buffers.elsewhere == (4 if isolation == "thread" else 0)
+    with pytest.raises(SettingsError, match="buffers: expected a number of pictures"):
+        Engine(MODEL, "cpu:0", cache=cache, buffers=-1)
+
+
+@pytest.mark.parametrize(
+    "recycling",
+    [Recycling(age_s=0.3, every_s=0.01), Recycling(growth_bytes=64 << 20, every_s=0.01)],
+    ids=["age", "memory"],
+)
+def test_processes_that_are_replaced_for_age_or_memory_lose_no_picture(recycling):
+    opener = ScriptedOpener(seconds=(0.003,))
+    leaks = recycling.growth_bytes is not None
+
+    def maker(name):
+        return lambda post: ProcessWorker(name, opener=opener, post=post, recycling=recycling)
+
+    patient = Settings(hang_s=30.0, suspect_margin_s=30.0)
+    crew = Crew({name: maker(name) for name in ("p", "q")})
+    with Engine.of(crew, Offer(WorkerModel("model", "none.onnx")), Fittings(settings=patient)) as engine:
+        futures, pids = [], set()
+        until_s = time.monotonic() + 60
+        while min(device.starts for device in engine.health().devices) < 3 and time.monotonic() < until_s:
+            image = np.full((4, 4, 3), len(futures) % 251, np.uint8)
+            asked = {"do": "leak"} if leaks and len(futures) % 10 == 0 else {}
+            futures.append(engine.submit(image, stream="top", **asked))
+            if len(futures) > 6:
+                futures[-6].result(60)
+        for number, future in enumerate(futures):
+            seen = future.result(60)
+            pids.add(seen.pid)
+            assert seen.total == number % 251 * 48
+        statistics = engine.statistics()
+        assert len(pids) >= 4
+        assert statistics.released == statistics.arrived == len(futures)
+        assert sum(device.faults for device in statistics.devices) == 0

@@ -17,7 +17,7 @@ class Frame:
     """One picture on its way through the line.
 
     Attributes:
-        image: uint8 BGR (H, W, 3), C-contiguous, owned by the frame.
+        image: uint8 BGR (H, W, 3), C-contiguous, owned by the frame; it may lie in memory that `FrameBuffers` lent.
         stream: Name of the source: a path, or a camera's id.
         sequence: Number within the stream, from 0, without gaps.
         time_s: Position in the stream in seconds, where the source has one (a video); else `None`.

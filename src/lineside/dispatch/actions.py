@@ -61,6 +61,14 @@ class HealthChanged:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DeadlineTooShort:
+    """A stream's pictures ask for answers sooner than the fastest device has one. Told once a stream."""
+
+    stream: str
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Release:
     """A picture's answer, in time and in order."""
@@ -131,6 +139,7 @@ Action: TypeAlias = (
     | Cancel
     | Terminate
     | HealthChanged
+    | DeadlineTooShort
     | Release
     | Unknown
     | Drop

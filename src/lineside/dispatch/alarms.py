@@ -29,6 +29,10 @@ class Alarms:
         """When the next one is due."""
         return self._heap[0][0] if self._heap else None
 
+    def is_due(self, now_s: float) -> bool:
+        """Whether one is due."""
+        return bool(self._heap) and self._heap[0][0] <= now_s
+
     def due(self, now_s: float) -> Iterator[Look]:
         """Those that are due."""
         while self._heap and self._heap[0][0] <= now_s:

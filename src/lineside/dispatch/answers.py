@@ -21,14 +21,16 @@ class StreamState:
     """What is known of a stream.
 
     Attributes:
+        came: How many of its pictures came.
         queue: Pictures whose answer has not left, in the order in which they came.
         pending: The live picture that waits for a device.
         share: Share of its live pictures that were shown lately, 0 to 1.
     """
 
-    __slots__ = ("pending", "queue", "share")
+    __slots__ = ("came", "pending", "queue", "share")
 
     def __init__(self) -> None:
+        self.came = 0
         self.queue: deque[Job] = deque()
         self.pending: Job | None = None
         self.share = 1.0
@@ -62,6 +64,7 @@ class Answers:
         state = self.streams.get(name)
         if state is None:
             state = self.streams[name] = StreamState()
+        state.came += 1
         if job.request.stream.ordered:
             state.queue.append(job)
         self.arrived += 1
@@ -80,6 +83,10 @@ class Answers:
         while due and due[0][2].released:
             heappop(due)
         return due[0][0] if due else None
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether `take_due` may find something."""
+        return bool(self._due) and self._due[0][0] <= now_s
 
     def take_due(self, now_s: float, *, inclusive: bool) -> list[Job]:
         """Pictures whose answer must leave now, with those before them in their streams, unless it has been given."""

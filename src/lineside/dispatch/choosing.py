@@ -84,7 +84,7 @@ class Choosing:
 
     def _batch(self, lane: Lane, now_s: float, astray: list[Job]) -> list[Job]:
         """The batch that brings the most pictures in time; those that it leaves out go astray."""
-        guards = lane.guards()[: lane.times.best_batch() + 1]
+        guards = lane.guards()
         batch: list[Job] = []
         for queue in (lane.judged, lane.live):
             if batch:
@@ -129,7 +129,7 @@ class Choosing:
                 continue
             span_s = head.deadline_s - head.arrived_s
             guards = lane.guards()
-            size = fitting(guards, span_s / 4, lane.times.best_batch())
+            size = fitting(guards, span_s / 4, lane.best)
             # A batch that is short is in nobody's way, and a device that is too slow for pictures in time neither.
             harmless = guards[size] <= span_s / 4 or lane.single_s() > span_s
             rested_s = max(patient_s, device.idle_since_s + _REST_S)

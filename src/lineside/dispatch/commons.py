@@ -28,6 +28,16 @@ class Commons:
         self.late: dict[str, deque[Job]] = {}
         self.late_count = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits here."""
+        if self.late_count:
+            return False
+        for queue in self.hopeful.values():  # noqa: SIM110 # after every run; a generator costs more than the looks
+            if queue.jobs:
+                return False
+        return True
+
     def hope(self, job: Job) -> None:
         """Let a job wait until its deadline."""
         queue = self.hopeful.get(job.model)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lineside.dispatch.actions import (
     Cancel,
+    DeadlineTooShort,
     Drained,
     HealthChanged,
     Probe,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
-_NEWS = frozenset({HealthChanged, Drained})
+_NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
 
 
 class Desk:
@@ -80,8 +81,10 @@ class Desk:
                 self._wake_s = wake_s
         if sooner:
             self._woken()
-        self._orders.work_off()
-        self._answers.work_off()
+        if self._orders.items:
+            self._orders.work_off()
+        if self._answers.items:
+            self._answers.work_off()
 
     def tick(self) -> float:
         """Let time go by; when the next tick is due, infinite where nothing is waited for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import sys
 import threading
 import time
@@ -20,7 +21,8 @@ from lineside.dispatch.askings import Askings
 from lineside.dispatch.events import FrameArrived
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.routing import DEFAULT
-from lineside.dispatch.starting import Fittings, due_s, read_offer, staff
+from lineside.dispatch.short_deadlines import refuse_short
+from lineside.dispatch.starting import PICTURE, Fittings, due_s, read_offer, staff
 from lineside.dispatch.swapping import Swapper
 from lineside.dispatch.words import Request, Stream
 from lineside.dispatch.works import Works
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lineside.core.buffers import FrameBuffers
     from lineside.core.detections import Detections
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
+    from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.settings import Settings
     from lineside.dispatch.standing import Note, Standing
     from lineside.dispatch.starting import Crew, Offer
@@ -63,8 +67,13 @@ class Engine:
         demotion: What happens where a device cannot start: `prefer` starts with the others, says so in `health()` and to
             `note`, and tries again; `require` refuses to start.
         routing: The policy by which a picture finds its device.
+        buffers: How many pictures sources may hold in `buffers` at once, beside those that are with the workers.
+        picture_shape: Of the largest picture that lies there; a larger one costs a copy, or a way through a pipe that takes milliseconds.
+        recycling: When a worker that is a process is replaced although nothing is wrong with it; `None`: when it has grown by 1 GiB.
         facts: Facts set by hand; they go before those of the file beside the model.
         cache: Folder of prepared models. `None`: `LINESIDE_CACHE`, else the user's cache folder.
+        deadline_s: Seconds from a picture to its answer, for those that come without a deadline of their own; `None` for whenever
+            it is there. Where no device can do one picture in so short a time, nothing starts.
         settings: The scheduler's thresholds.
         clock: Monotonic seconds; deadlines are on its axis.
         note: Takes a code and a sentence when a device is lost or back; `None` logs them. Like callbacks of futures it is called by
@@ -73,10 +82,12 @@ class Engine:
 
     Attributes:
         card: The model's card.
+        buffers: Where sources may write their pictures, so that nobody has to copy them for a worker that is a process.
 
     Raises:
         ModelError: The model is bad, or fits on no device.
-        SettingsError: A setting is out of range, or a device stands in the list twice.
+        SettingsError: A setting is out of range, a device stands in the list twice, or the deadline is shorter than the fastest
+            device takes.
         DeviceError: No device can start, or one cannot and all are required.
 
     Example:
@@ -93,6 +104,10 @@ class Engine:
         isolation: str = "auto",
         demotion: str = "prefer",
         routing: str = DEFAULT,
+        deadline_s: float | None = None,
+        buffers: int = 0,
+        picture_shape: tuple[int, ...] = PICTURE,
+        recycling: Recycling | None = None,
         facts: ModelFacts | None = None,
         cache: str | Path | None = None,
         settings: Settings | None = None,
@@ -100,8 +115,16 @@ class Engine:
         note: Note | None = None,
         late_result: LateResult | None = None,
     ) -> None:
-        fittings = Fittings(routing, settings, demotion, clock, note, late_result)
-        crew = staff(devices, isolation=isolation, cache=cache, clock=clock)
+        fittings = Fittings(routing, settings, demotion, clock, note, late_result, deadline_s=deadline_s)
+        crew = staff(
+            devices,
+            isolation=isolation,
+            cache=cache,
+            clock=clock,
+            buffers=buffers,
+            picture_shape=picture_shape,
+            recycling=recycling,
+        )
         self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
 
     @classmethod
@@ -123,6 +146,7 @@ class Engine:
     def _take(self, crew: Crew, offer: Offer, fittings: Fittings) -> None:
         self._offer = offer
         self._clock = fittings.clock
+        self._within_s = fittings.deadline_s
         self._askings = Askings(offer.card)
         self._streams: dict[tuple[str | None, str], Stream] = {}
         self._numbers = itertools.count()
@@ -132,9 +156,10 @@ class Engine:
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._works = works = Works(crew, fittings)
+        self.buffers: FrameBuffers = works.buffers
         self._desk, self._roster, self._promises = works.desk, works.roster, works.promises
         self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
-        works.start(offer.model, fittings)
+        works.start(offer, fittings)
 
     @property
     def card(self) -> ModelCard:
@@ -156,7 +181,8 @@ class Engine:
 
         Args:
             image: A picture as for a `Detector`, or a `Frame`. It must stay as it is until the future is done.
-            deadline_s: When the answer is due, in seconds of the clock; `None` for whenever it is there.
+            deadline_s: When the answer is due, in seconds of the clock, infinite for whenever it is there; `None` for as long after
+                now as the engine's own `deadline_s` says.
             stream: Answers to pictures of one stream leave in the order in which these came. `None`: the frame's stream, and of a
                 bare picture none.
             delivery: `every_part`, or `latest` for a live view, of which only the newest waits.
@@ -173,7 +199,7 @@ class Engine:
         """
         picture, of, name = _picture(image, stream)
         ticket = Ticket(picture, self._askings.checked(asked), name)
-        return self._sent(ticket, self._stream(of, delivery), due_s(deadline_s))
+        return self._sent(ticket, self._stream(of, delivery), self._due_s(deadline_s))
 
     async def submit_async(self, image: NDArray[Any] | Frame, **how: Any) -> Detections:
         """What the model sees in a picture, awaited; as `submit`.
@@ -202,7 +228,7 @@ class Engine:
         for image in images:
             while len(ahead) >= max(self._desk.ask(lambda scheduler: scheduler.room(_ROLE)), 1):
                 yield _done(ahead.popleft())
-            ahead.append(self.submit(image, **asked))
+            ahead.append(self.submit(image, deadline_s=math.inf, **asked))
         while ahead:
             yield _done(ahead.popleft())
 
@@ -225,7 +251,7 @@ class Engine:
 
     def health(self) -> Standing:
         """How the devices stand."""
-        return self._works.standing()
+        return self._works.standing(_ROLE)
 
     def backlog_ms(self) -> float | None:
         """Milliseconds until a picture that came now would be done; `None` where no device is in service."""
@@ -247,7 +273,9 @@ class Engine:
 
         Raises:
             ModelError: The new model is bad, dead, or fits on no device. The old one runs on, as with every refusal.
-            SettingsError: Settings of calls that are in use do not fit it, as a class that it does not have.
+            SettingsError: Settings of calls that are in use do not fit it, as a class that it does not have; or no device can do one
+                picture with it within the engine's `deadline_s`.
+            DeviceMemoryError: A card has no memory for it beside the old one, as far as its maker's library tells.
             LinesideError: A device could not load it, it did not answer, or the proof refused it.
         """
         with self._swapping:
@@ -261,16 +289,18 @@ class Engine:
                 np.zeros((32, 32, 3), np.uint8) if new.card is None else probe_picture(new.card.input.size)
             )
             after(picture)
+            refuse_short(self._within_s, self._works.fastest(new.model.name), new.model.path)
             if proof is not None:
                 proof(before, after)
 
+        self._works.admit(new)
         self._swapper.swap(self._offer, new, proven)
         self._offer = new
 
     def _look(self, model: str) -> Look:
         """A model as a function, through the same devices as all else."""
         stream = Stream("", model=model, ordered=False)
-        return lambda image: self._sent(Ticket(as_bgr(image), {}, "proof"), stream, due_s(None)).result()
+        return lambda image: self._sent(Ticket(as_bgr(image), {}, "proof"), stream, math.inf).result()
 
     def drain(self, timeout_s: float | None = None) -> bool:
         """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
@@ -286,6 +316,11 @@ class Engine:
         self._promises.give(ticket)
         self._desk.post(FrameArrived(Request(stream, next(self._numbers), deadline_s, ticket)))
         return ticket.future
+
+    def _due_s(self, deadline_s: float | None) -> float:
+        if deadline_s is None and self._within_s is not None:
+            return self._clock() + self._within_s
+        return due_s(deadline_s)
 
     def _stream(self, name: str | None, delivery: str) -> Stream:
         found = self._streams.get((name, delivery))

@@ -36,6 +36,7 @@ class Fleet:
         self.retiring: set[str] = set()
         self.retired: set[str] = set()
         self._routes: dict[str, list[Lane]] = {}
+        self._fastest: dict[str, tuple[str, float] | None] = {}
 
     def device(self, name: str) -> Device:
         """The device of that name.
@@ -64,9 +65,22 @@ class Fleet:
             found = self._routes[model] = sorted(lanes, key=lambda lane: lane.single_s())
         return found
 
+    def fastest(self, model: str) -> tuple[str, float] | None:
+        """The device that has been seen to do one picture in the shortest time, in service or not, and that; `None` without any."""
+        if model not in self._fastest:
+            singles = [
+                (device.lanes[model].times.single_at_best_s, device.name)
+                for device in self.devices.values()
+                if model in device.lanes
+            ]
+            seconds, name = min(singles, default=(0.0, ""))
+            self._fastest[model] = (name, seconds) if singles else None
+        return self._fastest[model]
+
     def changed(self) -> None:
         """A device's health or models changed: the ways are looked for anew."""
         self._routes.clear()
+        self._fastest.clear()
 
     def is_loaded(self, model: str) -> bool:
         """Whether any device has the model, healthy or not."""

@@ -145,7 +145,8 @@ class Hands:
         finally:
             with self._lock:
                 self._run = self._at = None
-                self._cancelled = {number for number in self._cancelled if number > run}
+                if self._cancelled:
+                    self._cancelled = {number for number in self._cancelled if number > run}
 
     def _results(
         self,
@@ -163,7 +164,7 @@ class Hands:
         return results
 
     def _refuse_cancelled(self, run: int) -> None:
-        if self._abandoned or run in self._cancelled:
+        if self._abandoned or (self._cancelled and run in self._cancelled):
             raise RunCancelledError(f"{self._device}: run {run} was cancelled")
 
     def _tell(self, news: News) -> None:

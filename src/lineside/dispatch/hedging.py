@@ -43,7 +43,7 @@ class Hedging:
         for lane in idle:
             guards = lane.guards()
             batch = [job for job in jobs if lane.device.name not in job.failed_on][
-                : max(min(budget, lane.times.best_batch()), 0)
+                : max(min(budget, lane.best), 0)
             ]
             while batch and now_s + guards[len(batch)] > min(job.deadline_s for job in batch):
                 batch.pop()

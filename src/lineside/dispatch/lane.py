@@ -65,25 +65,52 @@ class Lane:
     Attributes:
         device: The device.
         model: The model.
-        times: The profile.
+        full: The profile as measured.
+        times: The profile with the batches that the device may have.
+        best: The batch that gives the most pictures a second; larger ones are not made.
         pace: How runs compare with it.
         judged: Waiting pictures that are never dropped; they go first.
         live: Waiting pictures of live views.
     """
 
-    __slots__ = ("device", "drain", "judged", "live", "model", "pace", "times")
+    __slots__ = (
+        "_factor",
+        "_guards",
+        "best",
+        "device",
+        "drain",
+        "full",
+        "judged",
+        "live",
+        "model",
+        "pace",
+        "times",
+    )
 
     def __init__(self, device: Device, model: str, times: ServiceTimes) -> None:
         self.device = device
         self.model = model
-        self.times = times
-        self.drain = drain_table(times)
+        self.full = times
         self.pace = Pace()
         self.judged = Queue()
         self.live = Queue()
+        self.limit(None)
+
+    def limit(self, most: int | None) -> None:
+        """Make no larger batches from here on than these; `None` for as large ones as were measured."""
+        self.times = times = self.full if most is None else self.full.limited(most)
+        self.best = times.best_batch()
+        self.drain = drain_table(times)
+        self._factor = 0.0
+        self._guards: list[float] = []
 
     def __len__(self) -> int:
         return len(self.judged.jobs) + len(self.live.jobs)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits here."""
+        return not self.judged.jobs and not self.live.jobs
 
     def add(self, job: Job) -> None:
         """Let a job wait here."""
@@ -109,9 +136,12 @@ class Lane:
         return self.times.seconds[1] * self.pace.ratio
 
     def guards(self) -> list[float]:
-        """For each batch size the seconds that a run will hardly exceed: the expected ones and twice their straying."""
+        """For each batch up to the best one the seconds that a run will hardly exceed: the expected ones and twice their straying."""
         factor = self.pace.ratio * (1 + 2 * self.pace.deviation)
-        return [s * factor for s in self.times.seconds]
+        if factor != self._factor:
+            self._factor = factor
+            self._guards = [s * factor for s in self.times.seconds[: self.best + 1]]
+        return self._guards
 
     def finish_s(self, job: Job, now_s: float) -> float:
         """When the job would be done if it joined now: after the run, after what goes before it, in batches."""

@@ -36,12 +36,13 @@ def service_times(opened: OpenedModel, clock: Callable[[], float]) -> ServiceTim
     Raises:
         LinesideError: It cannot be run.
     """
-    seconds = {1: _median(opened, 1, clock)}
+    singles = _runs(opened, 1, clock)
+    seconds, least_s = {1: statistics.median(singles)}, min(singles)
     if not opened.batches or seconds[1] > _SLOW_S:
-        return ServiceTimes.measured(seconds)
+        return ServiceTimes.measured(seconds, least_s)
     try:
         for size in _SIZES:
-            took_s = _median(opened, size, clock)
+            took_s = statistics.median(_runs(opened, size, clock))
             if took_s / size > _PAYS * seconds[last := max(seconds)] / last:
                 break
             seconds[size] = took_s
@@ -51,11 +52,11 @@ def service_times(opened: OpenedModel, clock: Callable[[], float]) -> ServiceTim
     except ModelOutputError as fault:
         _log.warning("%s. It gets one picture a run", fault)
         seconds = {1: seconds[1]}
-    return ServiceTimes.measured(seconds)
+    return ServiceTimes.measured(seconds, least_s)
 
 
-def _median(opened: OpenedModel, size: int, clock: Callable[[], float]) -> float:
-    """Of some runs, after one that is not counted."""
+def _runs(opened: OpenedModel, size: int, clock: Callable[[], float]) -> list[float]:
+    """Seconds of some runs, after one that is not counted."""
     opened.probe(size)
     start = before = clock()
     took_s: list[float] = []
@@ -64,4 +65,4 @@ def _median(opened: OpenedModel, size: int, clock: Callable[[], float]) -> float
         after = clock()
         took_s.append(max(after - before, 1e-9))
         before = after
-    return statistics.median(took_s)
+    return took_s

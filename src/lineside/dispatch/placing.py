@@ -9,6 +9,7 @@ from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Probe, Run
 from lineside.dispatch.choosing import Choosing
 from lineside.dispatch.device import Running
+from lineside.dispatch.short_deadlines import ShortDeadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ class Placing:
         policy: Which device a picture goes to.
         alarms: What is to be looked at again.
         watch: Looks at a device's run when it is due to be looked at.
+        short: Streams whose deadlines no device can keep.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Placing:
         self._alarms = alarms
         self.watch: Callable[[Device, float, list[Action]], None] = lambda *_: None
         self._choosing = Choosing(settings, commons)
+        self.short = ShortDeadlines(fleet, answers)
         self._runs = 0
 
     def place(self, job: Job, now_s: float, out: list[Action]) -> None:
@@ -76,6 +79,10 @@ class Placing:
         misses = self._settings.admission and lane.finish_s(job, now_s) > job.deadline_s
         if misses and (job.judged or not self._outbid(job, lane, now_s, out)):
             self._strand(job, now_s, out)
+            return
+        if lane.device.is_idle and not lane.device.is_wanted and self._commons.is_empty:
+            job.admitted = True
+            self.start(lane, [job], now_s, out)  # there is nothing to choose from
             return
         lane.add(job)
         if lane.device.is_idle:
@@ -118,7 +125,7 @@ class Placing:
 
     def fill(self, device: Device, now_s: float, out: list[Action]) -> None:
         """Start the next run of an idle device: pictures in time first, late ones where nothing else is to be done."""
-        if not device.is_idle:
+        if not device.is_idle or (self._commons.is_empty and not device.is_wanted):
             return
         astray: list[Job] = []
         choice = self._choosing.next_batch(device, now_s, astray)
@@ -187,6 +194,8 @@ class Placing:
                     self.fill(lane.device, now_s, out)
             return
         reason, detail = (Reason.LATE, _NO_TIME) if lanes else (Reason.DEVICE_LOST, _NO_DEVICE)
+        if lanes:
+            detail += self.short.why(job, out)
         self._answers.refuse(job, reason, detail, out, pending=job.judged)
         if job.judged and not job.gone:
             self._postpone(job, now_s, out)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lineside.dispatch.channel import Channel
 from lineside.dispatch.hands import Hands
 from lineside.dispatch.slots import Place, picture_at
-from lineside.dispatch.wire import packed, unpacked
+from lineside.dispatch.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,12 +63,12 @@ def serve(device: str, opener: Opener, models: Sequence[WorkerModel], memory: An
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this hears the key, and ends this
     _die_with(ends.life)
-    lock = Lock()
+    lock, channel, wire = Lock(), Channel(ends.news), Wire()
 
     def post(news: News) -> None:
         with lock:
             try:
-                ends.news.send_bytes(packed(news))
+                channel.send(wire.packed(news))
             except OSError:  # nobody is there to hear it
                 os._exit(0)
 
@@ -80,7 +81,8 @@ def serve(device: str, opener: Opener, models: Sequence[WorkerModel], memory: An
 
 
 def _work(ends: Ends, memory: memoryview | None, hands: Hands) -> None:
-    while (order := unpacked(ends.work.recv_bytes())) is not None:
+    channel, wire = Channel(ends.work), Wire()
+    while (order := wire.unpacked(channel.receive())) is not None:
         name, *arguments = order
         if name == "run":
             run, model, places, asked = arguments
@@ -90,21 +92,20 @@ def _work(ends: Ends, memory: memoryview | None, hands: Hands) -> None:
         del order, arguments
 
 
-def _picture(
-    place: Place | tuple[int, ...], memory: memoryview | None, pictures: Connection
-) -> NDArray[np.uint8]:
+def _picture(place: tuple[Any, ...], memory: memoryview | None, pictures: Connection) -> NDArray[np.uint8]:
     """A picture in its slot, or, where there is only a shape, from the pipe."""
-    if isinstance(place, Place):
+    if isinstance(place[-1], tuple):  # strides
         assert memory is not None
-        return picture_at(memory, place)
+        return picture_at(memory, Place(*place))
     return np.frombuffer(pictures.recv_bytes(), np.uint8).reshape(place)
 
 
 def _asides(asides: Connection, hands: Hands) -> None:
     """Do what does not wait for the work; end this process with its owner, whatever runs in it."""
+    channel, wire = Channel(asides), Wire()
     while True:
         try:
-            name, argument = unpacked(asides.recv_bytes())
+            name, argument = wire.unpacked(channel.receive())
         except (EOFError, OSError):
             os._exit(0)
         if name == "load":

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import ImageFormatError
+from lineside.dispatch.channel import Channel
 from lineside.dispatch.events import BatchDone, BatchFailed, Recycle, WorkerLost, WorkerUp
 from lineside.dispatch.picture_pipe import PicturePipe
 from lineside.dispatch.process_child import Ends, serve
 from lineside.dispatch.recycling import Keeper
-from lineside.dispatch.wire import packed, unpacked
+from lineside.dispatch.wire import Wire
 from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
 
     from numpy.typing import NDArray
 
     from lineside.dispatch.recycling import Recycling
-    from lineside.dispatch.slots import Place, Slots
+    from lineside.dispatch.slots import Slots
     from lineside.dispatch.worker import Asked, News, Opener, Post, WorkerModel
 
 _EXIT_CODE_S = 0.01
@@ -69,7 +69,7 @@ class Link:
         self._device = device
         self._opener = opener
         self._post = post
-        self._slots = slots
+        self._slots = None if slots is None or slots.block is None else slots
         self._context = worker_context()
         work, asides, pictures, life, news = (self._context.Pipe(duplex=False) for _ in range(5))
         self._ends = Ends(work[1], asides[1], pictures[1], news[0], life[1])
@@ -77,18 +77,22 @@ class Link:
         self._outside = PicturePipe(self._ends.pictures)
         self._keeper = Keeper(recycling, clock)
         self._sending = Lock()
+        self._work, self._asides, self._news = (
+            (Channel(end), Wire()) for end in (self._ends.work, self._ends.asides, self._ends.news)
+        )
         self._lock = Lock()  # of what follows; never held while something is sent
         self._process: BaseProcess | None = None
         self._thread: Thread | None = None
-        self._copies: dict[int, list[NDArray[np.uint8]]] = {}  # in slots, by the run that they are for
+        self._lent: dict[int, list[NDArray[np.uint8]]] = {}  # in slots, by the run that looks at them
         self._closing = self._abandoned = self._lost = self._gone = False
 
     def begin(self, models: Sequence[WorkerModel]) -> None:
         """Start the process, in the thread that will hear it."""
-        self._thread = Thread(
+        thread = Thread(
             target=self._live, args=(tuple(models),), name=f"lineside {self._device}", daemon=True
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread  # only now, as whoever ends it meanwhile may join it
 
     def run(
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
@@ -97,26 +101,27 @@ class Link:
         try:
             checked = [_picture(each) for each in pictures]
         except ImageFormatError as refusal:
-            self._send(self._ends.work, ("refuse", run, str(refusal)))
+            self._send(self._work, ("refuse", run, str(refusal)))
             return
-        copies: list[NDArray[np.uint8]] = []
-        places = [self._place(each, copies) for each in checked]
+        lent: list[NDArray[np.uint8]] = []
+        places = [self._place(each, lent) for each in checked]
         with self._lock:
-            self._copies[run] = copies
+            self._lent[run] = lent
             gone = self._gone
         if gone:  # it ended a moment ago, which its owner has yet to hear
             self._give_back(run)
             return
-        self._send(self._ends.work, ("run", run, model, [place for place, _ in places], list(asked)))
-        self._outside.send([left for _, left in places if left is not None])
+        self._send(self._work, ("run", run, model, [place for place, _ in places], list(asked)))
+        if outside := [left for _, left in places if left is not None]:
+            self._outside.send(outside)
 
     def order(self, *order: object) -> None:
         """Send what has to keep the order of the runs; nothing at all ends the process after them."""
-        self._send(self._ends.work, order or None)
+        self._send(self._work, order or None)
 
     def aside(self, name: str, argument: object) -> None:
         """Send what does not wait for the run under way."""
-        self._send(self._ends.asides, (name, argument))
+        self._send(self._asides, (name, argument))
 
     def end(self, *, by_force: bool) -> None:
         """End the process, after its run or at once."""
@@ -142,25 +147,24 @@ class Link:
         return not self._thread.is_alive()
 
     def _place(
-        self, picture: NDArray[np.uint8], copies: list[NDArray[np.uint8]]
-    ) -> tuple[Place | tuple[int, ...], NDArray[np.uint8] | None]:
-        """Where a picture lies in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
+        self, picture: NDArray[np.uint8], lent: list[NDArray[np.uint8]]
+    ) -> tuple[tuple[Any, ...], NDArray[np.uint8] | None]:
+        """The parts of its `Place` in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
         slots = self._slots
         if slots is not None and picture.size:
-            if (place := slots.find(picture)) is not None:
-                return place, None
-            copy = slots.acquire(picture.shape) if picture.nbytes <= slots.each_bytes else None
-            if copy is not None:
-                np.copyto(copy, picture)
-                copies.append(copy)
-                if (place := slots.find(copy)) is not None:
-                    return place, None
+            place = slots.find(picture)
+            if place is None and (copy := slots.copy_of(picture)) is not None:
+                place, picture = slots.find(copy), copy
+            if place is not None:
+                lent.append(picture)  # so that the slot stays in use until the run is answered
+                return tuple(place), None
         return picture.shape, picture
 
-    def _send(self, end: Connection, what: object) -> None:
+    def _send(self, to: tuple[Channel, Wire], what: object) -> None:
+        channel, wire = to
         with self._sending:
             try:
-                end.send_bytes(packed(what))
+                channel.send(wire.packed(what))
             except OSError:
                 return  # it is gone, which the other end of `news` tells
 
@@ -176,7 +180,7 @@ class Link:
                 why = self._ending()
             with self._lock:
                 self._gone = True
-                unanswered = tuple(self._copies)
+                unanswered = tuple(self._lent)
             for run in unanswered:
                 self._give_back(run)
             if not self._lost and (unanswered or not self._closing):
@@ -212,12 +216,13 @@ class Link:
         return ""
 
     def _hear(self) -> None:
+        channel, wire = self._news
         while True:
             try:
-                news: News = unpacked(self._ends.news.recv_bytes())
+                news: News = wire.unpacked(channel.receive())
             except (EOFError, OSError):
                 return
-            if isinstance(news, BatchDone | BatchFailed):
+            if isinstance(news, (BatchDone, BatchFailed)):
                 self._give_back(news.run)
             elif isinstance(news, WorkerLost):
                 self._lost = True
@@ -234,10 +239,7 @@ class Link:
 
     def _give_back(self, run: int) -> None:
         with self._lock:
-            copies = self._copies.pop(run, [])
-        for copy in copies:
-            assert self._slots is not None
-            self._slots.release(copy)
+            self._lent.pop(run, None)
 
     def _tell(self, news: News) -> None:
         if not self._abandoned:

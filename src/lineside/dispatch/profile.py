@@ -23,12 +23,14 @@ class ServiceTimes:
 
     Attributes:
         seconds: `seconds[b]` is a run of b pictures; `seconds[0]` is 0.
+        least_s: The shortest run of one picture that was seen; 0 where only its usual time is known.
 
     Raises:
         SettingsError: There is no batch of 1, or a time is not positive and finite.
     """
 
     seconds: tuple[float, ...]
+    least_s: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.seconds) < 2 or not all(0 < s < math.inf for s in self.seconds[1:]):
@@ -42,8 +44,12 @@ class ServiceTimes:
         return cls((0.0, *(start_s + each_s * b for b in range(1, max_batch + 1))))
 
     @classmethod
-    def measured(cls, seconds: Mapping[int, float]) -> ServiceTimes:
+    def measured(cls, seconds: Mapping[int, float], least_s: float = 0.0) -> ServiceTimes:
         """From some batch sizes; those between are interpolated.
+
+        Args:
+            seconds: By batch size.
+            least_s: The shortest run of one picture.
 
         Raises:
             SettingsError: The batch of 1 is missing, or a size or time is out of range.
@@ -55,7 +61,12 @@ class ServiceTimes:
         for low, high in pairwise(sizes):
             step = (seconds[high] - seconds[low]) / (high - low)
             table += [seconds[low] + step * (b - low) for b in range(low + 1, high + 1)]
-        return cls(tuple(table))
+        return cls(tuple(table), least_s)
+
+    @property
+    def single_at_best_s(self) -> float:
+        """Seconds of one picture where nothing is in its way: what a busy machine was measured to take says little of that."""
+        return self.least_s or self.seconds[1]
 
     @property
     def max_batch(self) -> int:
@@ -74,7 +85,7 @@ class ServiceTimes:
 
     def limited(self, max_batch: int) -> ServiceTimes:
         """The same with smaller batches only."""
-        return ServiceTimes(self.seconds[: max(max_batch, 1) + 1])
+        return ServiceTimes(self.seconds[: max(max_batch, 1) + 1], self.least_s)
 
 
 def drain_table(times: ServiceTimes) -> tuple[float, ...]:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     LateResult = Callable[[object, Any, str], None]
 
+_ANSWERS = (Release, Unknown, Drop, Amend, Forget)
+_LAST = frozenset({Release, Drop, Amend, Forget})
+"""After these nothing looks at the picture any more."""
+
 
 class Ticket:
     """The payload of a request: the picture, what is asked of it, and who waits for the answer.
@@ -41,9 +45,8 @@ class Ticket:
 
 def let_go(action: Action) -> None:
     """Drop the picture where nothing can need it after this action."""
-    if isinstance(action, Release | Drop | Amend | Forget) or (
-        isinstance(action, Unknown) and not action.pending
-    ):
+    if type(action) in _LAST or (isinstance(action, Unknown) and not action.pending):
+        assert isinstance(action, _ANSWERS)
         ticket = action.request.payload
         assert isinstance(ticket, Ticket)
         ticket.picture = None
@@ -71,7 +74,7 @@ class Promises:
 
     def keep(self, action: Action) -> None:
         """Settle what an action settles. A future that the asker has cancelled stays so."""
-        if not isinstance(action, Release | Unknown | Drop | Amend):
+        if not isinstance(action, _ANSWERS) or isinstance(action, Forget):
             return
         ticket = action.request.payload
         assert isinstance(ticket, Ticket)

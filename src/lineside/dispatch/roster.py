@@ -94,6 +94,13 @@ class Roster:
         self.changed = threading.Condition()
         self.models: dict[str, WorkerModel] = {}
         self.seats = {device: Seat(make(self._hears(device))) for device, make in workers.items()}
+        self._orders: dict[type, Callable[..., None]] = {
+            Run: self._run,
+            Probe: self._probe,
+            Cancel: lambda cancel: self.seats[cancel.device].worker.cancel(cancel.run),
+            Terminate: lambda end: self._replace(self.seats[end.device], end.detail),
+            Retire: lambda retire: self.retire(retire.model),
+        }
 
     def start(self, models: Iterable[WorkerModel]) -> None:
         """Start every worker with these models."""
@@ -103,21 +110,11 @@ class Roster:
 
     def order(self, action: Action) -> None:
         """Carry out what the scheduler wants of a worker; drop the picture of an answer that was the last to need it."""
-        match action:
-            case Run():
-                self._run(action)
-            case Probe(device, run, model):
-                seat = self.seats[device]
-                seat.run = (run, 0)
-                seat.worker.probe(run, model)
-            case Cancel(device, run):
-                self.seats[device].worker.cancel(run)
-            case Terminate(device, detail):
-                self._replace(self.seats[device], detail)
-            case Retire(model):
-                self.retire(model)
-            case _:
-                let_go(action)
+        do = self._orders.get(type(action))
+        if do is None:
+            let_go(action)
+        else:
+            do(action)
 
     def load(self, model: WorkerModel) -> None:
         """Let every worker open one more model beside its work."""
@@ -170,8 +167,13 @@ class Roster:
         seat.run = (action.run, len(pictures))
         seat.worker.run(action.run, action.model, pictures, asked)
 
+    def _probe(self, action: Probe) -> None:
+        seat = self.seats[action.device]
+        seat.run = (action.run, 0)
+        seat.worker.probe(action.run, action.model)
+
     def _start(self, seat: Seat) -> None:
-        if self._closed:
+        if self._is_closed():
             return
         with self.changed:
             seat.starts += 1
@@ -183,6 +185,11 @@ class Roster:
             seat.worker.start(models)
         except Exception as fault:  # noqa: BLE001 # the border to the system: no thread, process or memory left to start one
             self._hear(seat.worker.device, WorkerLost(seat.worker.device, str(as_refusal(fault))))
+        if self._is_closed():  # meanwhile, by another thread, which saw nothing to close
+            seat.worker.close(by_force=True)
+
+    def _is_closed(self) -> bool:
+        return self._closed
 
     def _replace(self, seat: Seat, detail: str) -> None:
         """Give a worker up, and start it again: at once, unless it comes and goes."""

@@ -109,16 +109,20 @@ class Scheduler:
         Raises:
             SettingsError: The event names a device or a model that does not exist.
         """
-        now_s = self._now_s = self._answers.now_s = max(now_s, self._now_s)
+        now_s = max(self._now_s, now_s)
+        self._now_s = self._answers.now_s = now_s
         out: list[Action] = []
         # What was due before now is late; what is due right now may still be settled by the event.
-        for job in self._answers.take_due(now_s, inclusive=False):
-            self._placing.overdue(job, now_s, out)
+        if self._answers.is_due(now_s):
+            for job in self._answers.take_due(now_s, inclusive=False):
+                self._placing.overdue(job, now_s, out)
         self._on[type(event)](event, now_s, out)
-        for look in self._alarms.due(now_s):
-            look(now_s, out)
-        for job in self._answers.take_due(now_s, inclusive=True):
-            self._placing.overdue(job, now_s, out)
+        if self._alarms.is_due(now_s):
+            for look in self._alarms.due(now_s):
+                look(now_s, out)
+        if self._answers.is_due(now_s):
+            for job in self._answers.take_due(now_s, inclusive=True):
+                self._placing.overdue(job, now_s, out)
         if self._fleet.retiring or self._placing.draining:
             self._finish_up(out)
         return out
@@ -144,11 +148,19 @@ class Scheduler:
 
     def room(self, role: str) -> int:
         """How many pictures may wait so that every device in service has its next two best batches; 0 where none is."""
-        return sum(2 * lane.times.best_batch() for lane in self._fleet.routes(self._fleet.model_of(role)))
+        return sum(2 * lane.best for lane in self._fleet.routes(self._fleet.model_of(role)))
 
     def is_loaded(self, model: str) -> bool:
         """Whether any device has a model."""
         return self._fleet.is_loaded(model)
+
+    def fastest(self, role: str) -> tuple[str, float] | None:
+        """The device that is done first with one picture, by its profile, and its seconds; `None` where none has the model."""
+        return self._fleet.fastest(self._fleet.model_of(role))
+
+    def short_deadlines(self, role: str) -> tuple[str, ...]:
+        """A sentence for each stream whose pictures ask for answers sooner than the fastest device has one."""
+        return self._placing.short.standing(self._fleet.model_of(role))
 
     def cool_down_s(self, name: str) -> float:
         """Seconds of a device's last cool-down, or what its first will be.
@@ -252,6 +264,7 @@ class Scheduler:
             )
         old = self._fleet.model_of(event.role)
         self._fleet.roles[event.role] = event.model
+        self._placing.short.begin_anew()
         self._fleet.retiring.discard(event.model)
         if old != event.model and old not in self._fleet.roles.values():
             self._fleet.retiring.add(old)

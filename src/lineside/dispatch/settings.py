@@ -33,6 +33,9 @@ class Settings:
         late_turn: one dispatch in so many, or any dispatch of a device that has been idle for as long.
         refresh_s: A device that measured slower than its profile and got nothing for so long is probed to see
             whether that still holds.
+        grow_s: After so many seconds of service, batches that were halved for lack of memory may double again; after twice as
+            many with each further lack,
+        grow_most_s: up to these. A lack that is so long ago counts no more.
     """
 
     admission: bool = True
@@ -53,6 +56,8 @@ class Settings:
     late_patience_s: float = 0.5
     late_turn: int = 20
     refresh_s: float = 0.25
+    grow_s: float = 60.0
+    grow_most_s: float = 3600.0
 
     def __post_init__(self) -> None:
         for each in fields(self):

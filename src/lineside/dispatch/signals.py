@@ -1,6 +1,6 @@
 """What the makers' libraries tell of their cards once a second: memory, temperature, throttling, resets.
 
-They are used for alarms and for what `health()` shows, never for where a picture goes: memory does not follow load. A library or
+They are used for alarms, for what `health()` shows and to admit a model before it is loaded beside another, never for where a picture goes: memory does not follow load. A library or
 a card that is not there is no fault, but it is told.
 """
 
@@ -28,7 +28,7 @@ class Library(Protocol):
     """A maker's library, open."""
 
     def read(self) -> Mapping[str, Reading]:
-        """For each card, by `pci:` and its address, what is known of it: `memory_bytes`, `temperature_c`, `throttled`."""
+        """For each card, by `pci:` and its address, what is known of it: `memory_bytes`, `memory_free_bytes`, `temperature_c`, `throttled`."""
 
     def events(self) -> Sequence[tuple[str, str]]:
         """Cards that reported a fault or a reset since the last call, each with what it was."""
@@ -58,6 +58,7 @@ class Nvidia:
         nvml = self._nvml
         asked: dict[str, Callable[[Any], float | str]] = {
             "memory_bytes": lambda handle: int(nvml.nvmlDeviceGetMemoryInfo(handle).used),
+            "memory_free_bytes": lambda handle: int(nvml.nvmlDeviceGetMemoryInfo(handle).free),
             "temperature_c": lambda handle: float(
                 nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
             ),
@@ -97,10 +98,16 @@ class Amd:
     def read(self) -> Mapping[str, Reading]:
         """See `Library`."""
         smi = self._smi
+
+        def free(handle: Any) -> int:
+            total = smi.amdsmi_get_gpu_memory_total(handle, smi.AmdSmiMemoryType.VRAM)
+            return int(total) - int(smi.amdsmi_get_gpu_memory_usage(handle, smi.AmdSmiMemoryType.VRAM))
+
         asked: dict[str, Callable[[Any], float | str]] = {
             "memory_bytes": lambda handle: int(
                 smi.amdsmi_get_gpu_memory_usage(handle, smi.AmdSmiMemoryType.VRAM)
             ),
+            "memory_free_bytes": free,
             "temperature_c": lambda handle: float(
                 smi.amdsmi_get_temp_metric(
                     handle, smi.AmdSmiTemperatureType.HOTSPOT, smi.AmdSmiTemperatureMetric.CURRENT
@@ -171,6 +178,7 @@ class Signals:
         self._libraries = dict(libraries)
         self._post = post
         self._closed = threading.Event()
+        self._looking = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="lineside-signals", daemon=True)
         self.told = dict(told)
         self.readings: dict[str, Reading] = {}
@@ -188,6 +196,10 @@ class Signals:
 
     def look(self) -> None:
         """Read everything once. A library that fails is not read again, and `told` says why."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         for maker, library in tuple(self._libraries.items()):
             try:
                 readings, events = library.read(), library.events()

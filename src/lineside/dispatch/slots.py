@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -34,39 +35,78 @@ class Place(NamedTuple):
     strides: tuple[int, ...]
 
 
+class _Loan:
+    """A place in use, for as long as it has not been given back and an array lies in it: numpy keeps it as the array's base."""
+
+    __slots__ = ("__array_interface__", "_free", "_memory", "_number", "place")
+
+    def __init__(self, number: int, place: Place, slots: Slots) -> None:
+        self.place = place
+        self.__array_interface__ = {
+            "shape": place.shape,
+            "typestr": "|u1",
+            "data": (slots._start + place.offset, False),  # noqa: SLF001 # a part of them
+            "version": 3,
+        }
+        self._number = [number]
+        self._free = slots._free  # noqa: SLF001 # a part of them
+        self._memory = slots._bytes  # noqa: SLF001 # kept for as long as an array lies in it
+
+    def end(self) -> bool:
+        """Give the place back; whether it was in use. It takes no lock, as the garbage collector calls it wherever it likes."""
+        try:
+            self._free.append(self._number.pop())
+        except IndexError:
+            return False
+        return True
+
+    def __del__(self) -> None:
+        self.end()
+
+
 class Slots:
-    """Equal places for pictures in shared memory. Safe from several threads.
+    """Equal places for pictures, in memory that worker processes see. Safe from several threads.
 
     Args:
         count: How many.
         each_bytes: Size of one; a colour picture has height x width x 3.
         folder: Where the memory is made, for systems without memory files of their own.
+        shared: Whether processes are to see it; else it is this process's own.
 
     Attributes:
         count: How many there are.
         each_bytes: What a picture may have at most.
-        block: Their memory, which a worker process is given when it starts.
+        block: Their memory, which a worker process is given when it starts; `None` where it is not shared.
+        copied: How many pictures were copied into a place.
 
     Raises:
         SettingsError: A number is out of range, or the system has not so much memory to share.
     """
 
-    def __init__(self, count: int, each_bytes: int, *, folder: Path | None = None) -> None:
+    def __init__(
+        self, count: int, each_bytes: int, *, folder: Path | None = None, shared: bool = True
+    ) -> None:
         for name, number in (("count", count), ("each_bytes", each_bytes)):
             if number < 1:
                 raise SettingsError(f"slots: {name}: expected at least 1; got {number}")
         self.count = count
         self.each_bytes = each_bytes
         self._stride = -(-each_bytes // _PAGE) * _PAGE
-        self.block = SharedBlock(count * self._stride, folder=folder)
-        self._bytes = np.frombuffer(self.block.memory, np.uint8)
+        self.block = SharedBlock(count * self._stride, folder=folder) if shared else None
+        self._bytes: NDArray[np.uint8] = (
+            np.zeros(count * self._stride, np.uint8)
+            if self.block is None
+            else np.frombuffer(self.block.memory, np.uint8)
+        )
         self._start: int = self._bytes.__array_interface__["data"][0]
+        self._free = deque(range(count - 1, -1, -1))
         self._lock = Lock()
-        self._free = list(range(count - 1, -1, -1))
-        self._used = [False] * count
+        self.copied = 0
 
     def acquire(self, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-        """A place for a picture, to be given back with `release`; `None` where all are in use. It holds an older picture.
+        """A place for a picture, or `None` where all are in use. It holds an older picture.
+
+        It comes back with the last array that lies in it, or sooner with `release`.
 
         Args:
             shape: Shape of the picture, uint8.
@@ -80,13 +120,21 @@ class Slots:
                 f"slots: a picture of {'x'.join(map(str, shape))} has {size} bytes; expected 1 to {self.each_bytes}, the size of a "
                 "slot. Ask for larger slots"
             )
-        with self._lock:
-            if not self._free:
-                return None
+        try:
             number = self._free.pop()
-            self._used[number] = True
-        start = number * self._stride
-        return self._bytes[start : start + size].reshape(shape)
+        except IndexError:
+            return None
+        strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        return np.asarray(_Loan(number, Place(number * self._stride, shape, strides), self))
+
+    def copy_of(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """A picture in a place, copied there; `None` where it is larger than one or all are in use."""
+        copy = self.acquire(picture.shape) if 0 < picture.nbytes <= self.each_bytes else None
+        if copy is not None:
+            np.copyto(copy, picture)
+            with self._lock:
+                self.copied += 1
+        return copy
 
     def release(self, array: NDArray[np.uint8]) -> None:
         """Give a place back, by the array that `acquire` gave or a part of it. Nobody may look at it any more.
@@ -94,18 +142,17 @@ class Slots:
         Raises:
             SettingsError: The array lies in no place, or in one that is free.
         """
-        place = self.find(array)
-        with self._lock:
-            number = -1 if place is None else place.offset // self._stride
-            if number < 0 or not self._used[number]:
-                raise SettingsError(
-                    "slots: an array was given back that lies in no slot, or in one that is free"
-                )
-            self._used[number] = False
-            self._free.append(number)
+        loan: object = array
+        while isinstance(loan, np.ndarray):
+            loan = loan.base
+        if not (isinstance(loan, _Loan) and self.find(array) is not None and loan.end()):
+            raise SettingsError("slots: an array was given back that lies in no slot, or in one that is free")
 
     def find(self, array: NDArray[np.uint8]) -> Place | None:
         """Where an array or a view of one lies in a slot, or `None` where it lies elsewhere."""
+        loan: object = array.base
+        if isinstance(loan, _Loan) and loan.place.shape == array.shape and loan._memory is self._bytes:  # noqa: SLF001 # a part of them
+            return loan.place  # as it was lent, which is what nearly all are
         offset = array.__array_interface__["data"][0] - self._start
         if not 0 <= offset < self._bytes.size or array.dtype != np.uint8:
             return None
@@ -120,7 +167,8 @@ class Slots:
 
     def close(self) -> None:
         """Start no further worker with them. Their memory goes with the last array that lies in it."""
-        self.block.close()
+        if self.block is not None:
+            self.block.close()
 
     def __enter__(self) -> Self:
         return self

@@ -46,16 +46,37 @@ class DeviceStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class BufferStanding:
+    """The places for pictures now.
+
+    Attributes:
+        count: How many there are.
+        free: How many are not in use.
+        elsewhere: Pictures for which a source was lent ordinary memory, as none was free or they were larger.
+        copied: Pictures that were copied into a place for a worker, as they lay elsewhere.
+    """
+
+    count: int = 0
+    free: int = 0
+    elsewhere: int = 0
+    copied: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """An engine now.
 
     Attributes:
         devices: Each device.
         signals: For each maker's library whether it is read, and if not why.
+        short_deadlines: A sentence for each stream whose pictures ask for answers sooner than the fastest device has one.
+        buffers: The places for pictures.
     """
 
     devices: tuple[DeviceStanding, ...]
     signals: Mapping[str, str]
+    short_deadlines: tuple[str, ...] = ()
+    buffers: BufferStanding = BufferStanding()
 
     @property
     def is_whole(self) -> bool:

@@ -8,10 +8,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lineside.core.buffers import picture_bytes
 from lineside.core.errors import DeviceUnavailableError, LinesideError, SettingsError
 from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.roster import later
 from lineside.dispatch.routing import DEFAULT
+from lineside.dispatch.signals import libraries
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.units import Unit, UnitOpener, units
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
+    from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.roster import Later, Roster, Seat
     from lineside.dispatch.settings import Settings
+    from lineside.dispatch.signals import Library
     from lineside.dispatch.standing import Bulletin, Note
     from lineside.dispatch.worker import Post, Worker
     from lineside.models.card import ModelCard
@@ -35,8 +39,10 @@ if TYPE_CHECKING:
 DEMOTIONS = ("prefer", "require")
 """What may be done where a device cannot start: begin with the others and say so, or refuse to begin."""
 
+PICTURE = (1080, 1920, 3)
+"""Shape of the largest picture that lies in memory which processes share, unless another is said."""
+
 _SLOTS = 8  # a device: a batch
-_SLOT_BYTES = 1920 * 1080 * 3
 _START_S = 1800.0  # engines may have to be built
 
 
@@ -60,7 +66,7 @@ class Crew:
     Attributes:
         workers: For each device how to make its worker, which tells its news there.
         units: What each device is.
-        slots: Where pictures lie for workers that are processes; `None` where none is.
+        slots: Where pictures lie; `None` where no worker is a process and nobody asked for buffers.
     """
 
     workers: Mapping[str, Make]
@@ -75,6 +81,7 @@ class Fittings:
     Attributes:
         later: Calls something after some seconds, in another thread.
         ticks: Whether it has a thread that lets time go by; a test lets it go by itself.
+        libraries: Opens the makers' libraries.
     """
 
     routing: str = DEFAULT
@@ -85,10 +92,16 @@ class Fittings:
     late_result: LateResult | None = None
     later: Later = later
     ticks: bool = True
+    deadline_s: float | None = None
+    libraries: Callable[[], tuple[dict[str, Library], dict[str, str]]] = libraries
 
     def __post_init__(self) -> None:
         if self.demotion not in DEMOTIONS:
             raise SettingsError(f'demotion: expected {" or ".join(DEMOTIONS)}; got "{self.demotion}"')
+        if self.deadline_s is not None and not 0 < due_s(self.deadline_s) < math.inf:
+            raise SettingsError(
+                f"deadline_s: expected seconds above 0 from a picture to its answer, or None; got {self.deadline_s!r}"
+            )
 
 
 def staff(
@@ -97,24 +110,48 @@ def staff(
     isolation: str,
     cache: str | Path | None,
     clock: Callable[[], float],
+    buffers: int = 0,
+    picture_shape: tuple[int, ...] = PICTURE,
+    recycling: Recycling | None = None,
 ) -> Crew:
-    """The workers for a list of devices.
+    """The workers for a list of devices, and where their pictures lie.
+
+    Args:
+        devices: The list.
+        isolation: What workers live in.
+        cache: Folder of prepared models.
+        clock: Monotonic seconds.
+        buffers: How many pictures sources may hold beside those that are with the workers.
+        picture_shape: Of the largest of them.
+        recycling: When processes are replaced.
 
     Raises:
-        SettingsError: As `units`.
+        SettingsError: As `units` and `Slots`.
     """
+    each_bytes = picture_bytes(picture_shape)
+    if isinstance(buffers, bool) or not isinstance(buffers, int) or buffers < 0:
+        raise SettingsError(f"buffers: expected a number of pictures, or 0; got {buffers!r}")
     found = {unit.name: unit for unit in units(devices, isolation)}
     folder = None if cache is None else os.fspath(cache)
     processes = sum(unit.isolation == "process" for unit in found.values())
-    slots = Slots(_SLOTS * processes, _SLOT_BYTES) if processes else None
-    makers = {name: _maker(unit, folder, clock, slots) for name, unit in found.items()}
+    count = _SLOTS * processes + buffers
+    slots = Slots(count, each_bytes, shared=processes > 0) if count else None
+    makers = {name: _maker(unit, folder, clock, slots, recycling) for name, unit in found.items()}
     return Crew(makers, found, slots)
 
 
-def _maker(unit: Unit, cache: str | None, clock: Callable[[], float], slots: Slots | None) -> Make:
+def _maker(
+    unit: Unit,
+    cache: str | None,
+    clock: Callable[[], float],
+    slots: Slots | None,
+    recycling: Recycling | None,
+) -> Make:
     opener = UnitOpener(unit.entries, cache)
     if unit.isolation == "process":
-        return lambda post: ProcessWorker(unit.name, opener=opener, post=post, slots=slots, clock=clock)
+        return lambda post: ProcessWorker(
+            unit.name, opener=opener, post=post, slots=slots, recycling=recycling, clock=clock
+        )
     return lambda post: ThreadWorker(unit.name, opener=opener, post=post, clock=clock)
 
 

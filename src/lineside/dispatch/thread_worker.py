@@ -50,8 +50,9 @@ class ThreadWorker:
         self._hands = Hands(self.device, self._opener, self._post, self._clock)
         self._jobs = SimpleQueue()
         self._jobs.put((self._hands.open, (tuple(models),)))
-        self._thread = Thread(target=_work, args=(self._jobs,), name=f"lineside {self.device}", daemon=True)
-        self._thread.start()
+        thread = Thread(target=_work, args=(self._jobs,), name=f"lineside {self.device}", daemon=True)
+        thread.start()
+        self._thread = thread  # only now, as whoever closes it meanwhile may join it
 
     def run(
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]

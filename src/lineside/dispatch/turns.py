@@ -20,17 +20,20 @@ class Turns(Generic[T]):
 
     Args:
         do: Carries one item out. It may add more; those come after it.
+
+    Attributes:
+        items: What is still to be done.
     """
 
     def __init__(self, do: Callable[[T], None]) -> None:
         self._do = do
-        self._items: deque[T] = deque()
+        self.items: deque[T] = deque()
         self._turn = threading.Lock()
-        self.add = self._items.append
+        self.add = self.items.append
 
     def work_off(self) -> None:
         """Carry out what is there, unless another thread is at it."""
-        items = self._items
+        items = self.items
         # Looked at again after the turn is given back: what was added meanwhile found it taken.
         while items and self._turn.acquire(blocking=False):
             try:

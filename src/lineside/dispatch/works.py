@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.actions import Drained, HealthChanged
+from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged
+from lineside.dispatch.buffers import SlotBuffers
 from lineside.dispatch.desk import Desk
 from lineside.dispatch.events import Drain
+from lineside.dispatch.memory_admission import MemoryAdmission
 from lineside.dispatch.promises import Promises
 from lineside.dispatch.roster import Roster
 from lineside.dispatch.scheduler import Scheduler
-from lineside.dispatch.signals import Signals, libraries
-from lineside.dispatch.standing import Bulletin, DeviceStanding, Standing
+from lineside.dispatch.short_deadlines import refuse_short
+from lineside.dispatch.signals import Signals
+from lineside.dispatch.standing import BufferStanding, Bulletin, DeviceStanding, Standing
 from lineside.dispatch.starting import wait_for_start
 from lineside.dispatch.timer import Timer
 
@@ -21,9 +24,9 @@ if TYPE_CHECKING:
 
     from lineside.dispatch.actions import Action
     from lineside.dispatch.events import Event
-    from lineside.dispatch.starting import Crew, Fittings
+    from lineside.dispatch.signals import Library
+    from lineside.dispatch.starting import Crew, Fittings, Offer
     from lineside.dispatch.words import Health
-    from lineside.dispatch.worker import WorkerModel
 
 _END_S = 5.0
 
@@ -39,6 +42,7 @@ class Works:
         desk: Takes events.
         roster: The workers.
         promises: The futures.
+        buffers: Where sources may write pictures.
     """
 
     def __init__(self, crew: Crew, fittings: Fittings) -> None:
@@ -63,31 +67,58 @@ class Works:
             answer=self._answer,
             woken=self._timer.wake,
         )
-        self._signals = _signals(crew, self._post)
+        self._signals = _signals(crew, self._post, fittings.libraries)
+        self._memory = MemoryAdmission(self._signals)
+        self.buffers = SlotBuffers(crew.slots)
 
-    def start(self, model: WorkerModel, fittings: Fittings) -> None:
+    def start(self, offer: Offer, fittings: Fittings) -> None:
         """Start the workers, and wait for them.
 
         Raises:
             LinesideError: None can start, or one cannot and all are required.
+            SettingsError: None can have a picture done within the deadline.
         """
         if self._ticks:
             self._timer.start()
+        self._memory.opening()
         self._signals.start()
-        self.roster.start([model])
+        self.roster.start([offer.model])
         try:
             wait_for_start(self.roster, self._bulletin, fittings.demotion)
+            self._memory.opened(0 if offer.card is None else offer.card.size_bytes)
+            refuse_short(fittings.deadline_s, self.fastest(offer.model.name), offer.model.path)
         except BaseException:
             self.end(by_force=True)
             raise
 
-    def standing(self) -> Standing:
-        """How the devices stand."""
+    def standing(self, role: str) -> Standing:
+        """How the devices stand, and who asks a role's model for more than they can."""
         statistics = self.desk.ask(lambda scheduler: scheduler.statistics())
         return Standing(
             tuple(self._standing_of(device.name, device.health) for device in statistics.devices),
             dict(self._signals.told),
+            self.desk.ask(lambda scheduler: scheduler.short_deadlines(role)),
+            self._buffer_standing(),
         )
+
+    def _buffer_standing(self) -> BufferStanding:
+        slots = self._crew.slots
+        if slots is None:
+            return BufferStanding(0, 0, self.buffers.elsewhere, 0)
+        return BufferStanding(slots.count, slots.free, self.buffers.elsewhere, slots.copied)
+
+    def fastest(self, model: str) -> tuple[str, float] | None:
+        """The device that is done first with one picture, as measured, and its seconds; `None` where none has the model."""
+        return self.desk.ask(lambda scheduler: scheduler.fastest(model))
+
+    def admit(self, new: Offer) -> None:
+        """Refuse a model that a card has no memory for beside the one that runs.
+
+        Raises:
+            DeviceMemoryError: There is such a card.
+        """
+        if new.card is not None:
+            self._memory.admit(new.model.path, new.card.size_bytes)
 
     def drain(self, timeout_s: float | None) -> bool:
         """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
@@ -127,13 +158,19 @@ class Works:
     def _answer(self, action: Action) -> None:
         if isinstance(action, HealthChanged):
             self._bulletin.take(action)
+        elif isinstance(action, DeadlineTooShort):
+            self._bulletin.say("deadline.too_short", action.detail)
         elif isinstance(action, Drained):
             self._drained.set()
         else:
             self.promises.keep(action)
 
 
-def _signals(crew: Crew, post: Callable[[Event], None]) -> Signals:
+def _signals(
+    crew: Crew,
+    post: Callable[[Event], None],
+    libraries: Callable[[], tuple[dict[str, Library], dict[str, str]]],
+) -> Signals:
     """What the makers' libraries tell, where a device is a card."""
     cards = {unit.physical: name for name, unit in crew.units.items() if unit.physical.startswith("pci:")}
     found, told = libraries() if cards else ({}, {})

@@ -48,6 +48,7 @@ class HandWorker:
     Attributes:
         given: Runs and probes that have no answer yet.
         models: What it has.
+        times_of: The profiles of single models.
         refuses: Models that it cannot open, with the reason; `*` for all.
         waits: A start is answered by `come_up` and not at once.
         starts: How often it was started.
@@ -59,6 +60,7 @@ class HandWorker:
         self._times = times
         self.given: list[Given] = []
         self.models: list[str] = []
+        self.times_of: dict[str, ServiceTimes] = {}
         self.refuses: dict[str, LinesideError] = {}
         self.waits = False
         self.starts = 0
@@ -79,7 +81,7 @@ class HandWorker:
                 self._post(ModelNotLoaded(self.device, name, refusal))
         if opened or not self.models:
             self.models = opened
-            self._post(WorkerUp(self.device, dict.fromkeys(opened, self._times)))
+            self._post(WorkerUp(self.device, {name: self._profile_of(name) for name in opened}))
         else:
             self._post(WorkerLost(self.device, str(self._refusal(self.models[0]))))
 
@@ -104,7 +106,7 @@ class HandWorker:
             self._post(ModelNotLoaded(self.device, model.name, refusal))
             return
         self.models.append(model.name)
-        self._post(ModelLoaded(self.device, model.name, self._times))
+        self._post(ModelLoaded(self.device, model.name, self._profile_of(model.name)))
 
     def retire(self, model: str) -> None:
         """Have a model no more."""
@@ -133,6 +135,9 @@ class HandWorker:
         """Be gone, with all that was given."""
         self.given.clear()
         self._post(WorkerLost(self.device, detail))
+
+    def _profile_of(self, model: str) -> ServiceTimes:
+        return self.times_of.get(model, self._times)
 
     def _refusal(self, model: str) -> LinesideError | None:
         return self.refuses.get(model, self.refuses.get("*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from engine_rig import EngineRig, picture
 from lineside.core.errors import (
     DeadModelError,
     DeviceLostError,
+    DeviceMemoryError,
     DeviceUnavailableError,
     ImageFormatError,
     ModelError,
@@ -21,7 +23,10 @@ from lineside.core.errors import (
 )
 from lineside.core.frame import Frame
 from lineside.core.verdict import Reason
+from lineside.dispatch.memory_admission import MemoryAdmission
+from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.starting import Fittings
+from lineside.dispatch.units import Unit
 from lineside.dispatch.words import Fault, Health
 
 
@@ -185,6 +190,139 @@ def test_what_is_no_picture_is_refused_at_once():
 def test_a_deadline_that_is_no_moment_is_refused(deadline_s):
     with pytest.raises(SettingsError, match="deadline_s"):
         EngineRig(devices=("a",)).engine.submit(picture(), deadline_s=deadline_s)
+
+
+def test_an_engine_does_not_start_with_a_deadline_that_no_device_can_keep():
+    with pytest.raises(
+        SettingsError, match=r"deadline_s: 1\.5 ms: the fastest device, a, takes 2\.0 ms for one"
+    ):
+        EngineRig(devices=("a", "b"), deadline_s=0.0015)
+    with pytest.raises(SettingsError, match="deadline_s: expected seconds above 0"):
+        EngineRig(devices=("a",), deadline_s=0)
+
+
+def test_an_engines_deadline_is_that_of_pictures_which_bring_none():
+    rig = EngineRig(devices=("a",), deadline_s=0.01)
+    late, patient, many = rig.submit(), rig.submit(within_s=float("inf")), rig.engine.submit_each([picture()])
+    next_one = threading.Thread(target=lambda: list(many))
+    next_one.start()
+    rig.wait(0.02)
+    assert late.exception(0).reason is Reason.LATE
+    assert not patient.done()
+    while rig.workers["a"].given or next_one.is_alive():
+        if rig.workers["a"].given:
+            rig.done("a")
+    assert patient.result(0) == 1
+
+
+def test_a_stream_that_asks_for_answers_sooner_than_any_device_has_one_is_told_once():
+    rig = EngineRig(devices=("a",))
+    first = rig.submit("top", within_s=0.001)
+    assert "the fastest device, a, takes 2.0 ms for one picture at best, and 1.0 ms were left" in str(
+        first.exception(0)
+    )
+    assert rig.notes == []
+    for _ in range(4):
+        rig.submit("top", within_s=0.001)
+        rig.submit("side", within_s=0.1)
+    sentence = "top: its pictures come 1.0 ms before their answer is due; the fastest device, a, takes 2.0 ms for one picture at best, so none has one"
+    assert rig.notes == [("deadline.too_short", sentence)]
+    assert rig.engine.health().short_deadlines == (sentence,)
+    rig.submit("top", within_s=0.1)
+    assert rig.engine.health().short_deadlines == ()
+
+
+def test_pictures_that_were_held_up_now_and_then_make_no_alarm():
+    rig = EngineRig(devices=("a",))
+    for _ in range(5):
+        rig.submit("top", within_s=0.001)
+        rig.submit("top", within_s=0.1)
+    assert rig.notes == []
+
+
+def test_a_model_that_no_device_is_done_with_by_the_engines_deadline_does_not_get_in():
+    rig = EngineRig(devices=("a",), deadline_s=0.003)
+    rig.workers["a"].times_of = {"model@2": ServiceTimes.linear(0.004, 0, 1)}
+    with pytest.raises(
+        SettingsError, match=r"deadline_s: 3 ms: the fastest device, a, takes 4\.0 ms .* with new\.onnx"
+    ):
+        swap_by_engine(rig)
+    assert rig.workers["a"].models == ["model"]
+
+
+def swap_by_engine(rig):
+    """A swap as `Engine.swap` does it, once the file has been read."""
+    from lineside.dispatch.starting import Offer
+    from lineside.dispatch.worker import WorkerModel
+
+    done = threading.Event()
+
+    def work():
+        while not done.is_set():
+            if rig.workers["a"].given:
+                rig.done("a")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        rig.engine._swap(Offer(WorkerModel("model@2", "new.onnx")), None)
+    finally:
+        done.set()
+        worker.join()
+
+
+class Card:
+    """A maker's library over one card that a test fills."""
+
+    def __init__(self):
+        self.used, self.total = 1000, 900_000_000
+
+    def read(self):
+        return {"pci:0000:0a:00.0": {"memory_bytes": self.used, "memory_free_bytes": self.total - self.used}}
+
+    def events(self):
+        return []
+
+
+def test_a_model_that_a_card_has_no_memory_for_is_refused_before_it_is_loaded(tmp_path):
+    card = Card()
+
+    def prepare(worker):
+        card.used += 400_000_000  # what the first model takes when it is opened
+
+    rig = EngineRig(
+        devices=("a",),
+        units={"a": Unit("a", (), "process", "pci:0000:0a:00.0")},
+        prepare=prepare,
+        libraries=lambda: ({"nvidia": card}, {}),
+    )
+    card.used = 895_000_000
+    with pytest.raises(
+        DeviceMemoryError, match=r"a has 5 MB of memory free, and it needs about \d+ MB .* ran before runs on"
+    ):
+        rig.engine.swap("shipped:plant")
+    assert rig.workers["a"].models == ["model"]
+    rig.submit()
+    rig.done("a")
+    assert rig.futures[0].result(0) == 0
+
+
+def test_a_model_is_reckoned_with_what_the_first_one_took_for_each_byte_of_its_file():
+    readings = {"a": {"memory_bytes": 100.0, "memory_free_bytes": 1000.0}}
+    signals = SimpleNamespace(look=lambda: None, readings=readings)
+    admission = MemoryAdmission(signals)
+    admission.opening()
+    readings["a"]["memory_bytes"] = 700.0
+    admission.opened(20)
+    admission.admit("small.onnx", 30)
+    with pytest.raises(DeviceMemoryError, match=r"large\.onnx: a has"):
+        admission.admit("large.onnx", 40)
+
+
+def test_a_card_that_nobody_tells_of_admits_every_model():
+    MemoryAdmission(SimpleNamespace(look=lambda: None, readings={"a": {"temperature_c": 61.0}})).admit(
+        "m", 10**12
+    )
 
 
 def test_an_unknown_delivery_is_refused():

@@ -243,6 +243,53 @@ def test_out_of_memory_brings_the_device_back_with_smaller_batches():
     assert batch[0] in rig.answers
 
 
+def full_batch(rig, at_s):
+    """How many of many waiting pictures the device takes at once."""
+    for _ in range(1 + 8):
+        rig.frame(Stream("after"), at_s=at_s, within_s=1)
+    rig.done("a", at_s + 0.002)
+    size = len(rig.running["a"].requests)
+    while "a" in rig.running:
+        rig.done("a", at_s + 0.02)
+    return size
+
+
+def lack_of_memory(rig, at_s):
+    """The device runs out of memory with what it is given now, and comes back."""
+    for _ in range(1 + 8):
+        rig.frame(within_s=1, at_s=at_s)
+    rig.done("a", at_s + 0.002)
+    rig.fail("a", at_s + 0.003, fault=Fault.MEMORY)
+    rig.up("a", at_s + 0.3)
+    while "a" in rig.running:
+        rig.done("a", at_s + 0.4)
+
+
+def test_batches_that_were_halved_for_lack_of_memory_grow_back_after_a_while_of_good_service():
+    rig = Rig(ONE, settings=Settings(grow_s=10, grow_most_s=100)).start()
+    lack_of_memory(rig, 0.0)
+    assert [full_batch(rig, at_s) for at_s in (1.0, 9.0, 12.0, 13.0)] == [4, 4, 4, 8]
+
+
+def test_each_further_lack_of_memory_makes_the_while_twice_as_long_and_an_old_one_counts_no_more():
+    rig = Rig(ONE, settings=Settings(grow_s=10, grow_most_s=100)).start()
+    lack_of_memory(rig, 0.0)
+    lack_of_memory(rig, 5.0)
+    assert [full_batch(rig, at_s) for at_s in (6.0, 16.0, 26.0, 27.0)] == [2, 2, 2, 4]
+    assert [full_batch(rig, at_s) for at_s in (46.0, 47.0)] == [4, 8]
+    lack_of_memory(rig, 200.0)
+    assert [full_batch(rig, at_s) for at_s in (201.0, 211.0, 212.0)] == [4, 4, 8]
+
+
+def test_a_device_that_runs_small_batches_only_is_not_given_larger_ones():
+    rig = Rig(ONE, settings=Settings(grow_s=1)).start()
+    lack_of_memory(rig, 0.0)
+    for k in range(20):
+        rig.frame(at_s=2.0 + k)
+        rig.done("a", 2.002 + k)
+    assert full_batch(rig, 30.0) == 4
+
+
 def test_an_alarm_from_outside_takes_a_device_out_of_service():
     rig, request = with_run(TWO)
     rig.send(DeviceAlarm("a", "the driver reset it"), 0.001)

@@ -34,6 +34,17 @@ def linear(start_s, each_s):
     return {b: start_s + each_s * b for b in range(1, 9)}
 
 
+def test_the_shortest_run_of_one_picture_is_kept_beside_the_usual_one():
+    class Disturbed(Timed):
+        def probe(self, count):
+            super().probe(count)
+            self.now_s += 0.1 if len(self.sizes) % 3 else 0.0
+
+    times = measured(Disturbed({1: 0.01}))
+    assert times.seconds[1] == pytest.approx(0.11)
+    assert times.single_at_best_s == pytest.approx(0.01)
+
+
 def measured(model):
     return service_times(model, model.clock)
 

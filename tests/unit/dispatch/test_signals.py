@@ -47,7 +47,7 @@ class FakeNvml:
             raise NvmlError("not supported")
 
     def nvmlDeviceGetMemoryInfo(self, handle):
-        return SimpleNamespace(used=1000 + handle)
+        return SimpleNamespace(used=1000 + handle, free=5000)
 
     def nvmlDeviceGetTemperature(self, handle, sensor):
         if self.cold:
@@ -90,6 +90,9 @@ class FakeSmi:
     def amdsmi_get_gpu_memory_usage(self, handle, kind):
         return 77
 
+    def amdsmi_get_gpu_memory_total(self, handle, kind):
+        return 100
+
     def amdsmi_get_temp_metric(self, handle, sensor, metric):
         return 55
 
@@ -117,7 +120,12 @@ def test_memory_and_temperature_of_each_card_are_told_by_its_address():
     looked, posted = signals(nvidia=Nvidia(nvml))
     looked.look()
     assert posted == [MemorySeen("cuda:0", 1000), MemorySeen("cuda:1", 1001)]
-    assert looked.readings["cuda:1"] == {"memory_bytes": 1001, "temperature_c": 61.0, "throttled": "yes"}
+    assert looked.readings["cuda:1"] == {
+        "memory_bytes": 1001,
+        "memory_free_bytes": 5000,
+        "temperature_c": 61.0,
+        "throttled": "yes",
+    }
 
 
 def test_what_a_card_does_not_support_is_left_out():
@@ -125,7 +133,7 @@ def test_what_a_card_does_not_support_is_left_out():
     nvml.cold = True
     looked, _ = signals(nvidia=Nvidia(nvml))
     looked.look()
-    assert looked.readings["cuda:0"] == {"memory_bytes": 1000, "throttled": "no"}
+    assert looked.readings["cuda:0"] == {"memory_bytes": 1000, "memory_free_bytes": 5000, "throttled": "no"}
 
 
 def test_a_critical_error_of_a_driver_takes_its_device_out_of_service():

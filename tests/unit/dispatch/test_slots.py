@@ -32,6 +32,24 @@ def test_a_place_is_in_use_until_it_is_given_back(slots):
     assert slots.acquire(SIZE) is not None
 
 
+def test_a_place_is_free_again_when_nothing_lies_in_it_any_more(slots):
+    part = slots.acquire(SIZE)[1:, 2:]
+    assert slots.free == 1
+    del part
+    assert slots.free == 2
+
+
+def test_a_copy_is_counted(slots):
+    mine = np.arange(BYTES, dtype=np.uint8).reshape(SIZE)
+    copy = slots.copy_of(mine)
+    assert (copy == mine).all()
+    assert (slots.copied, slots.free) == (1, 1)
+    kept = slots.acquire(SIZE)
+    assert slots.copy_of(mine) is None
+    assert slots.copy_of(np.zeros((90, 90), np.uint8)) is None
+    assert (slots.copied, len(kept)) == (1, 4)
+
+
 def test_places_do_not_overlap(slots):
     first, second = slots.acquire(SIZE), slots.acquire(SIZE)
     first[:], second[:] = 1, 2

@@ -21,8 +21,11 @@ class EarliestCompletion:
 
     def pick(self, job: Job, lanes: Sequence[Lane], now_s: float) -> Lane | None:
         """The lane in which the job is done first."""
-        best, soonest = lanes[0], lanes[0].finish_s(job, now_s)
-        for lane in lanes[1:] if len(lanes) > 1 else ():
+        best = lanes[0]
+        if len(lanes) == 1:
+            return best
+        soonest = best.finish_s(job, now_s)
+        for lane in lanes[1:]:
             if now_s + lane.drain[1] * lane.pace.ratio < soonest:
                 done = lane.finish_s(job, now_s)
                 if done < soonest:

@@ -27,7 +27,7 @@ from lineside.dispatch.simulation.scenario import Arrivals
 from lineside.dispatch.words import Fault, Request, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,23 +39,32 @@ _AFTER_S = 30.0  # virtual seconds for what is still open when no more pictures 
 _CANCEL_S = 0.002
 
 
-def simulate(scenario: Scenario, *, on_second: Callable[[], None] | None = None) -> Outcome:
+def simulate(
+    scenario: Scenario,
+    *,
+    arrivals: tuple[Sequence[float], Sequence[int]] | None = None,
+    on_second: Callable[[], None] | None = None,
+) -> Outcome:
     """What comes of a scenario. The same scenario gives the same outcome.
 
     Args:
         scenario: What is simulated.
+        arrivals: When pictures came and the index of each one's stream, in the order of time, where that is known of a real run that is
+            to be compared; `None`: as the scenario's streams say.
         on_second: Called after each virtual second.
 
     Raises:
         SettingsError: The scenario names an unknown policy.
     """
-    return _World(scenario).play(on_second or (lambda: None))
+    return _World(scenario, arrivals).play(on_second or (lambda: None))
 
 
 class _World:
     """Virtual time, the machines, and the record."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(
+        self, scenario: Scenario, arrivals: tuple[Sequence[float], Sequence[int]] | None = None
+    ) -> None:
         self._scenario = scenario
         dice = random.Random(scenario.seed)  # noqa: S311 # a simulation
         self._scheduler = Scheduler(
@@ -69,7 +78,8 @@ class _World:
             for device in scenario.devices
         }
         self._streams = [Stream(s.name, delivery=s.delivery) for s in scenario.streams]
-        self._arrived, self._stream = _arrivals(scenario)
+        arrived, stream = arrivals or _arrivals(scenario)
+        self._arrived, self._stream = list(arrived), list(stream)
         self._deadlines = [stream.deadline_s for stream in scenario.streams]
         self._following = 0
         count = len(self._arrived)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lineside.core.errors import SettingsError, UnknownNameError
+from lineside.core.errors import ModelOutputError, SettingsError, UnknownNameError
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.simulation.measuring import measure_profile
 from lineside.dispatch.simulation.profiles import (
@@ -96,6 +96,33 @@ def test_a_malformed_file_is_refused_with_its_key(tmp_path, text, says):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"none\.toml: the profiles cannot be read"):
         read_profiles(tmp_path / "none.toml")
+
+
+class Batches:
+    """Calls of a model that takes so many seconds by batch size, on a clock of its own."""
+
+    def __init__(self, seconds, fails_at=None):
+        self.now_s, self.seconds, self.fails_at = 0.0, seconds, fails_at
+
+    def __call__(self, size=1):
+        if size == self.fails_at:
+            raise ModelOutputError("a batch is answered otherwise than alone")
+        self.now_s += self.seconds[size]
+
+    def profile(self):
+        return measure_profile("here", self, batch=self, source="a test", runs=4, clock=lambda: self.now_s)
+
+
+def test_batches_are_measured_as_far_as_each_size_pays():
+    found = Batches({1: 0.010, 2: 0.014, 4: 0.020, 8: 0.0399}).profile()
+    assert found.times.max_batch == 4
+    assert found.times.seconds[1:] == pytest.approx((0.010, 0.014, 0.017, 0.020))
+
+
+def test_a_model_that_answers_otherwise_in_batches_is_planned_with_one_picture_a_run():
+    found = Batches({1: 0.010, 2: 0.014, 4: 0.020}, fails_at=4).profile()
+    assert found.times.max_batch == 1
+    assert "otherwise than alone" in found.source
 
 
 def test_a_measured_profile_is_the_median_of_the_calls():

@@ -142,3 +142,12 @@ def test_a_timeline_tells_of_every_run():
     for device in HET4:
         runs = sorted(s for s in outcome.segments if s.device == device.name)
         assert all(a.to_s <= b.from_s + 1e-12 for a, b in pairwise(runs))
+
+
+def test_the_arrivals_of_a_real_run_can_be_played():
+    lump = ([0.1] * 40, [k % 20 for k in range(40)])
+    outcome = simulate(scenario(0.5), arrivals=lump)
+    assert outcome.arrived_s.tolist() == [0.1] * 40
+    assert outcome.statistics.arrived == 40
+    evenly = simulate(scenario(0.5), arrivals=([0.1 + 0.01 * k for k in range(40)], lump[1]))
+    assert np.nanmax(evenly.result_s - evenly.arrived_s) < np.nanmax(outcome.result_s - outcome.arrived_s)

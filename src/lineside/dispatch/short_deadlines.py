@@ -1,0 +1,104 @@
+"""Deadlines that no device can keep: refused where they are known at the start, told where pictures bring them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lineside.core.errors import SettingsError
+from lineside.dispatch.actions import DeadlineTooShort
+
+if TYPE_CHECKING:
+    from lineside.dispatch.actions import Action
+    from lineside.dispatch.answers import Answers
+    from lineside.dispatch.fleet import Fleet
+    from lineside.dispatch.job import Job
+
+_IN_A_ROW = 3  # one that was held up on its way says nothing of its stream's deadline
+
+
+class _Seen(NamedTuple):
+    """The last picture of a stream that came too late for any device, and how many such came in a row."""
+
+    number: int
+    row: int
+    left_s: float
+
+
+class ShortDeadlines:
+    """Finds the streams whose pictures ask for answers sooner than the fastest device has one.
+
+    Args:
+        fleet: The devices.
+        answers: The streams.
+    """
+
+    def __init__(self, fleet: Fleet, answers: Answers) -> None:
+        self._fleet = fleet
+        self._answers = answers
+        self._seen: dict[str, _Seen] = {}
+        self._told: set[str] = set()
+
+    def why(self, job: Job, out: list[Action]) -> str:
+        """The fastest device's figure where even that one, idle, could not have the picture in time; else nothing.
+
+        After some such pictures in a row their stream is told of, once.
+        """
+        fastest = self._fleet.fastest(job.model)
+        left_s = job.deadline_s - job.arrived_s
+        if fastest is None or left_s >= fastest[1]:
+            return ""
+        name = job.request.stream.name
+        number = self._answers.streams[name].came
+        before = self._seen.get(name)
+        if before is None or before.number != number:
+            row = 1 + (before.row if before is not None and before.number == number - 1 else 0)
+            self._seen[name] = _Seen(number, row, left_s)
+            if row >= _IN_A_ROW and name not in self._told:
+                self._told.add(name)
+                out.append(DeadlineTooShort(name, _sentence(name, left_s, fastest)))
+        return f"; {_takes(fastest)}, and {left_s * 1e3:.1f} ms were left"
+
+    def standing(self, model: str) -> tuple[str, ...]:
+        """A sentence for each stream whose latest pictures all came too late for the fastest device."""
+        fastest = self._fleet.fastest(model)
+        return tuple(
+            _sentence(name, seen.left_s, fastest)
+            for name, seen in self._seen.items()
+            if fastest is not None
+            and seen.row >= _IN_A_ROW
+            and seen.number == self._answers.streams[name].came
+            and seen.left_s < fastest[1]
+        )
+
+    def begin_anew(self) -> None:
+        """Tell of each stream again where need be: another model has other figures."""
+        self._seen.clear()
+        self._told.clear()
+
+
+def refuse_short(deadline_s: float | None, fastest: tuple[str, float] | None, model: str) -> None:
+    """Refuse a deadline that the fastest device cannot keep with nothing else to do.
+
+    Args:
+        deadline_s: Seconds from a picture to its answer; `None` refuses nothing.
+        fastest: That device and its seconds for one picture, the fewest of those measured when the model was opened; `None` refuses nothing.
+        model: What the message calls the model.
+
+    Raises:
+        SettingsError: It cannot.
+    """
+    if deadline_s is None or fastest is None or deadline_s >= fastest[1]:
+        return
+    raise SettingsError(
+        f"deadline_s: {deadline_s * 1e3:g} ms: {_takes(fastest)} with {model}. Allow more than that, or take a "
+        "faster device or a smaller model"
+    )
+
+
+def _takes(fastest: tuple[str, float]) -> str:
+    return f"the fastest device, {fastest[0]}, takes {fastest[1] * 1e3:.1f} ms for one picture at best"
+
+
+def _sentence(stream: str, left_s: float, fastest: tuple[str, float]) -> str:
+    who = f"{stream}: its" if stream else "bare"
+    return f"{who} pictures come {left_s * 1e3:.1f} ms before their answer is due; {_takes(fastest)}, so none has one"
