@@ -93,7 +93,7 @@ class DurableOutbox:
         limits = self._settings
         is_synced = limits.survives == "power"
         self._store = Store(folder, is_synced=is_synced)
-        spool = Spool(folder / "spool", is_synced=is_synced)
+        spool = Spool(folder / "spool", is_synced=is_synced, min_free_bytes=limits.min_free_bytes)
         spool.sweep(self._store.files())
         self._look = Look(folder)
         self._more = {name: threading.Event() for name in opened}

@@ -109,11 +109,14 @@ class Sender:
 
     def _settle(self, write: Callable[[], object]) -> None:
         """What became of a result is written down before the next is sent; else it would be sent again and again."""
+        is_told = False
         while True:
             try:
                 write()
             except OutputError as fault:
-                _log.warning("%s: %s", self.name, fault)
+                if not is_told:
+                    is_told = True
+                    self._note("output.unwritten", f"{self.name}: {fault}")
                 if self._is_over.wait(0.2):
                     return
             else:

@@ -23,6 +23,11 @@ class OutboxSettings(Table):
     max_bytes: int = Field(
         default=2_000_000_000, ge=1, description="What they and their pictures may take on disk."
     )
+    min_free_bytes: int = Field(
+        default=100_000_000,
+        ge=0,
+        description="With less left on the disk, results go without their pictures.",
+    )
     max_age_s: float = Field(
         default=7 * 86_400.0, gt=0, description="What has waited so long is given up, counted and told."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import OutputError
@@ -22,15 +23,18 @@ class Spool:
     Args:
         folder: Made when it is missing.
         is_synced: Whether each file is flushed to the disk before it has its name.
+        min_free_bytes: Pictures leave so much of the disk free. The rows need some of it, up to 4 MB before SQLite takes its
+            log in: without room for the note that a result was sent, nothing could ever be removed.
 
     Raises:
         OutputError: The folder cannot be made.
     """
 
-    def __init__(self, folder: Path, *, is_synced: bool = False) -> None:
+    def __init__(self, folder: Path, *, is_synced: bool = False, min_free_bytes: int = 0) -> None:
         make_folder(folder)
         self.folder = folder
         self._is_synced = is_synced
+        self._min_free_bytes = min_free_bytes
 
     def put(self, picture: Encoded) -> str:
         """The name of the file that now holds the picture, relative to the folder.
@@ -44,6 +48,11 @@ class Spool:
         try:
             if path.exists() and path.stat().st_size == len(picture.data):
                 return name
+            free = shutil.disk_usage(self.folder).free - len(picture.data)
+            if free < self._min_free_bytes:
+                raise OutputError(
+                    f"{self.folder}: the disk would have {max(free, 0)} bytes left; min_free_bytes is {self._min_free_bytes}. Free space."
+                )
             path.parent.mkdir(exist_ok=True)
             with temporary.open("wb") as file:
                 file.write(picture.data)
