@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import time
 from pathlib import Path
 
 from lineside.core.errors import OutputError
@@ -48,11 +49,15 @@ def main():
     )
     part, told = 0, 0
     while run != "last":
-        part += outbox.offer(inspection(part))
+        if outbox.offer(inspection(part)):
+            part += 1
+        else:
+            time.sleep(0.002)  # it would only take the time of the threads that store
         stored = outbox.statistics().stored
         if stored != told:
             told = stored
-            print(stored, flush=True)
+            sys.stdout.write(f"{stored}\n")
+            sys.stdout.flush()
     sys.exit(0 if outbox.close(30) else 1)
 
 
