@@ -56,11 +56,15 @@ class Tables:
         )
 
     def insert_inspection(self, dialect: str) -> Any:
-        """A statement that leaves a row alone that is there already."""
+        """A statement that leaves a row alone that is there already, and answers the key of one that was not."""
         from sqlalchemy.dialects import postgresql, sqlite
 
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        return insert(self.inspection).on_conflict_do_nothing(index_elements=["key"])
+        return (
+            insert(self.inspection)
+            .on_conflict_do_nothing(index_elements=["key"])
+            .returning(self.inspection.c.key)
+        )
 
     def row(self, parcel: Parcel) -> dict[str, Any]:
         """The part's row.

@@ -138,7 +138,7 @@ class DatabaseSink:
     def _insert(self, connection: Any, parcel: Parcel) -> None:
         tables = self._tables
         added = connection.execute(tables.insert_inspection(connection.dialect.name), tables.row(parcel))
-        if added.rowcount and (rows := tables.detection_rows(parcel)):
+        if added.first() is not None and (rows := tables.detection_rows(parcel)):
             connection.execute(tables.detection.insert(), rows)
 
 
