@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import queue
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.core.errors import OutputError
 from lineside.outputs.keeping import encoded
 from lineside.outputs.outbox.store import Picture, Row
+from lineside.outputs.records_json import plain
 
 if TYPE_CHECKING:
     import threading
@@ -150,16 +150,7 @@ class Writer:
 
 
 def _json(record: Mapping[str, Any]) -> str:
-    """The record as JSON. What JSON has no word for becomes a text, as a path does; `NaN` becomes `null`."""
     try:
-        return json.dumps(record, allow_nan=False, default=str, ensure_ascii=False)
-    except (TypeError, ValueError):
-        return json.dumps(_finite(record), allow_nan=False, default=str, ensure_ascii=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return json.dumps(record, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError):  # somebody's word beside the result is no JSON
+        return json.dumps(plain(record), allow_nan=False, ensure_ascii=False)

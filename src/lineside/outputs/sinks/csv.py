@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from lineside.core.documents import Table, parsed
-from lineside.outputs.files import cannot_write
+from lineside.outputs.files import cannot_write, write_all
 from lineside.outputs.sinks._choice import day
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ class CsvSink:
             assert self._file is not None
             if parcel.key in self._latest:
                 return
-            self._file.write(self._text([_row(parcel)]))
-            self._file.flush()
+            write_all(self._file, self._text([_row(parcel)]))
         except OSError as fault:
             self.close()  # it is opened anew, where a torn row is cut off
             raise cannot_write(path, fault) from fault
@@ -110,7 +109,7 @@ class CsvSink:
                 end -= len(tail) - whole
                 file.truncate(end)
             if end == 0:
-                file.write(self._text([COLUMNS]))
+                write_all(file, self._text([COLUMNS]))
         except OSError:
             file.close()
             raise
