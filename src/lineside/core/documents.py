@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lineside.core.errors import SettingsError, near
+from lineside.core.errors import LinesideError, SettingsError, near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,17 +50,21 @@ def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> S
     # A key that is misspelt is missing, too; the misspelling is the better news.
     first = min(fault.errors(), key=lambda each: each["type"] != "extra_forbidden")
     path = _path(first["loc"])
+    at = f"{where}: {path}" if path else where
     if first["type"] == "extra_forbidden":
         fields = _fields(document, first["loc"][:-1])
-        return SettingsError(f"{where}: {path}: no such key{near(str(first['loc'][-1]), fields)}")
+        return SettingsError(f"{at}: no such key{near(str(first['loc'][-1]), fields)}")
     if first["type"] == "missing":
-        return SettingsError(f"{where}: {path}: this key is missing")
+        return SettingsError(f"{at}: this key is missing")
+    inner = first.get("ctx", {}).get("error")
+    if isinstance(inner, LinesideError):  # a table in the table that has its own refusal, with its own path
+        return SettingsError(f"{at}: {inner}")
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     got = first["input"]
     shown = f'"{got}"' if isinstance(got, str) else got
     close = near(got, re.findall("'([^']+)'", message)) if isinstance(got, str) else ""
     hint = close if "?" in close else ""
-    return SettingsError(f"{where}: {path}: expected {message}; got {shown}{hint}")
+    return SettingsError(f"{at}: expected {message}; got {shown}{hint}")
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
