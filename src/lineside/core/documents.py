@@ -21,6 +21,17 @@ class Table(BaseModel):
 
 T = TypeVar("T", bound=BaseModel)
 
+_PLAIN = {
+    "a valid boolean": "true or false",
+    "a valid dictionary": "a table",
+    "a valid integer": "a whole number",
+    "a valid list": "a list",
+    "a valid number": "a number",
+    "a valid string": "a text",
+    "a valid tuple": "a list",
+}
+"""pydantic's words, and those of a settings file."""
+
 
 def parsed(schema: type[T], table: Mapping[str, Any], where: str) -> T:
     """A table of settings as a value that cannot be wrong.
@@ -60,6 +71,7 @@ def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> S
     if isinstance(inner, LinesideError):  # a table in the table that has its own refusal, with its own path
         return SettingsError(f"{at}: {inner}")
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = _PLAIN.get(message, message)
     got = first["input"]
     shown = f'"{got}"' if isinstance(got, str) else got
     close = near(got, re.findall("'([^']+)'", message)) if isinstance(got, str) else ""
@@ -79,10 +91,12 @@ def _fields(document: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     model: Any = document
     for part in loc:
         fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        aliased = {field.alias: name for name, field in fields.items() if field.alias}
+        part = aliased.get(part, part) if isinstance(part, str) else part  # noqa: PLW2901 # its name in the model
         if part in fields:  # else the key of a table of tables, or a number in a list
             model = _model_in(fields[str(part)].annotation)
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return list(model.model_fields)
+        return [field.alias or name for name, field in model.model_fields.items()]
     return []
 
 

@@ -32,5 +32,5 @@ def is_cut(detections: Detections, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """
     boxes = detections.xyxy[rows]
     far = np.array([detections.size.width, detections.size.height], np.float32) - np.float32(_EDGE_PX)
-    cut: NDArray[np.bool_] = (boxes[:, :2] <= _EDGE_PX).any(axis=1) | (boxes[:, 2:] >= far).any(axis=1)
-    return cut
+    near, beyond = boxes[:, :2] <= _EDGE_PX, boxes[:, 2:] >= far
+    return np.asarray(near.any(axis=1) | beyond.any(axis=1), np.bool_)

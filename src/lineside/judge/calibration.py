@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
 from lineside.core.documents import Table
 from lineside.core.errors import ImageError, SettingsError
@@ -23,6 +23,11 @@ _LEAST_SPREAD = 1e-3  # of four points, against their distances: nearer to a lin
 _HORIZON = 1e-9
 
 
+def _as_pair(value: object) -> object:
+    """One scale for both axes."""
+    return (value, value) if isinstance(value, int | float) else value
+
+
 class PointTable(Table):
     """One place whose millimetres are known."""
 
@@ -35,7 +40,7 @@ class PointTable(Table):
 class CalibrationTable(Table):
     """What a pixel is in millimetres: `mm_per_px`, or `points`."""
 
-    mm_per_px: Scale | tuple[Scale, Scale] | None = None
+    mm_per_px: Annotated[tuple[Scale, Scale] | None, BeforeValidator(_as_pair)] = None
     """Millimetres per pixel; of x and of y where they differ. For a camera that looks straight down."""
     points: list[PointTable] | None = Field(None, min_length=4, max_length=10_000)
     """At least four places on the plane of the parts, not three of four on one line. For a camera that looks aslant."""
@@ -65,8 +70,7 @@ class CalibrationTable(Table):
         size = None if self.picture is None else Size(height=self.picture[1], width=self.picture[0])
         if self.points is None:
             assert self.mm_per_px is not None
-            x, y = self.mm_per_px if isinstance(self.mm_per_px, tuple) else (self.mm_per_px,) * 2
-            return Plane(np.diag([x, y, 1.0]), size)
+            return Plane(np.diag([*self.mm_per_px, 1.0]), size)
         px, mm = (np.array([getattr(p, unit) for p in self.points], np.float64) for unit in ("px", "mm"))
         return Plane.through(px, mm, self.max_error_mm, size)
 
@@ -194,7 +198,7 @@ def checkerboard_points(
         )
     px = corners.reshape(-1, 2).astype(np.float64)
     steps = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
-    return px, steps * square_mm
+    return px, (steps * square_mm).astype(np.float64)
 
 
 def _project(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -42,16 +42,14 @@ def measured(
     if measure == "area":
         return np.array([abs(signed_area(one)) for one in corners], np.float64)
     width, height = _sides(corners, is_oriented=detections.xywhr is not None)
-    match measure:
-        case "width":
-            return width
-        case "height":
-            return height
-        case "length":
-            return np.maximum(width, height)
-        case "breadth":
-            return np.minimum(width, height)
-    return (width + height) / 2
+    values = {
+        "width": width,
+        "height": height,
+        "length": np.maximum(width, height),
+        "breadth": np.minimum(width, height),
+        "diameter": (width + height) / 2,
+    }
+    return values[measure]
 
 
 def _sides(

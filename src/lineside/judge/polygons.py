@@ -75,7 +75,7 @@ def shared_area(polygon: Points, convex: Points) -> float:
         polygon: (N, 2), in turn, without crossings.
         convex: (M, 2), in turn.
     """
-    kept = polygon.astype(np.float64)
+    kept: Points = polygon.astype(np.float64)
     clip = convex.astype(np.float64)
     if signed_area(clip) < 0:
         clip = clip[::-1]

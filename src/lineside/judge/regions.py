@@ -10,7 +10,6 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from lineside.core.documents import Table
 from lineside.core.errors import SettingsError
-from lineside.core.geometry import Size
 from lineside.core.verdict import Reason
 from lineside.judge.anchors import Anchor, AnchorTable
 from lineside.judge.boxes import box_corners
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.core.detections import Detections
+    from lineside.core.geometry import Size
     from lineside.judge.rule import About
 
 Inside = Literal["centre", "whole", "overlap"]

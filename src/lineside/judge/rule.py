@@ -13,7 +13,7 @@ from lineside.core.verdict import Reason
 from lineside.judge.judgement import Judgement, UndecidableError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -129,6 +129,14 @@ class RuleTable:
             raise type(fault)(f"{where}: {fault}") from fault
         return cls(kind, parsed(schema, rest, where), where)
 
+    def leaves(self) -> Iterator[RuleTable]:
+        """Itself, or the tables that it combines, down to those that combine none."""
+        inner: tuple[RuleTable, ...] = getattr(self.settings, "tables", ())
+        if not inner:
+            yield self
+        for table in inner:
+            yield from replace(table, where=f"{self.where}.{table.where}").leaves()
+
     def opened(self, about: About) -> Rule:
         """The rule for a model and its cameras.
 
@@ -159,12 +167,12 @@ def judged(rule: Rule, views: Sequence[View]) -> Judgement:
     """What a rule says of a part; UNKNOWN (`rule_error`) where the rule fails or answers nonsense."""
     kind = type(rule).__name__
     try:
-        answer = rule.judge(views)
+        answer: object = rule.judge(views)
     except UndecidableError as doubt:
         return unknown(doubt.reason, str(doubt))
     except Exception as fault:  # noqa: BLE001 # a rule may be a stranger's code: its fault is UNKNOWN, never PASS
         _log.warning("the rule %s failed", kind, exc_info=fault)
         return unknown(Reason.RULE_ERROR, f"the rule {kind} failed: {type(fault).__name__}: {fault}")
-    if not isinstance(answer, Judgement):
+    if not isinstance(answer, Judgement):  # a stranger's rule may
         return unknown(Reason.RULE_ERROR, f"the rule {kind} answered {answer!r}; expected a Judgement")
     return answer

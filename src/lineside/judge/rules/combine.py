@@ -48,6 +48,11 @@ class Settings(Table):
             raise SettingsError(str(fault)) from fault
         return self
 
+    @property
+    def tables(self) -> tuple[RuleTable, ...]:
+        """The tables of the rules, read; the path of each from this one is its `where`."""
+        return self._tables
+
 
 def make(settings: Settings, about: About) -> Combine:
     """The rule that a table describes.
@@ -58,7 +63,7 @@ def make(settings: Settings, about: About) -> Combine:
     key = "not" if settings.not_ is not None else "any" if settings.any is not None else "all"
     rules = [
         RuleTable(one.kind, one.settings, f"{about.where}.{one.where}").opened(about)
-        for one in settings._tables  # noqa: SLF001 # read while the settings were checked
+        for one in settings.tables
     ]
     return Combine(tuple(rules), key)
 

@@ -139,9 +139,5 @@ class Distance:
         if plane is not None:
             middles = plane.to_mm(middles, detections.size)
         apart = np.abs(middles[0] - middles[1])
-        match self.along:
-            case "x":
-                return apart[:1]
-            case "y":
-                return apart[1:]
-        return np.array([np.hypot(*apart)], np.float64)
+        along = {"x": apart[0], "y": apart[1]}.get(self.along, np.hypot(*apart))
+        return np.array([along], np.float64)

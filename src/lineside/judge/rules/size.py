@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from lineside.core.verdict import Reason
 from lineside.judge.boxes import is_cut
 from lineside.judge.judgement import Judgement, UndecidableError, broken, holds, unknown
 from lineside.judge.limits import Limits, plane_of, refuse_uncalibrated
 from lineside.judge.measures import Measure, measured
 from lineside.judge.objects import Objects, ObjectsTable
 from lineside.judge.views import each_view
-from lineside.core.verdict import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
