@@ -42,7 +42,7 @@ class Rule(Protocol):
         """PASS where the views prove that the rule holds, FAIL where they prove that it is broken, else UNKNOWN.
 
         Args:
-            views: All of the part's, each with detections of the model that the rule was made for, finite ones, or
+            views: All of the part's, one at least of each camera, each with detections of the model that the rule was made for, finite ones, or
                 with the reason why there are none.
         """
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from lineside.core.documents import Table
-from lineside.core.verdict import Reason
 from lineside.judge.judgement import Judgement, UndecidableError, all_of, any_of, unknown, unproven
 
 if TYPE_CHECKING:
@@ -33,15 +32,13 @@ def each_view(
     """What a rule says of a part, from what it says of each view; a view without detections is UNKNOWN with its reason.
 
     Args:
-        views: The part's.
+        views: The part's, one at least of each camera.
         cameras: Those that the rule looks at; `None` for all.
         look: What the rule says of one view that has detections. An `UndecidableError` from it is UNKNOWN.
         one_is_enough: Whether the rule must hold in any view, and not in each.
     """
     wanted = [view for view in views if cameras is None or view.camera in cameras]
     said = [unproven(view) or _looked(view, look) for view in wanted]
-    shown = {view.camera for view in wanted}
-    said += [unknown(Reason.NO_FRAME, f"{name}: no view") for name in cameras or () if name not in shown]
     return any_of(said) if one_is_enough else all_of(said)
 
 

@@ -29,7 +29,7 @@ class Settings(Table):
     any: list[dict[str, Any]] | None = Field(None, min_length=1)
     """One must hold."""
     not_: dict[str, Any] | None = Field(None, alias="not")
-    """It must be proven to be broken."""
+    """In each view it must be proven to be broken."""
     _tables: tuple[RuleTable, ...] = PrivateAttr()
 
     @model_validator(mode="after")
@@ -102,7 +102,22 @@ class Combine:
 
     def judge(self, views: Sequence[View]) -> Judgement:
         """What they say together, in three values: what one of them does not know stays unknown unless another decides."""
-        said = [judged(rule, views) for rule in self.rules]
         if self.how == "not":
-            return negated(said[0])
+            return opposed(self.rules[0], views)
+        said = [judged(rule, views) for rule in self.rules]
         return all_of(said) if self.how == "all" else any_of(said)
+
+
+def opposed(rule: Rule, views: Sequence[View]) -> Judgement:
+    """The opposite of a rule, in each view for itself: "not at least one scratch" is none in any view.
+
+    The opposite of what a rule says of a whole part would be "in one view or another", which nobody means who writes `not`. Of a
+    combination each rule is turned round (De Morgan).
+    """
+    if isinstance(rule, Combine):
+        if rule.how == "not":
+            return judged(rule.rules[0], views)
+        turned = [opposed(one, views) for one in rule.rules]
+        return any_of(turned) if rule.how == "all" else all_of(turned)
+    wanted = [view for view in views if rule.cameras is None or view.camera in rule.cameras]
+    return all_of([negated(judged(rule, [view])) for view in wanted])
