@@ -119,7 +119,9 @@ def test_a_class_or_camera_that_does_not_exist_is_refused_by_name(title):
 
 
 confidences = st.sampled_from([0.1, 0.31, 0.45, 0.59, 0.7, 0.95])
-places = st.sampled_from([CAP[2], LABEL[2], SCRATCH[2], (20, 20, 60, 60), (0, 100, 80, 180), (262, 222, 350, 282)])
+places = st.sampled_from(
+    [CAP[2], LABEL[2], SCRATCH[2], (20, 20, 60, 60), (0, 100, 80, 180), (262, 222, 350, 282)]
+)
 things = st.lists(st.tuples(st.sampled_from(NAMES), confidences, places), max_size=5)
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineside.cli import options
-from lineside.core.errors import SettingsError
-from lineside.core.verdict import Verdict
+from lineside.core.errors import ImageError, SettingsError
+from lineside.core.verdict import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lineside.capture.pictures import Reading
+    from lineside.capture.sources import FrameSource
     from lineside.cli.recipe_models import RecipeModels
     from lineside.core.inspection import View
     from lineside.judge.judge import Judgement
@@ -117,34 +118,36 @@ def _parts(
 ) -> Iterator[tuple[str, list[View], None]]:
     """Each part that the arguments name, with its views."""
     from lineside.capture.sources import open_sources
-    from lineside.cli.drawings import frame_name
-    from lineside.cli.recipe_models import read_views, sole_camera
-    from lineside.core.frame import Frame
-    from lineside.core.inspection import View
-    from lineside.core.verdict import Reason
+    from lineside.cli.recipe_models import read_views
 
     for argument in arguments:
         pictures = by_camera(argument)
         if pictures:
             yield argument, read_views(models, pictures, reading), None
             continue
-        camera = sole_camera(models.judge.cameras)
         for source in open_sources([argument], reading=reading):
             try:
-                for outcome in source:
-                    if isinstance(outcome, Frame):
-                        name = frame_name(outcome)
-                        is_video = outcome.time_s is not None and outcome.part is None
-                        yield (
-                            f"{name} #{outcome.sequence}" if is_video else name,
-                            [models.view(camera, outcome)],
-                            None,
-                        )
-                    else:
-                        view = View(camera, reason=Reason.NO_FRAME, detail=str(outcome.error))
-                        yield outcome.stream, [view], None
+                yield from _pictures(models, source)
             finally:
                 source.close()
+
+
+def _pictures(models: RecipeModels, source: FrameSource) -> Iterator[tuple[str, list[View], None]]:
+    """Each picture of a source as a part of its own; one that cannot be read is a part too."""
+    from lineside.cli.drawings import frame_name
+    from lineside.cli.recipe_models import sole_camera
+    from lineside.core.frame import Frame
+    from lineside.core.inspection import View
+
+    camera = sole_camera(models.judge.cameras)
+    for outcome in source:
+        if isinstance(outcome, Frame):
+            is_video = outcome.time_s is not None and outcome.part is None
+            name = f"{frame_name(outcome)} #{outcome.sequence}" if is_video else frame_name(outcome)
+            yield name, [models.view(camera, outcome)], None
+            continue
+        reason = Reason.IMAGE_UNHEALTHY if isinstance(outcome.error, ImageError) else Reason.NO_FRAME
+        yield outcome.stream, [View(camera, reason=reason, detail=str(outcome.error))], None
 
 
 def by_camera(argument: str) -> dict[str, Path]:
