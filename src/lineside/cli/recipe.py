@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineside.judge.recipe import Recipe
-    from lineside.judge.stages import Stages
 
 recipes = typer.Typer(
     help="Check and show the recipes of products, and calibrate a camera for them.",
@@ -76,11 +75,14 @@ def _check(recipe: Recipe, cameras: Sequence[str] | None, *, models: bool) -> No
     Raises:
         LinesideError: It cannot.
     """
-    from lineside.cli.recipe_models import only_camera
+    from lineside.cli.recipe_models import check_thresholds, only_camera, read_card
 
     line = cameras or only_camera(recipe)
     if models:
-        recipe.judge(_planned(recipe), line)
+        card = read_card(recipe.model_path)
+        later = {stage.name: read_card(recipe.stage_path(stage.name)).names for stage in recipe.stages}
+        judge = recipe.judge(recipe.planned(card.names, later), line)
+        check_thresholds(recipe, judge, card)
     else:
         recipe.cameras_of(line)
     pictures = [
@@ -92,13 +94,6 @@ def _check(recipe: Recipe, cameras: Sequence[str] | None, *, models: bool) -> No
     for key, file in pictures:
         if not file.is_file():
             raise SettingsError(f"{recipe.file}: {key}: expected a picture; there is no file {file}")
-
-
-def _planned(recipe: Recipe) -> Stages:
-    from lineside.cli.recipe_models import card_names
-
-    later = {stage.name: card_names(recipe.stage_path(stage.name)) for stage in recipe.stages}
-    return recipe.planned(card_names(recipe.model_path), later)
 
 
 def _show_list(good: Sequence[Recipe]) -> None:

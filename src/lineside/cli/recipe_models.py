@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lineside.core.errors import SettingsError, UnansweredError, UnknownNameError, near
+from lineside.core.errors import LinesideError, SettingsError, UnansweredError, UnknownNameError, near
 from lineside.core.frame import Frame
 from lineside.core.inspection import View
 from lineside.core.verdict import Reason
@@ -21,17 +21,36 @@ if TYPE_CHECKING:
     from lineside.judge.judge import Judge
     from lineside.judge.recipe import Recipe
     from lineside.judge.stages import Crop, Stages
+    from lineside.models.card import ModelCard
 
 
-def card_names(model: str) -> tuple[str, ...]:
-    """The class names of a model, by its card alone: nothing is run.
+def read_card(model: str) -> ModelCard:
+    """The card of a model: it is not loaded.
 
     Raises:
         ModelError: It is none.
     """
+    from lineside.engine import run_once
     from lineside.models.card import ModelCard
 
-    return ModelCard.read(model).names
+    return ModelCard.read(model, run=run_once)
+
+
+def check_thresholds(recipe: Recipe, judge: Judge, card: ModelCard) -> None:
+    """Refuse thresholds that the first model does not accept, as a kind of NMS that does not exist.
+
+    Raises:
+        SettingsError: It does not; the message has the recipe's file.
+    """
+    from lineside.detector.thresholds import Thresholds
+
+    classifies = card.task == "classify"
+    asked = recipe.asked(judge, classifies=classifies, classes=len(card.names))
+    habits: dict[str, Any] = {"iou": 0.45, "nms": None, "class_aware": None, "classes": None}
+    try:
+        Thresholds.checked(card, **(habits | asked), multi_label=False)
+    except LinesideError as fault:
+        raise SettingsError(f"{recipe.file}: model: {fault}") from fault
 
 
 def only_camera(recipe: Recipe) -> tuple[str, ...]:
@@ -78,6 +97,7 @@ class RecipeModels:
         }
         stages = recipe.planned(first.names, {name: one.names for name, one in later.items()})
         judge = recipe.judge(stages, only_camera(recipe))
+        check_thresholds(recipe, judge, first.card)
         return cls(recipe, stages, judge, first, later)
 
     def view(self, camera: str, frame: Frame) -> View:

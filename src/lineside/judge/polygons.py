@@ -75,30 +75,37 @@ def shared_area(polygon: Points, convex: Points) -> float:
         polygon: (N, 2), in turn, without crossings.
         convex: (M, 2), in turn.
     """
-    kept: Points = polygon.astype(np.float64)
+    # Plain numbers: for so few corners arrays cost ten times as much.
+    kept: list[tuple[float, ...]] = [tuple(corner) for corner in polygon.astype(np.float64).tolist()]
     clip = convex.astype(np.float64)
     if signed_area(clip) < 0:
         clip = clip[::-1]
-    for start, end in zip(clip, np.roll(clip, -1, axis=0), strict=True):
+    corners = [tuple(corner) for corner in clip.tolist()]
+    for start, end in zip(corners, [*corners[1:], corners[0]], strict=True):
         kept = _cut(kept, start, end)
         if len(kept) < 3:
             return 0.0
-    return abs(signed_area(kept))
+    x0, y0 = kept[0]
+    around = zip(kept, [*kept[1:], kept[0]], strict=True)
+    twice = sum((x - x0) * (v - y0) - (u - x0) * (y - y0) for (x, y), (u, v) in around)
+    return abs(twice) / 2
 
 
-def _cut(corners: Points, start: Points, end: Points) -> Points:
+def _cut(
+    corners: list[tuple[float, ...]], start: tuple[float, ...], end: tuple[float, ...]
+) -> list[tuple[float, ...]]:
     """What of a polygon lies on the inner side of the line through two points."""
-    (dx, dy), count = end - start, len(corners)
-    side = dx * (corners[:, 1] - start[1]) - dy * (corners[:, 0] - start[0])
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    sides = [dx * (y - start[1]) - dy * (x - start[0]) for x, y in corners]
     kept = []
-    for i in range(count):
-        j = (i + 1) % count
-        if side[i] >= 0:
-            kept.append(corners[i])
-        if (side[i] >= 0) != (side[j] >= 0):
-            share = side[i] / (side[i] - side[j])
-            kept.append(corners[i] + share * (corners[j] - corners[i]))
-    return np.array(kept, np.float64).reshape(-1, 2)
+    for i, (corner, side) in enumerate(zip(corners, sides, strict=True)):
+        following, next_side = corners[(i + 1) % len(corners)], sides[(i + 1) % len(corners)]
+        if side >= 0:
+            kept.append(corner)
+        if (side >= 0) != (next_side >= 0):
+            share = side / (side - next_side)
+            kept.append(tuple(p + share * (q - p) for p, q in zip(corner, following, strict=True)))
+    return kept
 
 
 def _turn(a: Points, b: Points, c: Points) -> float:

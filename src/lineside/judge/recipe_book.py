@@ -131,6 +131,7 @@ class RecipeBook:
         except SettingsError as fault:
             self._refuse(self.folder, "folder", str(fault))
             return False
+        self._refused.pop(self.folder, None)
         kept = dict(self._current.by_file)
         settled = [file for file in {*seen, *kept} if self._has_settled(file, seen.get(file), now_s)]
         changed: dict[Path, Recipe] = {}

@@ -152,12 +152,20 @@ class Region:
             UndecidableError: As `outline`, also where there is no object.
         """
         outline = self.outline(detections)
+        if not len(rows):
+            return np.zeros(0, bool)
         boxes = box_corners(detections, rows)
-        centres = boxes.mean(axis=1)
-        if self.inside == "centre" or not len(rows):
-            return contains(outline, centres)
+        if self.inside == "centre":
+            return contains(outline, boxes.mean(axis=1))
         least = _WHOLE if self.inside == "whole" else self.overlap
-        return np.array([_share(outline, box) >= least for box in boxes], bool)
+        is_near = (boxes.max(axis=1) >= outline.min(axis=0)) & (boxes.min(axis=1) <= outline.max(axis=0))
+        return np.array(
+            [
+                near and _share(outline, box) >= least
+                for near, box in zip(is_near.all(axis=1), boxes, strict=True)
+            ],
+            bool,
+        )
 
 
 def _share(outline: NDArray[np.float64], box: NDArray[np.float64]) -> float:

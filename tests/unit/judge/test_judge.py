@@ -80,7 +80,7 @@ def test_a_camera_that_no_rule_looks_at_is_refused():
     rule = open_rule({**FORBID, "cameras": ["top"]}, NAMES)
     with pytest.raises(SettingsError, match="no rule looks at the camera side"):
         Judge([rule], names=NAMES, cameras=["top", "side"])
-    with pytest.raises(UnknownNameError, match='no camera "top".*"topp"'):
+    with pytest.raises(UnknownNameError, match=r'no camera "top".*"topp"'):
         Judge([rule], names=NAMES, cameras=["topp"])
 
 

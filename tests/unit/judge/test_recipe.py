@@ -74,20 +74,20 @@ def test_the_model_is_asked_for_all_that_rules_and_stages_look_at():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("cameras = [\"top\"]", "cameras = [\"topp\"]", r'rule\[1\]: cameras: the line has no camera "topp".*"top"'),
-        ("\"label/ok\"", "\"label/okay\"", r'rule\[1\]: classes: the model has no class "label/okay".*"label/ok"'),
-        ("on = [\"label\"]", "on = [\"lable\"]\nname = \"label\"", r'stage\[0\].on: the model has no class "lable".*"label"'),
+        ('cameras = ["top"]', 'cameras = ["topp"]', r'rule\[1\]: cameras: the line has no camera "topp".*"top"'),
+        ('"label/ok"', '"label/okay"', r'rule\[1\]: classes: the model has no class "label/okay".*"label/ok"'),
+        ('on = ["label"]', 'on = ["lable"]\nname = "label"', r'stage\[0\].on: the model has no class "lable".*"label"'),
         ("[camera.side]", "[camera.sides]", r'camera.sides: the line has no camera "sides"'),
         ("calibration = { mm_per_px = 0.05 }", "", r"rule\[2\]: unit: .*\[camera.side.calibration\]"),
         ("nms =", "confidence = 0.25\nnms =", r"model.confidence: expected 0.2 at most"),
-        ("nms =", "classes = [\"cap\", \"label\"]\nnms =", r'model.classes: expected "scratch" among them'),
-        ("nms =", "classes = [\"cap\", \"label\", \"scrach\"]\nnms =", r'model.classes: the model has no class "scrach"'),
+        ("nms =", 'classes = ["cap", "label"]\nnms =', r'model.classes: expected "scratch" among them'),
+        ("nms =", 'classes = ["cap", "label", "scrach"]\nnms =', r'model.classes: the model has no class "scrach"'),
         (
-            "kind = \"forbid\"\nclasses = [\"scratch\"]",
-            "kind = \"forbid\"\nclasses = [\"scratch\"]\nregion = { rectangle = [600, 0, 700, 50] }",
+            'kind = "forbid"\nclasses = ["scratch"]',
+            'kind = "forbid"\nclasses = ["scratch"]\nregion = { rectangle = [600, 0, 700, 50] }',
             r"rule\[0\]: region: expected it inside of the picture of (top|side), 640x480",
         ),
-        ("kind = \"forbid\"\n", "kind = \"forbid\"\ncameras = [\"top\"]\n", None),
+        ('kind = "forbid"\n', 'kind = "forbid"\ncameras = ["top"]\n', None),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_the_models_or_the_line_is_refused_with_file_and_key(old, new, words):

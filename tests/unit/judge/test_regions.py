@@ -23,7 +23,10 @@ NAMES = ("cap", "dent")
 NONE = np.arange(0)
 
 
-def region_of(about=About(NAMES), **table):
+ABOUT = About(NAMES)
+
+
+def region_of(about=ABOUT, **table):
     return Region.of(parsed(RegionTable, table, "region"), about)
 
 

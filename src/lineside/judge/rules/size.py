@@ -129,6 +129,8 @@ class SizeRule:
         self, found: Found, rows: NDArray[np.intp], plane: Plane | None
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The values, and which are surely wrong. Of an object that the picture cuts the value is the least that it can be."""
+        if not len(rows):
+            return np.zeros(0), np.zeros(0, bool)
         values = measured(found.detections, rows, self.measure, plane)
         cut = is_cut(found.detections, rows)
         grows = found.detections.xywhr is None and (plane is None or plane.is_straight)
