@@ -24,8 +24,10 @@ COMMANDS = {
     "devices": "devices",
     "plan": "plan",
     "simulate": "simulate_line",
+    "judge": "judge_pictures",
+    "recipe": "recipes",
 }
-"""Each command: a file of this folder and the function in it."""
+"""Each command: a file of this folder, and the function in it or the group of commands."""
 
 BAD_INPUT, BAD_DEVICE, BAD_OUTPUT = 2, 3, 4
 
@@ -44,7 +46,11 @@ def build(command: str | None = None) -> typer.Typer:
     app.callback()(_root)
     for name in [command] if command in COMMANDS else COMMANDS:
         module = importlib.import_module(f"lineside.cli.{_file(name)}")
-        app.command(name)(getattr(module, COMMANDS[name]))
+        found = getattr(module, COMMANDS[name])
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
     return app
 
 

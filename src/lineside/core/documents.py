@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lineside.core.errors import SettingsError, near
+from lineside.core.errors import LinesideError, SettingsError, near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,17 @@ class Table(BaseModel):
 
 
 T = TypeVar("T", bound=BaseModel)
+
+_PLAIN = {
+    "a valid boolean": "true or false",
+    "a valid dictionary": "a table",
+    "a valid integer": "a whole number",
+    "a valid list": "a list",
+    "a valid number": "a number",
+    "a valid string": "a text",
+    "a valid tuple": "a list",
+}
+"""pydantic's words, and those of a settings file."""
 
 
 def parsed(schema: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -50,17 +61,22 @@ def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> S
     # A key that is misspelt is missing, too; the misspelling is the better news.
     first = min(fault.errors(), key=lambda each: each["type"] != "extra_forbidden")
     path = _path(first["loc"])
+    at = f"{where}: {path}" if path else where
     if first["type"] == "extra_forbidden":
         fields = _fields(document, first["loc"][:-1])
-        return SettingsError(f"{where}: {path}: no such key{near(str(first['loc'][-1]), fields)}")
+        return SettingsError(f"{at}: no such key{near(str(first['loc'][-1]), fields)}")
     if first["type"] == "missing":
-        return SettingsError(f"{where}: {path}: this key is missing")
+        return SettingsError(f"{at}: this key is missing")
+    inner = first.get("ctx", {}).get("error")
+    if isinstance(inner, LinesideError):  # a table in the table that has its own refusal, with its own path
+        return SettingsError(f"{at}: {inner}")
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = _PLAIN.get(message, message)
     got = first["input"]
     shown = f'"{got}"' if isinstance(got, str) else got
     close = near(got, re.findall("'([^']+)'", message)) if isinstance(got, str) else ""
     hint = close if "?" in close else ""
-    return SettingsError(f"{where}: {path}: expected {message}; got {shown}{hint}")
+    return SettingsError(f"{at}: expected {message}; got {shown}{hint}")
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
@@ -75,10 +91,12 @@ def _fields(document: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     model: Any = document
     for part in loc:
         fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        aliased = {field.alias: name for name, field in fields.items() if field.alias}
+        part = aliased.get(part, part) if isinstance(part, str) else part  # noqa: PLW2901 # its name in the model
         if part in fields:  # else the key of a table of tables, or a number in a list
             model = _model_in(fields[str(part)].annotation)
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return list(model.model_fields)
+        return [field.alias or name for name, field in model.model_fields.items()]
     return []
 
 

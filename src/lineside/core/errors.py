@@ -3,7 +3,8 @@
 ```
 LinesideError                         code                     what the line does
 ├── SettingsError (ValueError)        settings.invalid         stop
-│   └── UnknownNameError              settings.unknown_name    stop
+│   ├── UnknownNameError              settings.unknown_name    stop
+│   └── UnknownRecipeError            recipe.unknown           retry
 ├── PluginError                       plugin.unknown           stop
 │   └── NotInstalledError             plugin.not_installed     stop
 │       └── MissingRuntimeError       plugin.no_runtime        stop
@@ -82,6 +83,13 @@ class UnknownNameError(SettingsError):
     """A name (a class, a family, an option) is not among the known ones."""
 
     code = "settings.unknown_name"
+
+
+class UnknownRecipeError(SettingsError):
+    """The plant asked for a product that no recipe is for. The part is UNKNOWN, never judged by another recipe."""
+
+    code = "recipe.unknown"
+    recovery = Recovery.RETRY
 
 
 class PluginError(LinesideError):

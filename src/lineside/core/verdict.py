@@ -9,9 +9,9 @@ class Verdict(StrEnum):
     """What is said of a part. On the wire UNKNOWN is a reject by default."""
 
     PASS = "PASS"  # noqa: S105 # a verdict, no password
-    """Proven good: a fresh picture from every camera, a healthy model, every rule evaluated, in time."""
+    """Proven good: a fresh picture from every camera, a healthy model, every rule proven to hold, in time."""
     FAIL = "FAIL"
-    """A rule found what it forbids."""
+    """A rule is proven to be broken."""
     UNKNOWN = "UNKNOWN"
     """Anything else, with its `Reason`."""
 
@@ -30,9 +30,9 @@ class Reason(StrEnum):
     MODEL_UNHEALTHY = "model_unhealthy"
     """The model answered what no model may answer, as NaN, or is another one than the rules were made for."""
     RULE_ERROR = "rule_error"
-    """A rule failed while it was evaluated."""
+    """A rule failed, or could not be evaluated: the object that its region is at, or that it measures, is not there or is cut."""
     TRUNCATED = "truncated"
-    """A cap cut detections off, and what was left breaks no rule."""
+    """A cap cut detections off, and what was left proves no rule broken."""
     OVERLOAD = "overload"
     """More pictures came than the device has room for."""
     MARGINAL = "marginal"

@@ -1,86 +1,31 @@
-"""The judge: FAIL where something forbidden is proven, PASS where everything is, UNKNOWN for all else."""
+"""The judge: FAIL where a rule is proven to be broken, PASS where every rule is proven to hold, UNKNOWN for all else."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from lineside.core import plugins
-from lineside.core.errors import SettingsError
+import numpy as np
+
+from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.core.inspection import View
 from lineside.core.verdict import Reason, Verdict
+from lineside.judge.judgement import Judgement, joined, unknown, unproven
+from lineside.judge.rule import KINDS, Rule, judged, open_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from lineside.core.detections import Detections
-    from lineside.core.inspection import View
 
-KINDS = "lineside.judge.rules"
-"""The folder of the rule kinds, and the entry point group for more of them."""
-
-_log = logging.getLogger(__name__)
-
-
-class Rule(Protocol):
-    """What may be seen in a picture of a good part. It is quick, keeps no state and reads no clock."""
-
-    @property
-    def min_confidence(self) -> float:
-        """The rule looks at no object whose confidence is not above it, 0 to 1."""
-
-    def violation(self, detections: Detections) -> str | None:
-        """What breaks the rule in one view, as words; `None` where it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the rules say of a part.
-
-    Attributes:
-        verdict: The verdict.
-        reason: Why it is UNKNOWN, else `None`.
-        detail: Its grounds as a sentence.
-    """
-
-    verdict: Verdict
-    reason: Reason | None
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """Why one view proves nothing."""
-
-    reason: Reason
-    detail: str
-
-
-def open_rule(settings: Mapping[str, Any], names: Sequence[str]) -> Rule:
-    """The rule that a table describes.
-
-    Args:
-        settings: `kind`, the name of a plug-in, and the settings of that kind.
-        names: The model's class names.
-
-    Raises:
-        SettingsError: There is no kind, or a setting of it is not accepted.
-        PluginError: No such kind of rule exists.
-    """
-    if "kind" not in settings:
-        raise SettingsError(
-            f"rule: expected a kind: {', '.join(plugins.names(KINDS))}; got {dict(settings)!r}"
-        )
-    rest = {key: value for key, value in settings.items() if key != "kind"}
-    rule: Rule = plugins.load(KINDS, str(settings["kind"])).make(rest, tuple(names))
-    return rule
+__all__ = ["KINDS", "Judge", "Judgement", "Rule", "open_rule"]
 
 
 class Judge:
     """The rules of one product over the views of its cameras.
 
     A proven violation is FAIL, also where another camera is missing. PASS needs detections from every camera,
-    complete ones, and every rule evaluated on each of them. All else is UNKNOWN with the first reason.
+    complete ones, and every rule proven to hold. All else is UNKNOWN with the first reason.
 
     Args:
         rules: At least one.
@@ -91,7 +36,8 @@ class Judge:
         min_confidence: The lowest that any rule looks at: run the detector with it.
 
     Raises:
-        SettingsError: There is no rule or no camera, or a camera is named twice.
+        SettingsError: There is no rule or no camera, a camera is named twice, a rule looks at another, or no rule looks
+            at one of them.
     """
 
     def __init__(self, rules: Sequence[Rule], *, names: Sequence[str], cameras: Sequence[str]) -> None:
@@ -105,6 +51,19 @@ class Judge:
         self.names = tuple(names)
         self.cameras = tuple(cameras)
         self.min_confidence = min(rule.min_confidence for rule in self.rules)
+        self._refuse_unseen()
+
+    def _refuse_unseen(self) -> None:
+        """Refuse a camera that no rule looks at, and a rule whose camera does not exist."""
+        seen = {name for rule in self.rules for name in (rule.cameras or self.cameras)}
+        for name in sorted(seen - set(self.cameras)):
+            raise UnknownNameError(f'judge: no camera "{name}"{near(name, self.cameras)}')
+        unseen = [name for name in self.cameras if name not in seen]
+        if unseen:
+            raise SettingsError(
+                f"judge: no rule looks at the camera {', '.join(unseen)}: whatever it shows would pass. Give a rule that does, or "
+                "leave the camera out of the part's"
+            )
 
     def __call__(self, views: Sequence[View]) -> Judgement:
         """The judgement on a part.
@@ -112,55 +71,64 @@ class Judge:
         Args:
             views: Those of its cameras; one that is missing is a reason for UNKNOWN.
         """
-        missing = set(self.cameras) - {view.camera for view in views}
-        violations: list[str] = []
-        doubts = [_Doubt(Reason.NO_FRAME, f"{name}: no view") for name in self.cameras if name in missing]
-        for view in views:
-            for found in self._look(view):
-                if isinstance(found, _Doubt):
-                    doubts.append(found)
-                else:
-                    violations.append(found)
+        shown = {view.camera for view in views}
+        missing = [View(n, reason=Reason.NO_FRAME, detail="no view") for n in self.cameras if n not in shown]
+        sound = [*missing, *(_sound(view, self.names) for view in views)]
+        doubts = [doubt for view in sound if (doubt := unproven(view))]
+        said = [judged(rule, sound) for rule in self.rules]
+        if any(view.detections is not None for view in sound):
+            violations = [one for one in said if one.verdict is Verdict.FAIL]
+        else:  # nothing was seen, so nothing can be proven
+            violations = []
+            said = [_doubted(one) for one in said]
+        doubts += [one for one in said if one.verdict is Verdict.UNKNOWN]
         if violations:
-            return Judgement(Verdict.FAIL, None, "; ".join([*violations, *(d.detail for d in doubts)]))
+            return Judgement(Verdict.FAIL, None, joined([*violations, *doubts]))
+        doubts += [cut for view in sound if (cut := _cut(view))]
         if doubts:
-            return Judgement(Verdict.UNKNOWN, doubts[0].reason, "; ".join(d.detail for d in doubts))
-        return Judgement(Verdict.PASS, None, f"nothing forbidden in {', '.join(self.cameras)}")
-
-    def _look(self, view: View) -> Iterator[str | _Doubt]:
-        """The violations in one view, and what keeps it from being a proof."""
-        detections = view.detections
-        if detections is None:
-            yield _Doubt(view.reason or Reason.INTERNAL_FAULT, f"{view.camera}: {view.detail or view.reason}")
-            return
-        if detections.names != self.names:
-            yield _Doubt(
-                Reason.MODEL_UNHEALTHY,
-                f"{view.camera}: the rules were made for the classes {', '.join(self.names)}; the model's are "
-                f"{', '.join(detections.names)}",
-            )
-            return
-        found = [answer for rule in self.rules if (answer := _evaluated(rule, view.camera, detections))]
-        yield from found
-        if detections.truncated and not found:
-            yield _Doubt(
-                Reason.TRUNCATED,
-                f"{view.camera}: more was detected than a picture's limit of {len(detections)} lets through",
-            )
+            return Judgement(Verdict.UNKNOWN, doubts[0].reason, joined(doubts))
+        return Judgement(Verdict.PASS, None, f"every rule holds in {', '.join(self.cameras)}")
 
 
-def _evaluated(rule: Rule, camera: str, detections: Detections) -> str | _Doubt | None:
-    """A rule's violation in a view; a doubt where the rule itself fails."""
-    kind = type(rule).__name__
-    try:
-        answer = rule.violation(detections)
-    except Exception as fault:  # noqa: BLE001 # a rule may be a stranger's code: its fault is UNKNOWN, never PASS
-        _log.warning("the rule %s failed on the view of %s", kind, camera, exc_info=fault)
-        return _Doubt(Reason.RULE_ERROR, f"{camera}: the rule {kind} failed: {type(fault).__name__}: {fault}")
-    if answer is None:
-        return None
-    if not isinstance(answer, str) or not answer:
-        return _Doubt(
-            Reason.RULE_ERROR, f"{camera}: the rule {kind} answered {answer!r}; expected words or None"
+def _sound(view: View, names: tuple[str, ...]) -> View:
+    """The view as it is; without its detections where they come from another model or are no numbers."""
+    detections = view.detections
+    if detections is None:
+        return view
+    if detections.names != names:
+        fault = (
+            f"the rules were made for the classes {', '.join(names)}; the model's are "
+            f"{', '.join(detections.names)}"
         )
-    return f"{camera}: {answer}"
+    elif not _is_finite(detections):
+        fault = "the model answered boxes or confidences that are no numbers"
+    else:
+        return view
+    return replace(view, detections=None, reason=Reason.MODEL_UNHEALTHY, detail=fault)
+
+
+def _is_finite(detections: Detections) -> bool:
+    """Whether boxes are finite, confidences within 0 to 1 and class ids known; a maker may have left its checks out."""
+    confidence, ids = detections.confidence, detections.class_id
+    is_sound = bool(((confidence >= 0) & (confidence <= 1)).all() and np.isfinite(detections.xyxy).all())
+    if detections.xywhr is not None:
+        is_sound = is_sound and bool(np.isfinite(detections.xywhr).all())
+    return is_sound and bool(((ids >= 0) & (ids < len(detections.names))).all())
+
+
+def _doubted(judgement: Judgement) -> Judgement:
+    """The judgement of a rule on a part of which nothing was seen."""
+    if judgement.verdict is Verdict.UNKNOWN:
+        return judgement
+    return unknown(Reason.RULE_ERROR, f"a rule answered {judgement.verdict} and nothing was seen")
+
+
+def _cut(view: View) -> Judgement | None:
+    """What a cap on detections makes doubtful."""
+    detections = view.detections
+    if detections is None or not detections.truncated:
+        return None
+    return unknown(
+        Reason.TRUNCATED,
+        f"{view.camera}: more was detected than a picture's limit of {len(detections)} lets through",
+    )

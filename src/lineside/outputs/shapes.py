@@ -50,13 +50,13 @@ def draw_masks(canvas: NDArray[np.uint8], masks: Masks, colours: Sequence[Colour
 
 
 def draw_oriented(
-    canvas: NDArray[np.uint8], corners: NDArray[np.float32], colour: Colour, line_px: int
+    canvas: NDArray[np.uint8], corners: NDArray[np.floating], colour: Colour, line_px: int
 ) -> None:
-    """Draw one turned rectangle.
+    """Draw one turned rectangle, or any other closed outline.
 
     Args:
         canvas: uint8 BGR (H, W, 3); changed.
-        corners: float32 (4, 2), in turn around it, in pixels; what lies outside is not drawn.
+        corners: (N, 2), of a rectangle 4, in turn around it, in pixels; what lies outside is not drawn.
         colour: Of its line.
         line_px: Width of the line.
     """

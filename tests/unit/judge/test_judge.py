@@ -7,24 +7,11 @@ import pytest
 from lineside.core.errors import PluginError, SettingsError, UnknownNameError
 from lineside.core.inspection import View
 from lineside.core.verdict import Reason, Verdict
-from lineside.judge.judge import Judge, open_rule
+from lineside.judge.judge import Judge, Judgement, open_rule
+from lineside.testing.rules import StandInRule
 
 NAMES = ("scratch", "dent", "stain")
 FORBID = {"kind": "forbid", "classes": ["scratch", "dent"], "min_confidence": 0.4}
-
-
-class Brittle:
-    """A stranger's rule that answers or raises what it is told to."""
-
-    min_confidence = 0.1
-
-    def __init__(self, answer):
-        self.answer = answer
-
-    def violation(self, detections):
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
 
 
 @pytest.fixture
@@ -70,14 +57,52 @@ def test_truncated_detections_prove_a_defect_but_no_pass(judge, see):
     assert judge([see("top"), see("side", ("dent", 0.9), truncated=True)]).verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize("answer", [ZeroDivisionError("by nought"), True, False, "", 0, ["dent"]])
-def test_a_rule_that_fails_or_answers_nonsense_is_unknown(see, caplog, answer):
+def test_a_rule_that_fails_leaves_what_the_others_prove(see, caplog):
     caplog.set_level(logging.CRITICAL)
-    judge = Judge([open_rule(FORBID, NAMES), Brittle(answer)], names=NAMES, cameras=["top"])
+    rules = [open_rule(FORBID, NAMES), StandInRule(ZeroDivisionError("by nought"))]
+    judge = Judge(rules, names=NAMES, cameras=["top"])
     said = judge([see("top")])
     assert (said.verdict, said.reason) == (Verdict.UNKNOWN, Reason.RULE_ERROR)
-    assert "Brittle" in said.detail
+    assert "StandInRule" in said.detail
+    assert "by nought" in said.detail
     assert judge([see("top", ("dent", 0.9))]).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
+def test_a_rule_proves_nothing_where_nothing_was_seen(verdict):
+    judge = Judge([StandInRule(Judgement(verdict, None, "sure"))], names=NAMES, cameras=["top"])
+    said = judge([View("top", reason=Reason.LATE, detail="too late")])
+    assert (said.verdict, said.reason) == (Verdict.UNKNOWN, Reason.LATE)
+    assert "nothing was seen" in said.detail
+
+
+def test_a_camera_that_no_rule_looks_at_is_refused():
+    rule = open_rule({**FORBID, "cameras": ["top"]}, NAMES)
+    with pytest.raises(SettingsError, match="no rule looks at the camera side"):
+        Judge([rule], names=NAMES, cameras=["top", "side"])
+    with pytest.raises(UnknownNameError, match=r'no camera "top".*"topp"'):
+        Judge([rule], names=NAMES, cameras=["topp"])
+
+
+def test_a_rule_for_one_camera_does_not_look_at_another(see):
+    rules = [open_rule({**FORBID, "cameras": [name]}, NAMES) for name in ("top", "side")]
+    rules[1] = open_rule({"kind": "forbid", "classes": ["stain"], "cameras": ["side"]}, NAMES)
+    judge = Judge(rules, names=NAMES, cameras=["top", "side"])
+    assert judge([see("top", ("stain", 0.9)), see("side", ("dent", 0.9))]).verdict is Verdict.PASS
+    assert judge([see("top"), see("side", ("stain", 0.9))]).verdict is Verdict.FAIL
+
+
+def test_a_marginal_object_is_neither_there_nor_away(see):
+    forbid = open_rule({"kind": "forbid", "classes": ["dent"], "marginal": [0.25, 0.4]}, NAMES)
+    require = open_rule({"kind": "require", "classes": ["dent"], "marginal": [0.25, 0.4]}, NAMES)
+    for rule, above, below in ((forbid, Verdict.FAIL, Verdict.PASS), (require, Verdict.PASS, Verdict.FAIL)):
+        judge = Judge([rule], names=NAMES, cameras=["top"])
+        assert judge([see("top", ("dent", 0.41))]).verdict is above
+        assert judge([see("top", ("dent", 0.25))]).verdict is below
+        for inside in (0.26, 0.4):
+            said = judge([see("top", ("dent", inside))])
+            assert (said.verdict, said.reason) == (Verdict.UNKNOWN, Reason.MARGINAL)
+            assert said.detail == f"top: dent {inside:.2f} may be there, or not"
 
 
 def test_rules_are_not_applied_to_another_models_classes(judge, see):
@@ -111,10 +136,14 @@ def test_a_rule_of_no_kind_or_an_unknown_kind_is_refused():
     ("setting", "word"),
     [
         ({"classes": ["scrath"]}, '"scratch"'),
-        ({"classes": []}, "list of class names"),
-        ({"classes": "dent"}, "list of class names"),
-        ({"min_confidence": 40}, "0 to 1"),
-        ({"min_confidence": True}, "0 to 1"),
+        ({"classes": []}, "at least 1 item"),
+        ({"classes": "dent"}, "expected a list"),
+        ({"min_confidence": 40}, "less than or equal to 1; got 40"),
+        ({"min_confidence": True}, "expected a number; got True"),
+        ({"min_confidence": float("nan")}, "got nan"),
+        ({"marginal": [0.4, 0.2]}, "marginal to rise"),
+        ({"marginal": [0.2, 0.4], "min_confidence": 0.3}, "not both"),
+        ({"cameras": []}, "at least 1 item"),
         ({"clases": ["dent"]}, '"classes"'),
     ],
 )

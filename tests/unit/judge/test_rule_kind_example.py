@@ -9,34 +9,57 @@ from pathlib import Path
 
 import pytest
 
+from lineside.core.documents import parsed
 from lineside.core.errors import SettingsError, UnknownNameError
-from lineside.core.verdict import Verdict
+from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge
+from lineside.judge.rule import About
+from lineside.testing.rules import seen
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "rule-kind.md"
-NAMES = ("scratch", "dent", "stain")
+NAMES = ("cap", "bottle", "stain")
+BOX = (10, 10, 50, 50)
 
 
 @pytest.fixture
-def kind(monkeypatch):
-    code = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    module = types.ModuleType("count_rule")
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # a dataclass looks its module up
-    exec(compile(code[1], str(PAGE), "exec"), module.__dict__)
-    return module
+def page(monkeypatch):
+    """The page's two pieces of code: the kind, and the test of it."""
+    pieces = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    modules = []
+    for number, code in enumerate(pieces):
+        module = types.ModuleType(f"rule_page_{number}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)  # a dataclass looks its module up
+        exec(compile(code, str(PAGE), "exec"), module.__dict__)
+        modules.append(module)
+    return modules
 
 
-def test_a_view_with_too_few_fails_and_says_how_many(kind, see):
-    judge = Judge([kind.make({"class": "dent", "at_least": 2}, NAMES)], names=NAMES, cameras=["top"])
-    said = judge([see("top", ("dent", 0.9), ("dent", 0.2))])
-    assert (said.verdict, said.detail) == (Verdict.FAIL, "top: 1 of 2 dent")
-    assert judge([see("top", ("dent", 0.9), ("dent", 0.3))]).verdict is Verdict.PASS
+def rule_of(kind, **table):
+    return kind.make(parsed(kind.Settings, table, "paired"), About(NAMES, where="paired"))
 
 
-def test_wrong_settings_are_refused(kind):
-    with pytest.raises(UnknownNameError, match='"dent"'):
-        kind.make({"class": "dents"}, NAMES)
-    with pytest.raises(SettingsError, match="at least 1"):
-        kind.make({"class": "dent", "at_least": 0}, NAMES)
-    with pytest.raises(UnknownNameError, match='"at_least"'):
-        kind.make({"class": "dent", "atleast": 1}, NAMES)
+def test_as_many_of_both_pass_and_others_fail_with_their_numbers(page):
+    judge = Judge([rule_of(page[0], of=["cap", "bottle"])], names=NAMES, cameras=["top"])
+    assert judge([seen("top", NAMES, ("cap", 0.9, BOX), ("bottle", 0.9, BOX))]).verdict is Verdict.PASS
+    said = judge([seen("top", NAMES, ("cap", 0.9, BOX), ("stain", 0.9, BOX))])
+    assert (said.verdict, said.detail) == (Verdict.FAIL, "top: 1 of cap, 0 of bottle")
+
+
+def test_a_marginal_cap_is_unknown(page):
+    judge = Judge([rule_of(page[0], of=["cap", "bottle"], marginal=[0.2, 0.6])], names=NAMES, cameras=["top"])
+    said = judge([seen("top", NAMES, ("cap", 0.5, BOX), ("bottle", 0.9, BOX))])
+    assert (said.verdict, said.reason) == (Verdict.UNKNOWN, Reason.MARGINAL)
+
+
+def test_the_pages_own_test_holds(page):
+    kind, test = page
+    test.test_nothing_passes_that_is_not_proven(rule_of(kind, of=["cap", "bottle"]), NAMES)
+
+
+def test_wrong_settings_are_refused(page):
+    with pytest.raises(UnknownNameError, match='"bottle"'):
+        rule_of(page[0], of=["cap", "bottles"])
+    with pytest.raises(SettingsError, match=r"of: .*missing"):
+        rule_of(page[0])
+    with pytest.raises(SettingsError, match='"cameras"'):
+        rule_of(page[0], of=["cap", "bottle"], camera=["top"])

@@ -2,86 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.judge.counting import counted
+from lineside.judge.objects import Objects, ObjectsTable
+from lineside.judge.views import each_view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from lineside.core.detections import Detections
-
-DEFAULT_MIN_CONFIDENCE = 0.25
-_KEYS = ("classes", "min_confidence")
+    from lineside.core.inspection import View
+    from lineside.judge.judgement import Judgement
+    from lineside.judge.rule import About
 
 
-def make(settings: Mapping[str, Any], names: Sequence[str]) -> Forbid:
-    """The rule that a table of settings describes.
+class Settings(ObjectsTable):
+    """What must not be there."""
 
-    Args:
-        settings: `classes`, names of classes, by default all; `min_confidence`, 0 to 1, by default 0.25.
-        names: The model's class names.
+
+def make(settings: Settings, about: About) -> Forbid:
+    """The rule that a table describes.
 
     Raises:
-        SettingsError: A key is unknown, a value out of range, or a class is none of the model's.
+        SettingsError: It does not fit the model or the cameras.
     """
-    for key in settings:
-        if key not in _KEYS:
-            raise UnknownNameError(f'forbid: no such setting "{key}"{near(key, _KEYS)}')
-    return Forbid(
-        classes=_classes(settings.get("classes", tuple(names)), names),
-        min_confidence=_share(settings.get("min_confidence", DEFAULT_MIN_CONFIDENCE)),
-        names=tuple(names),
-    )
+    return Forbid(Objects.of(settings, about), about.looked_at(settings.cameras))
 
 
 @dataclass(frozen=True, slots=True)
 class Forbid:
-    """No object of these classes with a confidence above the minimum.
+    """No object of these classes, in no view.
 
     Attributes:
-        classes: Names of the forbidden classes.
-        min_confidence: Objects whose confidence is not above it are not looked at, 0 to 1.
-        names: The model's class names.
+        objects: What is forbidden.
+        cameras: Whose views are looked at; `None` for all.
     """
 
-    classes: tuple[str, ...]
-    min_confidence: float
-    names: tuple[str, ...]
-    _is_forbidden: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+    objects: Objects
+    cameras: tuple[str, ...] | None = None
 
-    def __post_init__(self) -> None:
-        table = np.array([name in self.classes for name in self.names], np.bool_)
-        object.__setattr__(self, "_is_forbidden", table)
+    @property
+    def min_confidence(self) -> float:
+        """Objects whose confidence is not above it are not looked at, 0 to 1."""
+        return self.objects.min_confidence
 
-    def violation(self, detections: Detections) -> str | None:
-        """The forbidden objects as a sentence, best first, or `None` where there is none."""
-        found = self._is_forbidden[detections.class_id] & (detections.confidence > self.min_confidence)
-        if not found.any():
-            return None
-        rows = np.flatnonzero(found).tolist()
-        named = [f"{self.names[detections.class_id[i]]} {detections.confidence[i]:.2f}" for i in rows[:3]]
-        more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-        return f"{', '.join(named)}{more}"
+    def judge(self, views: Sequence[View]) -> Judgement:
+        """FAIL where one is surely there, PASS where none can be."""
+        return each_view(views, self.cameras, self._look)
 
-
-def _classes(wanted: object, names: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(wanted, str) or not isinstance(wanted, list | tuple) or not wanted:
-        raise SettingsError(f"forbid: classes: expected a list of class names; got {wanted!r}")
-    for name in wanted:
-        if name not in names:
-            raise UnknownNameError(
-                f'forbid: classes: the model has no class "{name}"{near(str(name), names)}'
-            )
-    return tuple(wanted)
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise SettingsError(f"forbid: min_confidence: expected a number from 0 to 1; got {value!r}")
-    return float(value)
+    def _look(self, view: View) -> Judgement:
+        assert view.detections is not None
+        return counted(self.objects.found(view.detections), 0, 0, self.objects.title)
