@@ -18,3 +18,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(one) for one in value]
     return str(value)
+
+
+def joined(about: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What others say of a part and what was judged, in one record: what was judged wins.
+
+    A serial number and a product that the inspection itself does not know are taken from the others.
+
+    Args:
+        about: What others say.
+        own: The inspection's own record.
+    """
+    empty = [key for key in ("serial", "product") if key in about and not own.get(key)]
+    return {**about, **own, **{key: about[key] for key in empty}}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.core.errors import OutputError
 from lineside.outputs.keeping import encoded
 from lineside.outputs.outbox.store import Picture, Row
-from lineside.outputs.records_json import plain
+from lineside.outputs.records_json import joined, plain
 
 if TYPE_CHECKING:
     import threading
@@ -98,7 +98,7 @@ class Writer:
         return batch, True
 
     def _row(self, offer: Offer) -> Row:
-        record = _json({**offer.about, **offer.inspection.to_dict(), **offer.own})
+        record = _json({**joined(offer.about, offer.inspection.to_dict()), **offer.own})
         pictures: list[Picture] = []
         size = len(record)
         if self._settings.keep.wants(offer.inspection, offer.key):

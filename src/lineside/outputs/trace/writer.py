@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import queue
 import threading
 import time
@@ -12,53 +11,29 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from lineside.core.errors import OutputError
-from lineside.core.version import VERSION
-from lineside.outputs.files import make_folder
+from lineside.outputs.files import make_folder, replacing
 from lineside.outputs.keeping import encoded
 from lineside.outputs.owner import Owner
-from lineside.outputs.records_json import plain
+from lineside.outputs.records_json import joined, plain
+from lineside.outputs.trace.facts import pixels, versions
 from lineside.outputs.trace.pictures import Pictures
 from lineside.outputs.trace.segments import Segments
 from lineside.outputs.trace.settings import TraceSettings
+from lineside.outputs.trace.statistics import TraceStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lineside.core.inspection import Inspection
 
 SCHEMA = 1
+RECIPES = "recipes"
 _MOST = 200
 _IDLE_S = 1.0
 _RETRY_S = 0.5
 _TIDY_S = 60.0
 _NAMED = 500  # files in one record of removed ones
-
-
-@dataclass(frozen=True, slots=True)
-class TraceStatistics:
-    """What a trace did in this run.
-
-    Attributes:
-        offered: Parts that were handed over.
-        dropped: Those that found no room; the chain tells of them.
-        written: Parts in the chain.
-        pictures: Pictures that were kept.
-        pictures_lost: Those that could not be.
-        number: Of the last record; -1 without any.
-        hash: Of the last record.
-    """
-
-    offered: int
-    dropped: int
-    written: int
-    pictures: int
-    pictures_lost: int
-    number: int
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +53,7 @@ class TraceWriter:
     Args:
         folder: The trace's own; made when it is missing. The chain of earlier runs goes on.
         about: What holds for every part of this run, for JSON: `line`, `run`, `model` (`path`, `sha256`, `names`), `recipe`
-            (`code`, `rules`, `confidence`), `device`. The versions of lineside and what it runs on are added.
+            (`name`, `sha256`, `file`), `device`. The versions of lineside and what it runs on are added.
         settings: What is kept.
         note: Takes a code and a sentence for the people at the line; any thread may call it, and it must be quick.
         wall: Seconds since 1970, for the records.
@@ -106,7 +81,7 @@ class TraceWriter:
         self._written = self._kept = self._lost = 0
         self._is_closed = self._is_told = False
         self._tidied_s: float | None = None
-        make_folder(folder)
+        self._folder = folder
         self._owner = Owner(folder)
         try:
             self._segments = Segments(folder, most_bytes=self._settings.segment_bytes)
@@ -129,7 +104,8 @@ class TraceWriter:
 
         Args:
             inspection: The result. Its pictures are held until they are hashed.
-            more: What else the record shall hold, for JSON: `serial`, `product`. The inspection's own keys win.
+            more: What else the record shall hold, for JSON: `serial`, `product`, and `recipe` where it is another than the
+                run's. The inspection's own keys win.
         """
         with self._lock:
             is_room = not self._is_closed and self._queue.qsize() < self._settings.capacity
@@ -144,6 +120,23 @@ class TraceWriter:
                 f"{self._settings.capacity} parts wait for the trace already; further ones get no record, and are counted",
             )
         return is_room
+
+    def keep_recipe(self, data: bytes) -> str:
+        """The hash of a recipe's file, under which the trace now has a copy: `lineside replay` judges by it.
+
+        Args:
+            data: The file's bytes.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        own = hashlib.sha256(data).hexdigest()
+        path = self._folder / RECIPES / f"{own}.toml"
+        if not path.exists():
+            make_folder(path.parent)
+            with replacing(path) as temporary:
+                temporary.write_bytes(data)
+        return own
 
     def statistics(self) -> TraceStatistics:
         """What was done so far."""
@@ -208,7 +201,7 @@ class TraceWriter:
         inspection = part.inspection
         key = f"{self._about.get('line')}/{self._about.get('run')}/{inspection.part}"
         files = self._keep(inspection, day) if self._settings.keep.wants(inspection, key) else {}
-        record = plain(part.more) | inspection.to_dict()
+        record = joined(plain(part.more), inspection.to_dict())
         for told, view in zip(record["views"], inspection.views, strict=True):
             told["picture"] = (
                 None
@@ -286,26 +279,6 @@ class TraceWriter:
         if not self._is_told:
             self._is_told = True
             self._note(code, sentence)
-
-
-def pixels(image: NDArray[np.uint8]) -> str:
-    """The hash of a picture itself, whatever file it comes from: SHA-256 of its bytes row by row, hexadecimal."""
-    import numpy as np
-
-    return hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Of lineside, Python, and what judges pictures."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"lineside": VERSION, "python": platform.python_version()}
-    for package in ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _iso(at_s: float) -> str:
