@@ -64,9 +64,9 @@ class Collector:
 
     faults: list = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
-    keys: list = field(default_factory=list)
     records: list = field(default_factory=list)
     pictures: list = field(default_factory=list)
+    keys: list = field(default_factory=list)
     closed: int = 0
 
     def __post_init__(self):
@@ -78,9 +78,9 @@ class Collector:
             raise fault
         for kept in parcel.pictures:
             assert hashlib.sha256(kept.path.read_bytes()).hexdigest() == kept.sha256
-        self.keys.append(parcel.key)
         self.records.append(parcel.record)
         self.pictures.append([kept.name for kept in parcel.pictures])
+        self.keys.append(parcel.key)  # last: who waits for it finds the rest
 
     def close(self):
         self.closed += 1

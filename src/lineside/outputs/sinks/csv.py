@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path  # noqa: TC003 # pydantic reads it
+from pathlib import Path  # pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from pathlib import Path  # noqa: TC003 # pydantic reads it
+from pathlib import Path  # pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field

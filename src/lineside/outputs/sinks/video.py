@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from contextlib import ExitStack
-from pathlib import Path  # noqa: TC003 # pydantic reads it
+from pathlib import Path  # pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
