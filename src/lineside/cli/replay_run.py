@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import SettingsError, SourceError
+from lineside.core.verdict import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lineside.judge.recipe import Recipe
 
 _SAME_IOU = 0.5
+_JUDGED = (None, *(str(reason) for reason in (Reason.MARGINAL, Reason.TRUNCATED, Reason.RULE_ERROR)))
+"""The reasons that come from a picture and its rules; the others are of a moment that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Replayed:
     @property
     def could_be_the_same(self) -> bool:
         """Whether the part was judged by its pictures then: lateness and lost devices cannot be judged again."""
-        return all("detections" in view for view in self.record["views"])
+        has_all = all("detections" in view for view in self.record["views"])
+        return has_all and self.record["reason"] in _JUDGED
 
     @property
     def differs(self) -> bool:
