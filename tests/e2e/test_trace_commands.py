@@ -164,7 +164,7 @@ def test_doubtful_pictures_are_a_data_set_that_can_be_read(cli, trace, tmp_path,
     )
     place = tmp_path / "doubtful"
     data = open_dataset(place / "annotations.json" if form == "coco" else place)
-    assert sorted(len(one.truth.class_id) for one in data.pictures) == [3, 5]
+    assert sorted(len(one.truth.class_index) for one in data.pictures) == [3, 5]
     assert data.names[:1] == ("red spot",)
     assert (
         "expected an empty folder"

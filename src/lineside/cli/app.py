@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": "convert_model",
     "quantize": "quantize",
     "tune": "tune",
+    "health": "health",
     "demo": "demo",
     "outbox": "outbox",
     "verify": "verify",

@@ -8,7 +8,6 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from lineside.core.backoff import Backoff
@@ -119,6 +118,7 @@ class DurableOutbox:
             spool,
             tuple(opened),
             limits,
+            about=self._about,
             note=self._note,
             wake=self._wake,
             is_over=self._is_over,
@@ -146,9 +146,7 @@ class DurableOutbox:
             is_first = self._dropped == 1
             if is_room and self._senders:
                 key = f"{self._prefix}{inspection.part}"
-                at = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds")
-                own = {**self._about, "key": key, "at": at}
-                self._offers.put(Offer(key, inspection, about or {}, own))
+                self._offers.put(Offer(key, inspection, about or {}, self._wall()))
         if not is_room and is_first:
             self._note(
                 "output.dropped",

@@ -6,6 +6,7 @@ import json
 import queue
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import OutputError
@@ -29,12 +30,12 @@ _RETRY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A part as it was handed over: its inspection, what others say about it, and what the outbox does."""
+    """A part as it was handed over: its inspection, what others say about it, and when, in seconds since 1970."""
 
     key: str
     inspection: Inspection
     about: Mapping[str, Any]
-    own: Mapping[str, Any]
+    at_s: float
 
 
 class Writer:
@@ -46,6 +47,7 @@ class Writer:
         spool: The pictures.
         sinks: Names of those that get each result.
         settings: What is kept, and how much of it.
+        about: What every record holds: the schema, the line and the run.
         note: Takes a code and a sentence for the people at the line.
         wake: Called after each batch that is on disk.
         is_over: Set when there is no time left to try again.
@@ -59,6 +61,7 @@ class Writer:
         sinks: Sequence[str],
         settings: OutboxSettings,
         *,
+        about: Mapping[str, Any],
         note: Callable[[str, str], None],
         wake: Callable[[], None],
         is_over: threading.Event,
@@ -66,6 +69,7 @@ class Writer:
         self._offers, self._store, self._spool = offers, store, spool
         self._sinks = tuple(sinks)
         self._settings = settings
+        self._about = about
         self._note, self._wake, self._is_over = note, wake, is_over
         self._is_told = False
         self.stored = 0
@@ -98,7 +102,9 @@ class Writer:
         return batch, True
 
     def _row(self, offer: Offer) -> Row:
-        record = _json({**joined(offer.about, offer.inspection.to_dict()), **offer.own})
+        at = datetime.fromtimestamp(offer.at_s, UTC).isoformat(timespec="milliseconds")
+        own = {**self._about, "key": offer.key, "at": at}
+        record = _json({**joined(offer.about, offer.inspection.to_dict()), **own})
         pictures: list[Picture] = []
         size = len(record)
         if self._settings.keep.wants(offer.inspection, offer.key):
