@@ -92,6 +92,7 @@ class VideoSink:
                 return
             if there and _day_of(there[0]) != day(parcel):
                 self._finish(pending)
+                pending.mkdir()
                 there = []
             number = 0 if not there else int(there[-1].name.partition("-")[0]) + 1
         except OSError as fault:
