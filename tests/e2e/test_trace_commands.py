@@ -56,7 +56,6 @@ def trace(plant, tmp_path, cache, monkeypatch):
     }
     settings = TraceSettings(keep=Keep(format="png", annotated=False, every=1), min_free_bytes=0)
     with TraceWriter(tmp_path / "trace", about, settings=settings) as writer:
-        writer.keep_recipe(recipe.file.read_bytes())
         for part in range(6):
             image = cv2.imread(str(plant.pictures[part % 3]))
             view = models.view("camera", Frame(image, "camera", part, part=part))

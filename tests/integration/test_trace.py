@@ -378,3 +378,21 @@ def test_the_size_of_the_pictures_is_known_again_after_a_restart(tmp_path):
     }
     (oldest,) = Pictures(tmp_path / "pictures", max_days=None, max_bytes=size - 1).surplus()["bytes"]
     assert oldest == chosen_parts(tmp_path, "0")[0]["views"][0]["picture"]["file"]
+
+
+def test_the_recipes_that_parts_were_judged_by_are_kept_while_they_are_the_same(tmp_path):
+    file, notes = tmp_path / "caps.toml", Log()
+    file.write_text("first")
+    first = hashlib.sha256(b"first").hexdigest()
+    told = {"name": "caps", "sha256": first, "file": str(file)}
+    with opened(tmp_path / "trace", about=ABOUT | {"recipe": told}, note=notes.note) as trace:
+        trace.append(inspection(0))
+        assert until(lambda: trace.statistics().written == 1)
+        other = hashlib.sha256(b"second").hexdigest()
+        for part in (1, 2):  # the file still holds the first one
+            trace.append(inspection(part), {"recipe": told | {"sha256": other}})
+        assert until(lambda: trace.statistics().written == 3)
+        assert trace.keep_recipe(b"third") == hashlib.sha256(b"third").hexdigest()
+    kept = {path.stem: path.read_bytes() for path in (tmp_path / "trace" / "recipes").iterdir()}
+    assert kept == {first: b"first", hashlib.sha256(b"third").hexdigest(): b"third"}
+    assert [code for code, _ in notes] == ["trace.recipe_lost"]

@@ -146,12 +146,12 @@ class Replay:
 
     def _read(self, told: Mapping[str, Any], record: Mapping[str, Any]) -> Recipe:
         from lineside.judge.recipe import Recipe
-        from lineside.outputs.trace.writer import RECIPES
+        from lineside.outputs.trace.recipes import FOLDER
 
         if self._recipe is not None:
             return Recipe.read(self._recipe)
         own = str(told.get("sha256", ""))
-        kept = self._trace / RECIPES / f"{own}.toml"
+        kept = self._trace / FOLDER / f"{own}.toml"
         if not own.isalnum() or not kept.is_file():
             raise SettingsError(
                 f"part {record['part']}: the trace keeps no recipe of it; name one: --recipe recipes/NAME.toml"

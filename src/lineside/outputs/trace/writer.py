@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import threading
 import time
@@ -11,12 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from lineside.core.errors import OutputError
-from lineside.outputs.files import make_folder, replacing
 from lineside.outputs.keeping import encoded
 from lineside.outputs.owner import Owner
 from lineside.outputs.records_json import joined, plain
 from lineside.outputs.trace.facts import pixels, versions
 from lineside.outputs.trace.pictures import Pictures
+from lineside.outputs.trace.recipes import Recipes
 from lineside.outputs.trace.segments import Segments
 from lineside.outputs.trace.settings import TraceSettings
 from lineside.outputs.trace.statistics import TraceStatistics
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from lineside.core.inspection import Inspection
 
 SCHEMA = 1
-RECIPES = "recipes"
 _MOST = 200
 _IDLE_S = 1.0
 _RETRY_S = 0.5
@@ -81,7 +79,7 @@ class TraceWriter:
         self._written = self._kept = self._lost = 0
         self._is_closed = self._is_told = False
         self._tidied_s: float | None = None
-        self._folder = folder
+        self._recipes = Recipes(folder)
         self._owner = Owner(folder)
         try:
             self._segments = Segments(folder, most_bytes=self._settings.segment_bytes)
@@ -124,19 +122,15 @@ class TraceWriter:
     def keep_recipe(self, data: bytes) -> str:
         """The hash of a recipe's file, under which the trace now has a copy: `lineside replay` judges by it.
 
+        A recipe whose `file` and `sha256` stand in `about` or in a part's own words is kept without being asked for.
+
         Args:
             data: The file's bytes.
 
         Raises:
             OutputError: It cannot be written.
         """
-        own = hashlib.sha256(data).hexdigest()
-        path = self._folder / RECIPES / f"{own}.toml"
-        if not path.exists():
-            make_folder(path.parent)
-            with replacing(path) as temporary:
-                temporary.write_bytes(data)
-        return own
+        return self._recipes.keep(data)
 
     def statistics(self) -> TraceStatistics:
         """What was done so far."""
@@ -201,7 +195,9 @@ class TraceWriter:
         inspection = part.inspection
         key = f"{self._about.get('line')}/{self._about.get('run')}/{inspection.part}"
         files = self._keep(inspection, day) if self._settings.keep.wants(inspection, key) else {}
-        record = joined(plain(part.more), inspection.to_dict())
+        more = plain(part.more)
+        self._keep_recipe(more.get("recipe") or self._about.get("recipe"))
+        record = joined(more, inspection.to_dict())
         for told, view in zip(record["views"], inspection.views, strict=True):
             told["picture"] = (
                 None
@@ -214,6 +210,12 @@ class TraceWriter:
             )
         own = {"kind": "part", "schema": SCHEMA, "at": _iso(part.at_s), "about": self._about}
         return {**plain(record), **own}
+
+    def _keep_recipe(self, told: Any) -> None:
+        try:
+            self._recipes.keep_named(told if isinstance(told, dict) else None)
+        except OutputError as fault:
+            self._note("trace.recipe_lost", str(fault))
 
     def _keep(self, inspection: Inspection, day: str) -> dict[str, str]:
         """The names of the files by camera; of the annotated copies, too."""
