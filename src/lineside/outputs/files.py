@@ -11,6 +11,7 @@ from lineside.core.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 
 class PendingFile:
@@ -88,6 +89,21 @@ def replacing(path: Path) -> Iterator[Path]:
         pending.discard()
         raise
     pending.commit()
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Every byte is written. An unbuffered file may take only some of them at a time, as when the disk is nearly full.
+
+    Args:
+        file: Open for writing, without a buffer.
+        data: What to write.
+
+    Raises:
+        OSError: The rest cannot be written; the beginning may be in the file.
+    """
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def make_folder(path: Path) -> None:

@@ -34,6 +34,7 @@ class VideoWriter:
     Attributes:
         path: Where the video shall appear.
         frames: How many were written.
+        size: Size of every frame.
 
     Raises:
         OutputError: The file cannot be opened for writing.
@@ -51,7 +52,7 @@ class VideoWriter:
             raise SettingsError(f'path: expected a name that ends in .mp4, got "{path}"')
         self.path = path
         self.frames = 0
-        self._size = size
+        self.size = size
         self._pending = PendingFile(path)
         self._writer: Any = cv2.VideoWriter(
             str(self._pending.temporary),
@@ -73,7 +74,7 @@ class VideoWriter:
         Raises:
             ImageFormatError: The frame has another size or type; OpenCV would drop it without a word.
         """
-        expected = (self._size.height, self._size.width, 3)
+        expected = (self.size.height, self.size.width, 3)
         if image.shape != expected or image.dtype != "uint8":
             raise ImageFormatError(
                 f"{self.path}: expected frames of uint8 {expected}, got {image.dtype} {image.shape}"

@@ -1,0 +1,72 @@
+"""Records read back: those of a serial number, or of a range of parts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from lineside.core.errors import OutputError, SettingsError
+from lineside.outputs.trace.chain import unsealed
+from lineside.outputs.trace.segments import read_lines, segment_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+
+
+def sound_records(folder: Path) -> Iterator[dict[str, Any]]:
+    """The records of a trace that say what their hash was made of, in the order of the chain; others are passed by.
+
+    Raises:
+        OutputError: There is no trace, or it cannot be read.
+    """
+    files = segment_files(folder)
+    if not files:
+        raise OutputError(f"{folder}: expected the folder of a trace, with a folder segments; found none")
+    for path in files:
+        for line in read_lines(path):
+            if (record := unsealed(line)) is not None:
+                yield record
+
+
+def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[str, Any]]:
+    """The records of parts that a text names, in the order of the chain.
+
+    Args:
+        folder: The trace's.
+        which: `all`; `100..200`, the parts with these numbers; a serial number; or one part's number.
+        run: Only of this run. Without it, numbers of parts mean those of the latest run, and serial numbers all.
+
+    Raises:
+        SettingsError: No record is meant by it.
+        OutputError: There is no trace, or it cannot be read.
+    """
+    parts = [record for record in sound_records(folder) if record.get("kind") == "part"]
+    if run is not None:
+        parts = [record for record in parts if run_of(record) == run]
+    if which == "all":
+        found = parts
+    elif (span := _RANGE.fullmatch(which)) is not None:
+        first, last = int(span.group(1)), int(span.group(2))
+        found = [r for r in _latest_run(parts) if first <= r["part"] <= last]
+    else:
+        found = [r for r in parts if str(r.get("serial", "")) == which]
+        if not found and which.isdecimal():
+            found = [r for r in _latest_run(parts) if r["part"] == int(which)]
+    if not found:
+        raise SettingsError(
+            f'{folder}: no part is meant by "{which}"{"" if run is None else f" in the run {run}"}; expected a serial number, '
+            f"a part's number, a range as 100..200, or all. The trace holds {len(parts)} parts."
+        )
+    return found
+
+
+def run_of(record: dict[str, Any]) -> str:
+    """The run that a part belongs to."""
+    return str(record.get("about", {}).get("run"))
+
+
+def _latest_run(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [record for record in parts if run_of(record) == run_of(parts[-1])]

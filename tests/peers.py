@@ -1,0 +1,41 @@
+"""Real peers that only some machines have. A test that needs one skips with the reason, or fails where it was promised.
+
+`LINESIDE_EXPECT=mosquitto,postgres,s3` promises them, so that continuous integration cannot pass them over in silence.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+
+import pytest
+
+
+def promised(name, reason):
+    """Skip with the reason, or fail where the environment promises the peer."""
+    if name in os.environ.get("LINESIDE_EXPECT", "").split(","):
+        pytest.fail(f"LINESIDE_EXPECT promises {name}, but {reason}")
+    pytest.skip(f"{name}: {reason}")
+
+
+def program(name, *, peer, paths=()):
+    """The path of an installed program."""
+    found = shutil.which(name) or next((p for p in paths if os.access(p, os.X_OK)), None)
+    if found is None:
+        promised(peer, f"the program {name} is not installed")
+    return found
+
+
+def free_port():
+    """A port that was free a moment ago, for a program that cannot take one by itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port):
+    """Whether somebody takes connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
