@@ -74,6 +74,14 @@ def test_results_are_those_of_a_detector(engine, pictures, expected):
     assert min(device.frames for device in engine.statistics().devices) > 0
 
 
+def test_an_answer_tells_its_device_and_what_each_stage_took(engine, pictures):
+    future = engine.submit(pictures[0])
+    future.result()
+    assert future.device in {device.name for device in engine.health().devices}
+    assert set(future.seconds) == {"preprocess", "run", "postprocess"}
+    assert all(took_s > 0 for took_s in future.seconds.values())
+
+
 def test_thresholds_go_with_each_picture(engine, pictures, cache):
     detector = Detector(MODEL, devices="cpu", threads=1, cache=cache)
     for asked in ({"confidence": 0.05}, {"confidence": 0.6, "classes": ["scratch", "crack"]}):

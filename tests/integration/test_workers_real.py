@@ -75,7 +75,7 @@ def test_a_worker_answers_as_the_detector_does(owned, spots):
     owner = owned(OPENER, slots=Slots(4, picture.nbytes))
     owner.start(model)
     owner.worker.run(1, "model", [picture] * 3, asked)
-    answers = owner.done(1)
+    answers = [look.detections for look in owner.done(1)]
     assert len(answers[0]) > 0
     for answer, wanted in zip(answers, asked, strict=True):
         alone = detector(picture, **wanted)
@@ -88,7 +88,9 @@ def test_the_shipped_model_runs_and_proves_itself(owned):
     up = owner.start(PLANT)
     assert 0 < up.profiles["model"].seconds[1] < 10
     owner.worker.run(1, "model", [BLACK], [{}])
-    assert owner.done(1)[0].size == (320, 320)
+    (look,) = owner.done(1)
+    assert look.detections.size == (320, 320)
+    assert all(0 < took_s < 10 for took_s in look.seconds.values())
     owner.worker.probe(2, "model")
     owner.done(2)
 

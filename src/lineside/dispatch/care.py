@@ -110,8 +110,6 @@ class Care:
             pace.observe(run.profile_s, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
-            if device.batch_limit.most is not None:
-                device.grow(len(run.jobs), now_s)
         self._trust_again(device, out)
         self.settle_down(device, now_s, out)
 
@@ -151,9 +149,11 @@ class Care:
             return
         if fault is Fault.MEMORY:
             if jobs:
-                device.batch_limit.cut(len(jobs), now_s, self._settings)
+                device.max_batch = max(len(jobs) // 2, 1)
             device.alive = False
-            out.append(Terminate(device.name, detail or "out of memory", device.batch_limit.most))
+            out.append(Terminate(device.name, detail or "out of memory", device.max_batch))
+        if jobs:  # a probe that fails says no more of why than the run before it
+            device.blamed = Reason.MODEL_UNHEALTHY if fault is Fault.MODEL else Reason.DEVICE_LOST
         self._quarantine(device, detail or "a run failed", now_s, out)
         self._retry(jobs, device, now_s, out)
 
@@ -187,6 +187,7 @@ class Care:
 
     def _hung(self, device: Device, run: Running, now_s: float, out: list[Action]) -> None:
         device.end(now_s)
+        device.blamed = Reason.DEVICE_LOST
         device.stuck = number = run.number
         out.append(Cancel(device.name, number))
         for job in run.jobs:
@@ -205,6 +206,7 @@ class Care:
 
     def _lose_run(self, device: Device, now_s: float, out: list[Action], detail: str = "") -> None:
         """Whatever the device had runs no more; a device that was in service is quarantined."""
+        device.blamed = Reason.DEVICE_LOST
         run = device.end(now_s) if device.running is not None else None
         jobs = [] if run is None else run.jobs
         for job in jobs:
@@ -246,14 +248,10 @@ class Care:
 
     def _look_again(self, device: Device) -> None:
         """Plan a probe for a device that is idle and was slow; one plan at a time."""
-        if device.running is not None or device.health is not Health.HEALTHY:
-            return
-        for lane in device.lanes.values():
-            if lane.pace.ratio > _SLOWED:
-                device.refreshing = True
-                due_s = device.idle_since_s + self._settings.refresh_s
-                self._alarms.at(due_s, lambda now_s, out: self._refresh(device, now_s, out))
-                return
+        if device.is_idle and any(lane.pace.ratio > _SLOWED for lane in device.lanes.values()):
+            device.refreshing = True
+            due_s = device.idle_since_s + self._settings.refresh_s
+            self._alarms.at(due_s, lambda now_s, out: self._refresh(device, now_s, out))
 
     def _refresh(self, device: Device, now_s: float, out: list[Action]) -> None:
         device.refreshing = False
@@ -304,9 +302,8 @@ class Care:
                 self.retried += 1
                 self._again([job], now_s, out)
             else:
-                self._answers.refuse(
-                    job, Reason.DEVICE_LOST, "every device that has the model failed with it", out
-                )
+                why = self._fleet.absence(job.model)
+                self._answers.refuse(job, why, "every device that has the model failed with it", out)
 
     def _poisoned(self, job: Job, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
         """Two devices failed with one picture alone: it is the picture. They are not blamed."""

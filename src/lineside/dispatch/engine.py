@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lineside.core.buffers import FrameBuffers
     from lineside.core.detections import Detections
     from lineside.core.placement import Placement
+    from lineside.dispatch.look import LookFuture
     from lineside.dispatch.promises import LateResult
     from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.settings import Settings
@@ -176,7 +177,7 @@ class Engine:
         stream: str | None = None,
         delivery: str = Delivery.EVERY_PART,
         **asked: Any,
-    ) -> Future[Detections]:
+    ) -> LookFuture:
         """The future of what the model sees in a picture.
 
         Args:
@@ -190,7 +191,7 @@ class Engine:
 
         Returns:
             A future of `Detections`. It holds an `UnansweredError` where nothing is known by the deadline: too late, too much,
-            no device, or a picture that breaks runs. What its callbacks do is done by a worker or by whoever submits: they should
+            no device, or a picture that breaks runs. It also tells the `device` that answered and the `seconds` of its stages. What its callbacks do is done by a worker or by whoever submits: they should
             be short, and never wait for another picture. Cancelling it saves no work.
 
         Raises:
@@ -312,7 +313,7 @@ class Engine:
             self._closed = True
             self._works.end(by_force=not self.drain(timeout_s))
 
-    def _sent(self, ticket: Ticket, stream: Stream, deadline_s: float) -> Future[Detections]:
+    def _sent(self, ticket: Ticket, stream: Stream, deadline_s: float) -> LookFuture:
         self._promises.give(ticket)
         self._desk.post(FrameArrived(Request(stream, next(self._numbers), deadline_s, ticket)))
         return ticket.future

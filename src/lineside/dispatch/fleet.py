@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError, near
+from lineside.core.verdict import Reason
 from lineside.dispatch.device import Device
 from lineside.dispatch.words import Health
 
@@ -64,6 +65,11 @@ class Fleet:
             ]
             found = self._routes[model] = sorted(lanes, key=lambda lane: lane.single_s())
         return found
+
+    def absence(self, model: str) -> Reason:
+        """Why a model has no device in service: it, where every device that has it went out of service for its answers."""
+        blamed = {device.blamed for device in self.devices.values() if model in device.lanes}
+        return Reason.MODEL_UNHEALTHY if blamed == {Reason.MODEL_UNHEALTHY} else Reason.DEVICE_LOST
 
     def fastest(self, model: str) -> tuple[str, float] | None:
         """The device that has been seen to do one picture in the shortest time, in service or not, and that; `None` without any."""

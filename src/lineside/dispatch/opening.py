@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import DeviceMismatchError
+from lineside.dispatch.look import Look
 from lineside.engine.cache import default_folder
 from lineside.models.probe import probe_picture
 
@@ -95,8 +96,10 @@ class DetectorModel:
         """What it sees in each picture, as `OpenedModel.run` says."""
         settings = [self._thresholds(each) for each in asked]
         if len(pictures) == 1:
-            return (self._detector.timed(pictures[0], settings[0])[0],)
-        return self._detector.timed_batch(pictures, settings)[0]
+            found, took = self._detector.timed(pictures[0], settings[0])
+            return (Look(found, took.preprocess_s, took.run_s, took.postprocess_s),)
+        all_found, took = self._detector.timed_batch(pictures, settings)
+        return [Look(found, took.preprocess_s, took.run_s, took.postprocess_s) for found in all_found]
 
     def probe(self, count: int) -> None:
         """Run the test picture, as `OpenedModel.probe` says. A single one's outputs are held against the first ones.

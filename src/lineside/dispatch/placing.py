@@ -113,7 +113,7 @@ class Placing:
     def overdue(self, job: Job, now_s: float, out: list[Action]) -> None:
         """Answer a job whose time is up. A judged one is still looked at."""
         known = self._fleet.routes(job.model)
-        reason, detail = (Reason.LATE, _NO_TIME) if known else (Reason.DEVICE_LOST, _NO_DEVICE)
+        reason, detail = (Reason.LATE, _NO_TIME) if known else (self._fleet.absence(job.model), _NO_DEVICE)
         if job.runs:
             reason, detail = Reason.LATE, "its run had not ended by its deadline"
         waits = not job.runs
@@ -193,7 +193,7 @@ class Placing:
                 if lane.device.is_idle:
                     self.fill(lane.device, now_s, out)
             return
-        reason, detail = (Reason.LATE, _NO_TIME) if lanes else (Reason.DEVICE_LOST, _NO_DEVICE)
+        reason, detail = (Reason.LATE, _NO_TIME) if lanes else (self._fleet.absence(job.model), _NO_DEVICE)
         if lanes:
             detail += self.short.why(job, out)
         self._answers.refuse(job, reason, detail, out, pending=job.judged)

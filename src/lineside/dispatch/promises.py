@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import UnansweredError
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Amend, Drop, Forget, Release, Unknown
+from lineside.dispatch.look import Look, LookFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class Ticket:
         self.picture: NDArray[np.uint8] | None = picture
         self.asked = asked
         self.name = name
-        self.future: Future[Any] = Future()
+        self.future = LookFuture()
 
 
 def let_go(action: Action) -> None:
@@ -79,11 +79,17 @@ class Promises:
         ticket = action.request.payload
         assert isinstance(ticket, Ticket)
         if isinstance(action, Release):
-            self._settle(ticket, action.result)
+            self._release(ticket, action)
         elif not isinstance(action, Amend):
             self._settle(ticket, UnansweredError(f"{_called(ticket)}{action.detail}", action.reason))
         elif self._late_result is not None:
-            self._late_result(ticket.name, action.result, action.device)
+            self._late_result(ticket.name, _seen(action.result), action.device)
+
+    def _release(self, ticket: Ticket, action: Release) -> None:
+        ticket.future.device = action.device
+        if isinstance(action.result, Look):
+            ticket.future.seconds = action.result.seconds
+        self._settle(ticket, _seen(action.result))
 
     def _settle(self, ticket: Ticket, outcome: object) -> None:
         try:
@@ -97,6 +103,11 @@ class Promises:
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+
+
+def _seen(result: object) -> object:
+    """What was seen, without the times that it took."""
+    return result.detections if isinstance(result, Look) else result
 
 
 def _called(ticket: Ticket) -> str:

@@ -28,6 +28,8 @@ class Fault(StrEnum):
     """Out of memory. The session is broken; it comes back with smaller batches."""
     INPUT = "input"
     """The pictures' fault, which no device can cure."""
+    MODEL = "model"
+    """The answer is none that a model may give, as NaN."""
     CANCELLED = "cancelled"
     """Ended because `Cancel` asked for it."""
 

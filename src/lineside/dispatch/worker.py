@@ -11,6 +11,7 @@ from lineside.core.errors import (
     DeviceMemoryError,
     ImageError,
     LinesideError,
+    ModelOutputError,
     RunCancelledError,
     SettingsError,
 )
@@ -169,6 +170,8 @@ def fault_of(fault: Exception) -> Fault:
             return Fault.MEMORY
         case RunCancelledError():
             return Fault.CANCELLED
+        case ModelOutputError():
+            return Fault.MODEL
         # What a picture is asked for is checked where the model is known.
         case ImageError() | SettingsError():
             return Fault.INPUT

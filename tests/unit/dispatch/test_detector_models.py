@@ -64,19 +64,18 @@ def test_a_probe_of_a_broken_device_fails_as_a_run_does(model, detector):
 
 
 def test_each_picture_of_a_run_has_its_own_settings(model, detector, picture):
-    plain, one_class, none = model.run(
-        [picture] * 3, [{}, {"classes": [SPOT_CLASSES[0]]}, {"confidence": 0.9999}]
-    )
+    looks = model.run([picture] * 3, [{}, {"classes": [SPOT_CLASSES[0]]}, {"confidence": 0.9999}])
+    plain, one_class, none = (look.detections for look in looks)
     assert len(plain) == len(detector(picture)) > len(none)
     assert set(one_class.class_id) <= {0}
 
 
 def test_settings_are_told_apart_by_their_values(model, picture):
     for limit in (1, 2, 1):
-        assert len(model.run([picture], [{"max_detections": limit}])[0]) == limit
+        assert len(model.run([picture], [{"max_detections": limit}])[0].detections) == limit
     for names in (["0"], [0], (0,), [1]):
         (seen,) = model.run([picture], [{"classes": names}])
-        assert set(seen.class_id) <= {int(names[0])}
+        assert set(seen.detections.class_id) <= {int(names[0])}
 
 
 def test_settings_are_refused_however_many_were_right_before(model, picture):
@@ -105,7 +104,7 @@ def test_an_opener_takes_no_other_device(path):
         (RunCancelledError("x"), Fault.CANCELLED),
         (ImageFileError("x"), Fault.INPUT),
         (UnknownNameError("x"), Fault.INPUT),
-        (ModelOutputError("x"), Fault.DEVICE),
+        (ModelOutputError("x"), Fault.MODEL),
         (DeviceError("x"), Fault.DEVICE),
         (KeyError("x"), Fault.DEVICE),
     ],

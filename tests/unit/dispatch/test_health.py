@@ -133,6 +133,19 @@ def test_where_every_device_failed_the_answer_says_so():
     assert not rig.answers[request].pending
 
 
+def test_where_every_device_answered_nonsense_the_model_is_named():
+    rig, request = with_run(ONE)
+    rig.fail("a", 0.001, fault=Fault.MODEL, detail="NaN")
+    assert rig.answers[request].reason is Reason.MODEL_UNHEALTHY
+    waiting = rig.frame(within_s=0.002)
+    rig.tick(0.004)
+    assert rig.answers[waiting].reason is Reason.MODEL_UNHEALTHY
+    rig.lose("a", 0.005)
+    lost = rig.frame(within_s=0.002)
+    rig.tick(0.008)
+    assert rig.answers[lost].reason is Reason.DEVICE_LOST
+
+
 def test_without_any_device_a_picture_waits_for_one_until_its_deadline():
     rig, _ = with_run(ONE)
     rig.lose("a", 0.001)

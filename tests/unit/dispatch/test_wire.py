@@ -7,8 +7,9 @@ from lineside.core.classification import Classification
 from lineside.core.detections import Detections
 from lineside.core.geometry import Size
 from lineside.dispatch.events import BatchDone, BatchFailed, WorkerUp
+from lineside.dispatch.look import Look
 from lineside.dispatch.profile import ServiceTimes
-from lineside.dispatch.wire import Wire
+from lineside.dispatch.wire import packed, unpacked
 
 SIZE = Size(height=20, width=30)
 NAMES = ("a", "b")
@@ -25,13 +26,8 @@ def found(count, **more):
     )
 
 
-def passed(message, ends=None):
-    here, there = ends or (Wire(), Wire())
-    return there.unpacked(here.packed(message))
-
-
-def sent(*results, ends=None):
-    news = passed(BatchDone("cpu:0", 7, results), ends)
+def sent(*results):
+    news = unpacked(packed(BatchDone("cpu:0", 7, results)))
     assert (type(news), news.device, news.run) == (BatchDone, "cpu:0", 7)
     return news.results
 
@@ -77,44 +73,12 @@ def test_results_of_any_kind_arrive_in_their_order():
     ids=["nothing", "order", "failure", "up"],
 )
 def test_other_messages_arrive_as_they_left(message):
-    assert passed(message) == message
+    assert unpacked(packed(message)) == message
 
 
-def test_class_names_are_sent_once_and_each_model_keeps_its_own():
-    ends = Wire(), Wire()
-    others = Detections.proven(
-        xyxy=np.zeros((0, 4), np.float32),
-        confidence=np.zeros(0, np.float32),
-        class_id=np.zeros(0, np.int32),
-        names=("c",),
-        size=SIZE,
-        truncated=False,
+def test_a_look_arrives_with_its_times():
+    (arrived,) = sent(Look(found(3), 0.001, 0.02, 0.0005))
+    assert (len(arrived.detections), arrived.seconds) == (
+        3,
+        {"preprocess": 0.001, "run": 0.02, "postprocess": 0.0005},
     )
-    first = len(ends[0].packed(BatchDone("cpu:0", 7, [found(2)])))
-    ends = Wire(), Wire()
-    names = [one.names for _ in range(3) for one in sent(found(2), others, ends=ends)]
-    assert names == [NAMES, ("c",)] * 3
-    assert names[0] is names[2]
-    assert len(ends[0].packed(BatchDone("cpu:0", 7, [found(2)]))) < first
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"confidence": 0.4, "classes": ["a", 1], "nms": None, "iou": 0.5, "multi_label": True},
-        {"confidence": np.float64(0.4)},
-        {"classes": np.array([1, 2])},
-        {"classes": (np.int64(1),)},
-        {"classes": SIZE},
-    ],
-)
-def test_what_is_asked_for_arrives_with_its_types(asked):
-    order = passed(("run", 3, "model", [(0, (4, 5, 3), (15, 3, 1)), (4, 5, 3)], [asked]))
-    assert order[:4] == ("run", 3, "model", [(0, (4, 5, 3), (15, 3, 1)), (4, 5, 3)])
-    for name, value in asked.items():
-        arrived = order[4][0][name]
-        assert type(arrived) is type(value)
-        assert np.array_equal(arrived, value)
-        assert [type(each) for each in np.atleast_1d(arrived)] == [
-            type(each) for each in np.atleast_1d(value)
-        ]
