@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,11 @@ from lineside.core.errors import SourceError
 from lineside.core.frame import Frame
 from lineside.core.truth import FrameTruth
 from lineside.core.verdict import Verdict
+from lineside.dispatch.engine import Engine
+from lineside.dispatch.starting import Crew, Fittings, Offer
+from lineside.dispatch.thread_worker import ThreadWorker
+from lineside.dispatch.worker import WorkerModel
+from lineside.testing.hand_workers import Script, TimedOpener
 
 NAMES = ("scratch", "dent")
 SIZE = Size(height=8, width=10)
@@ -68,31 +74,16 @@ class FakeCamera:
         self.closed += 1
 
 
-@dataclass(frozen=True)
-class FakeTimes:
-    preprocess_s: float = 0.001
-    run_s: float = 0.002
-    postprocess_s: float = 0.003
+def scripted_engine(*scripts, **fittings):
+    """A real engine over devices `d0`, `d1` … that do what their scripts say; unless told otherwise they see nothing."""
+    scripts = scripts or (Script(sees=lambda _: make_detections()),)
 
+    def maker(number):
+        opener = TimedOpener(scripts[number])
+        return lambda post: ThreadWorker(f"d{number}", opener=opener, post=post, clock=time.monotonic)
 
-@dataclass
-class FakeModel:
-    """A model that answers, or raises, call by call; the last answer stands for all further calls."""
-
-    answers: list = field(default_factory=lambda: [make_detections()])
-    calls: int = 0
-    confidence: float | None = None
-
-    def thresholds(self, *, confidence):
-        self.confidence = confidence
-        return confidence
-
-    def timed(self, image, settings):
-        answer = self.answers[min(self.calls, len(self.answers) - 1)]
-        self.calls += 1
-        if isinstance(answer, Exception):
-            raise answer
-        return answer, FakeTimes()
+    crew = Crew({f"d{number}": maker(number) for number in range(len(scripts))})
+    return Engine.of(crew, Offer(WorkerModel("model", "none.onnx")), Fittings(**fittings))
 
 
 class Log(list):

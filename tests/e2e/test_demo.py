@@ -62,8 +62,9 @@ FAULTS = {"camera": "no_frame", "device": "device_lost", "model": "model_unhealt
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_lets_no_part_pass_and_the_line_recovers(cli, plant, tmp_path, fault):
-    run = ("--seconds", 4, "--rate", 300, "--fault", fault)
-    text = cli("demo", *run, "--model", plant.model, *SMALL, *LENIENT).stdout
+    # A part waits for a device until its deadline: with a long one it would be judged after the fault.
+    run = ("--seconds", 6, "--rate", 300, "--fault", fault)
+    text = cli("demo", *run, "--model", plant.model, *SMALL, "--deadline-ms", 700, *LENIENT).stdout
     assert "broken " not in text.replace("the broken", "")
     report = report_of(tmp_path)
     check_once(report)
@@ -77,6 +78,21 @@ def test_a_fault_lets_no_part_pass_and_the_line_recovers(cli, plant, tmp_path, f
     assert "PASS" in {p["verdict"] for p in before}
     assert "PASS" in {p["verdict"] for p in after}
     assert any(e["code"].endswith(".back") for e in report["events"])
+
+
+def test_a_device_that_fails_costs_no_part_while_another_lives(cli, plant, tmp_path):
+    run = ("--seconds", 4, "--rate", 300, "--fault", "device", "--devices", "cpu:0,cpu:1")
+    cli("demo", *run, "--model", plant.model, *SMALL, *LENIENT)
+    report = report_of(tmp_path)
+    check_once(report)
+    assert report["reasons"] == {}
+    begin_s, end_s = report["fault"]["begin_s"], report["fault"]["end_s"]
+    inside = [p for p in report["parts"] if begin_s < p["at_s"] < end_s]
+    assert {p["verdict"] for p in inside} == {"PASS"}
+    rows = {device["name"]: device for device in report["devices"]}
+    assert rows["cpu:0"]["faults"] > 0
+    assert rows["cpu:1"]["frames"] > rows["cpu:0"]["frames"] > 0
+    assert any(e["code"] == "device.quarantined" for e in report["events"])
 
 
 def test_the_interrupt_key_ends_the_run_with_its_report(plant, cache, tmp_path):

@@ -7,22 +7,22 @@ import io
 import pytest
 from rich.console import Console
 
-from line_standins import FakeCamera, FakeModel, Hand, make_detections, make_frame, make_truth
-from lineside.cli.demo_faults import FaultKind, FaultPlan, breakable_camera, breakable_model
+from line_standins import FakeCamera, Hand, make_detections, make_frame, make_truth
+from lineside.cli.demo_faults import FaultKind, FaultPlan, breakable_camera
 from lineside.cli.demo_plant import Gate, is_proven, promises
 from lineside.cli.demo_screen import one_line, table, watch
 from lineside.core.errors import DeviceError, ModelOutputError, SourceError
 from lineside.core.inspection import Inspection, View
 from lineside.core.verdict import Reason, Verdict
 from lineside.line.statistics import Tally
-from lineside.testing.faults import FaultyDetector
+from lineside.testing.faults import BreakableModel, FaultyDetector
 from lineside.testing.graphs import colour_spots
 
 
-def part_of(number, verdict=Verdict.PASS, frame=None, reason=None):
+def part_of(number, verdict=Verdict.PASS, frame=None, reason=None, device="cpu"):
     frame = frame or make_frame(number, truth=make_truth(number, Verdict.PASS))
     known = {"reason": reason} if reason else {"detections": make_detections()}
-    view = View("top", frame=frame, seconds={"run": 0.01}, **known)
+    view = View("top", frame=frame, seconds={"run": 0.01}, device=device, **known)
     return Inspection(number, verdict, reason, "so it is", (view,), number, number + 0.05, number + 0.2)
 
 
@@ -34,9 +34,17 @@ def statistics_of(*parts):
     return tally.snapshot(10.0)
 
 
-def test_a_fault_lasts_for_the_middle_third_of_the_time_since_the_first_question():
+def plan_of(kind, hand):
+    plan = FaultPlan(kind, seconds=9, clock=hand)
+    plan.begin()
+    return plan
+
+
+def test_a_fault_lasts_for_the_middle_third_of_the_time_since_parts_come():
     hand = Hand(100.0)
-    plan = FaultPlan(FaultKind.CAMERA, seconds=9, clock=hand)
+    early = FaultPlan(FaultKind.CAMERA, seconds=0.001, clock=hand)
+    assert not early.is_on(FaultKind.CAMERA)
+    plan = plan_of(FaultKind.CAMERA, hand)
     seen = []
     for now_s in (100, 102.9, 103, 105.9, 106, 120):
         hand.now_s = now_s
@@ -47,6 +55,7 @@ def test_a_fault_lasts_for_the_middle_third_of_the_time_since_the_first_question
 
 def test_a_plan_without_a_fault_breaks_nothing():
     plan = FaultPlan(None, seconds=0.001, clock=Hand(5.0))
+    plan.begin()
     assert not any(plan.is_on(kind) for kind in FaultKind)
     assert plan.window is None
 
@@ -65,34 +74,28 @@ def faulty(tmp_path_factory):
         (FaultKind.MODEL, ModelOutputError, "NaN|not finite|infinite"),
     ],
 )
-def test_a_broken_model_refuses_and_is_whole_again_afterwards(kind, error, words, faulty):
+def test_a_broken_device_refuses_and_is_whole_again_afterwards(kind, error, words, faulty):
     hand = Hand()
-    plan = FaultPlan(kind, seconds=9, clock=hand)
-    model = breakable_model(lambda: faulty, plan)()
-    settings = faulty.thresholds()
+    plan = plan_of(kind, hand)
+    model = BreakableModel(faulty, "cpu", plan)
     frame = make_frame(0)
-    assert len(model.timed(frame.image, settings)[0]) == 0
+    assert len(model.run([frame.image], [{}])[0].detections) == 0
     hand.now_s = 4.0
     with pytest.raises(error, match=words):
-        model.timed(frame.image, settings)
+        model.run([frame.image], [{}])
+    with pytest.raises(DeviceError):
+        model.probe(1)
     assert plan.took(part_of(0, frame=frame))
+    assert not plan.took(part_of(0, frame=frame, device="cuda:0"))
     assert not plan.took(part_of(1))
     hand.now_s = 7.0
-    assert len(model.timed(frame.image, settings)[0]) == 0
-
-
-def test_a_device_that_is_gone_cannot_be_opened():
-    hand = Hand()
-    opener = breakable_model(FakeModel, FaultPlan(FaultKind.DEVICE, seconds=9, clock=hand))
-    opener()
-    hand.now_s = 4.0
-    with pytest.raises(DeviceError, match="no such device"):
-        opener()
+    model.probe(1)
+    assert len(model.run([frame.image], [{}])[0].detections) == 0
 
 
 def test_a_pulled_cable_costs_the_picture_and_the_camera():
     hand = Hand()
-    plan = FaultPlan(FaultKind.CAMERA, seconds=9, clock=hand)
+    plan = plan_of(FaultKind.CAMERA, hand)
     opener = breakable_camera(FakeCamera, "top", plan)
     camera = opener()
     assert camera.trigger(0).part == 0
@@ -107,7 +110,7 @@ def test_a_pulled_cable_costs_the_picture_and_the_camera():
 def test_the_gate_finds_a_pass_that_the_fault_should_have_cost():
     plan = FaultPlan(FaultKind.CAMERA, seconds=9, clock=Hand())
     gate = Gate(plan)
-    plan.take(part=1)
+    plan.take(1)
     for number in (0, 1):
         gate(part_of(number))
     assert gate.unproven == [1]

@@ -93,10 +93,12 @@ def test_track_has_the_report_in_its_document(lineside, plant):
 
 def test_the_demo_tells_it_and_keeps_it_in_its_report(lineside, tmp_path):
     done = lineside("demo", "--seconds", "2", "--deadline-ms", "5000", "--devices", LIES)
-    assert warned(done)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert line.startswith("warning: standin does not start: ")
+    assert line.endswith("[device.not_started]")
     report = json.loads((tmp_path / "demo-report" / "report.json").read_text(encoding="utf-8"))
     assert "standin?behaves=swap" in report["settings"]["device"]
-    assert "device.demoted" in json.dumps(report)
+    assert "device.not_started" in {event["code"] for event in report["events"]}
 
 
 REQUIRED = ("--devices", LIES, "--demotion", "require")

@@ -1,47 +1,38 @@
-"""Whole lines: real threads, a real detector where it matters, and whatever may break while they run."""
+"""Whole lines: real threads, a real engine over scripted devices, and whatever may break while they run."""
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections import Counter
 
 import pytest
 
-from line_standins import NAMES, FakeCamera, FakeModel, make_detections
+from line_standins import NAMES, FakeCamera, make_detections, scripted_engine
 from lineside.core.backoff import Backoff
-from lineside.core.errors import DeviceError, ModelOutputError, SettingsError, SourceError
+from lineside.core.errors import ModelOutputError, SettingsError, SourceError
 from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge, open_rule
-from lineside.line.line import Detection, Line, LineSettings
-from lineside.testing.rules import StandInRule
+from lineside.line.board import Board
+from lineside.line.cameras import CameraStation
+from lineside.line.events import LateLook
+from lineside.line.link import Link
+from lineside.line.loop import Loop, LoopSettings, Parts
+from lineside.line.products import OneProduct, Product
+from lineside.line.schedule import Schedule
+from lineside.line.standing import device_rows
+from lineside.line.triggers import Timed
+from lineside.testing.hand_workers import Mode, Script
 
-QUICK = LineSettings(
-    parts_per_minute=6000, deadline_s=5.0, max_captures=1000, max_frames=1000, backoff=Backoff(0.01, 0.02)
-)
+QUICK = LoopSettings(deadline_s=5.0, max_captures=1000, max_frames=1000, backoff=Backoff(0.01, 0.02))
 SECONDS = 0.3
 PARTS = 30
+RATE = 6000
 
 
-class Broken(FakeModel):
-    """A model that fails for some calls, and a way to open it again that fails for some attempts."""
-
-    def __init__(self, failing=(), error=None, refusals=0):
-        super().__init__()
-        self.failing = failing
-        self.error = error
-        self.refusals = refusals
-
-    def timed(self, image, settings):
-        answer = super().timed(image, settings)
-        if self.calls in self.failing:
-            raise self.error
-        return answer
-
-    def reopen(self):
-        if self.refusals:
-            self.refusals -= 1
-            raise DeviceError("still gone")
-        return self
+def nothing(_):
+    return make_detections()
 
 
 class Answers(list):
@@ -62,28 +53,59 @@ class Answers(list):
         return Counter(i.reason for i in self if i.reason is not None)
 
 
-def run(*, cameras=None, model=None, settings=QUICK, sinks=(), seconds=SECONDS):
-    answers = Answers()
-    model = model or Broken()
-    cameras = cameras or {"top": FakeCamera, "side": lambda: FakeCamera("side")}
-    judge = Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=tuple(cameras))
-    detection = Detection(model, getattr(model, "reopen", lambda: model))
-    line = Line(cameras, detection, judge, settings, gate=answers, sinks=sinks)
-    return line.run(seconds), answers
+class Rig:
+    """A line over fake cameras and scripted devices, and what it answered."""
+
+    def __init__(self, *scripts, cameras=None, settings=QUICK, rate=RATE, judge=None, gate=None, sinks=()):
+        self.answers = Answers()
+        inbox, board = queue.SimpleQueue(), Board()
+        cameras = cameras or {"top": FakeCamera, "side": lambda: FakeCamera("side")}
+        self.engine = scripted_engine(*scripts, note=board.post, late_result=lambda *_: inbox.put(LateLook()))
+        judge = judge or Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=tuple(cameras))
+
+        def station(name, opener):
+            link = Link(f"camera {name}", opener, backoff=settings.backoff)
+            return CameraStation(name, link, post=inbox.put, note=board.post, clock=time.monotonic)
+
+        self.parts = Parts(
+            views=tuple(judge.cameras),
+            stations={name: station(name, opener) for name, opener in cameras.items()},
+            engine=self.engine,
+            products=OneProduct(Product("", judge)),
+            triggers=lambda start_s, seconds: Timed(Schedule(start_s, rate, seconds)),
+            inbox=inbox,
+            board=board,
+            gate=gate or self.answers,
+            sinks=sinks,
+            devices=lambda: device_rows(self.engine),
+        )
+        self.loop = Loop(self.parts, settings)
+
+    def run(self, seconds=SECONDS):
+        try:
+            return self.loop.run(seconds), self.answers
+        finally:
+            self.engine.close()
+
+
+def run(*scripts, seconds=SECONDS, **how):
+    return Rig(*scripts, **how).run(seconds)
 
 
 def test_a_healthy_line_passes_every_good_part():
     statistics, answers = run()
     answers.check(PARTS)
     assert statistics.verdicts[Verdict.PASS] == statistics.triggered == PARTS
-    assert set(statistics.stages) == {"capture", "preprocess", "run", "postprocess", "judge", "total"}
+    assert {"capture", "judge", "total"} <= set(statistics.stages)
     assert statistics.events == ()
+    assert [(d.name, d.health, d.frames) for d in statistics.devices] == [("d0", "healthy", 2 * PARTS)]
 
 
 def test_a_defect_in_one_view_fails_the_part():
-    statistics, answers = run(model=FakeModel([make_detections(0.9), make_detections()]))
+    seen = iter([make_detections(0.9)])
+    statistics, answers = run(Script(sees=lambda _: next(seen, make_detections())))
     answers.check(PARTS)
-    assert statistics.verdicts[Verdict.FAIL] >= 1
+    assert statistics.verdicts[Verdict.FAIL] == 1
     assert "dent 0.90" in next(i for i in answers if i.verdict is Verdict.FAIL).detail
 
 
@@ -108,28 +130,75 @@ def test_a_camera_that_never_opens_lets_nothing_pass():
     assert [e.code for e in statistics.events] == ["camera.lost"]
 
 
+class Breaks:
+    """Breaks a device at one of its pictures, and heals it after some time."""
+
+    def __init__(self, at=9, seconds=0.3, mode=Mode.ERROR, error=None):
+        self.script = Script(sees=self.see)
+        self.at, self.seconds, self.mode, self.error = at, seconds, mode, error
+        self.seen = 0
+
+    def see(self, _):
+        self.seen += 1
+        if self.seen == self.at:
+            if self.mode is not None:
+                self.script.breaks(self.mode)
+                threading.Timer(self.seconds, self.script.heals).start()
+            if self.error is not None:
+                raise self.error
+        return make_detections()
+
+
+TIGHT = LoopSettings(deadline_s=0.1, max_captures=1000, max_frames=1000, backoff=Backoff(0.01, 0.02))
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [
-        (DeviceError("off the bus"), Reason.DEVICE_LOST),
-        (ModelOutputError("NaN"), Reason.MODEL_UNHEALTHY),
-        (RuntimeError("nobody knows"), Reason.INTERNAL_FAULT),
-    ],
+    [(None, Reason.DEVICE_LOST), (ModelOutputError("NaN"), Reason.MODEL_UNHEALTHY)],
 )
-def test_a_session_that_fails_costs_its_parts_and_is_opened_again(error, reason):
-    statistics, answers = run(model=Broken(failing={9}, error=error, refusals=3), seconds=1.0)
+def test_a_device_that_fails_costs_its_parts_and_comes_back(error, reason):
+    breaks = Breaks(error=error)
+    statistics, answers = run(breaks.script, settings=TIGHT, rate=3000, seconds=2.0)
     answers.check(100)
-    assert set(answers.reasons()) == {reason}
+    assert reason in answers.reasons()
+    assert set(answers.reasons()) <= {reason, Reason.LATE}
     assert answers[-1].verdict is Verdict.PASS
-    assert {f"device.{reason}", "device.back"} <= {e.code for e in statistics.events}
+    assert {"device.quarantined", "device.back"} <= {e.code for e in statistics.events}
+
+
+def test_while_another_device_lives_a_device_that_fails_costs_no_part():
+    breaks = Breaks(seconds=10)
+    statistics, answers = run(breaks.script, Script(sees=nothing), seconds=0.5)
+    breaks.script.heals()
+    answers.check(50)
+    assert answers.reasons() == {}
+    assert {view.device for i in answers for view in i.views} == {"d0", "d1"}
+    rows = {device.name: device for device in statistics.devices}
+    assert rows["d0"].health != "healthy"
+    assert rows["d0"].detail
+    assert rows["d1"].frames > rows["d0"].frames
 
 
 def test_a_device_that_stays_away_lets_nothing_more_pass():
-    _, answers = run(model=Broken(failing={5}, error=DeviceError("off the bus"), refusals=10**9))
-    answers.check(PARTS)
+    breaks = Breaks(at=5, seconds=30)
+    _, answers = run(breaks.script, settings=TIGHT, rate=3000, seconds=1.0)
+    breaks.script.heals()
+    answers.check(50)
     passed = [i.part for i in answers if i.verdict is Verdict.PASS]
-    assert len(passed) <= 2
-    assert set(answers.reasons()) == {Reason.DEVICE_LOST}
+    assert len(passed) <= 3
+    assert set(answers.reasons()) <= {Reason.DEVICE_LOST, Reason.LATE}
+
+
+def test_what_comes_after_the_answer_is_counted_and_changes_nothing():
+    slow = Script(sees=nothing)
+    rig = Rig(slow, settings=LoopSettings(deadline_s=0.05), rate=600, cameras={"top": FakeCamera})
+    slow.slower = 60
+    statistics, answers = rig.run(0.3)
+    answers.check(3)
+    # A run that takes so long hangs, and costs the device its place, too.
+    assert set(answers.reasons()) <= {Reason.LATE, Reason.OVERLOAD, Reason.DEVICE_LOST}
+    assert statistics.answered == 3
+    assert rig.loop.statistics().verdicts[Verdict.PASS] == 0
 
 
 def test_a_hanging_camera_is_late_and_the_line_ends_all_the_same():
@@ -140,55 +209,75 @@ def test_a_hanging_camera_is_late_and_the_line_ends_all_the_same():
             never.wait(20)
             return super().trigger(part)
 
-    settings = LineSettings(parts_per_minute=6000, deadline_s=0.05, max_captures=4)
+    settings = LoopSettings(deadline_s=0.05, max_captures=4)
     threading.Timer(1.0, never.set).start()
     _, answers = run(cameras={"top": Hanging, "side": FakeCamera}, settings=settings)
     answers.check(PARTS)
-    assert {Reason.LATE, Reason.NO_FRAME} >= set(answers.reasons())
+    assert {Reason.LATE, Reason.NO_FRAME, Reason.OVERLOAD} >= set(answers.reasons())
     assert Verdict.PASS not in {i.verdict for i in answers}
 
 
 def test_a_gate_or_a_rule_that_fails_is_visible_and_the_line_goes_on():
-    model = FakeModel()
+    class Brittle:
+        min_confidence = 0.1
+
+        def violation(self, detections):
+            raise ZeroDivisionError
 
     def gate(inspection):
         raise ValueError("the gate is jammed")
 
-    judge = Judge([StandInRule(ZeroDivisionError())], names=NAMES, cameras=["top"])
-    line = Line({"top": FakeCamera}, Detection(model, lambda: model), judge, QUICK, gate=gate)
-    statistics = line.run(SECONDS)
+    judge = Judge([Brittle()], names=NAMES, cameras=["top"])
+    statistics, _ = run(cameras={"top": FakeCamera}, judge=judge, gate=gate)
     assert statistics.reasons == {Reason.RULE_ERROR: PARTS}
     assert sum(e.code == "gate.failed" for e in statistics.events) == PARTS
 
 
-def test_more_than_the_device_can_take_is_overload_or_late_and_never_a_pass_without_proof():
-    slow = threading.Event()
-
-    class Slow(FakeModel):
-        def timed(self, image, settings):
-            slow.wait(0.02)
-            return super().timed(image, settings)
-
-    settings = LineSettings(parts_per_minute=12000, deadline_s=0.2, max_frames=3)
-    _, answers = run(model=Slow(), settings=settings)
+def test_more_than_the_devices_can_take_is_overload_or_late_and_never_a_pass_without_proof():
+    slow = Script(sees=nothing)
+    settings = LoopSettings(deadline_s=0.2, max_frames=3)
+    rig = Rig(slow, settings=settings, rate=12000)
+    slow.slower = 20
+    _, answers = rig.run()
     answers.check(60)
-    assert Reason.OVERLOAD in answers.reasons()
+    assert {Reason.OVERLOAD, Reason.LATE} & set(answers.reasons())
     assert {Reason.OVERLOAD, Reason.LATE, Reason.NO_FRAME} >= set(answers.reasons())
 
 
 def test_a_line_that_is_stopped_answers_what_is_on_it_and_ends():
-    answers = Answers()
-    model = FakeModel()
-    judge = Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=["top"])
-    line = Line({"top": FakeCamera}, Detection(model, lambda: model), judge, QUICK, gate=answers)
-    thread = threading.Thread(target=line.run, args=(3600,))
+    rig = Rig(cameras={"top": FakeCamera})
+    thread = threading.Thread(target=rig.run, args=(None,))
     thread.start()
-    while line.statistics().answered < 3:
+    while rig.loop.statistics().answered < 3:
         thread.join(0.01)
-    line.stop()
+    rig.loop.stop()
     thread.join(10)
     assert not thread.is_alive()
-    answers.check(line.statistics().triggered)
+    rig.answers.check(rig.loop.statistics().triggered)
+
+
+def test_a_line_that_may_not_wait_answers_what_is_open_as_stopping():
+    released = threading.Event()
+
+    class Hanging(FakeCamera):
+        def trigger(self, part):
+            released.wait(20)
+            return super().trigger(part)
+
+    rig = Rig(cameras={"top": Hanging}, settings=LoopSettings(deadline_s=60.0), rate=600)
+    thread = threading.Thread(target=rig.run, args=(None,))
+    thread.start()
+    while rig.loop.statistics().triggered < 2:
+        thread.join(0.01)
+    rig.loop.stop(patience_s=0.1)
+    while not rig.answers:
+        thread.join(0.01)
+    released.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    rig.answers.check(rig.loop.statistics().triggered)
+    assert set(rig.answers.reasons()) <= {Reason.STOPPING, Reason.NO_FRAME}
+    assert Reason.STOPPING in rig.answers.reasons()
 
 
 def test_the_sinks_get_what_the_gate_heard():
@@ -204,30 +293,17 @@ def test_the_sinks_get_what_the_gate_heard():
 
     sink = Sink()
     statistics, answers = run(sinks=[sink])
-    assert len(sink.parts) + statistics.dropped == len(answers)
+    assert len(sink.parts) + statistics.counts.dropped == len(answers)
     assert sink.is_closed
 
 
-def test_a_line_without_the_judges_cameras_is_refused():
+def test_a_line_without_a_camera_for_a_view_is_refused():
     judge = Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=["top", "side"])
-    model = FakeModel()
     with pytest.raises(SettingsError, match="top, side"):
-        Line({"top": FakeCamera}, Detection(model, lambda: model), judge, QUICK)
+        Rig(cameras={"top": FakeCamera}, judge=judge)
 
 
-@pytest.mark.parametrize("wrong", [{"parts_per_minute": 0}, {"deadline_s": float("nan")}, {"outbox": 0}])
+@pytest.mark.parametrize("wrong", [{"max_frames": 0}, {"deadline_s": float("nan")}, {"outbox": 0}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
-        LineSettings(**wrong)
-
-
-def test_the_model_is_run_at_the_lowest_confidence_that_a_rule_looks_at():
-    model = FakeModel()
-    rules = [open_rule({"kind": "forbid", "min_confidence": c}, NAMES) for c in (0.6, 0.2)]
-    Line(
-        {"top": FakeCamera},
-        Detection(model, lambda: model),
-        Judge(rules, names=NAMES, cameras=("top",)),
-        QUICK,
-    )
-    assert model.confidence == 0.2
+        LoopSettings(**wrong)

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
     from lineside.capture.plant.plant import Plant
     from lineside.capture.plant.settings import PlantSettings
-    from lineside.cli.demo_plant import DemoLine
-    from lineside.detector.detector import Detector
-    from lineside.line.line import LineSettings
+    from lineside.cli.demo_model import Asked
+    from lineside.cli.demo_plant import DemoLine, DemoModel
+    from lineside.line.loop import LoopSettings
     from lineside.line.pictures import FailurePictures
     from lineside.line.report import RunReport
     from lineside.line.statistics import Statistics
-    from lineside.testing.faults import FaultyDetector
 
 CONFIDENCE = 0.3
 """Confidence above which a detection of the shipped model counts as a defect; `docs/plant-model.md` has the rates."""
@@ -92,38 +91,30 @@ def demo(
         return
     if pictures is not None:
         raise SettingsError("--pictures: expected together with --export-dataset DIR")
+    from lineside.cli.demo_model import Asked
     from lineside.core.backoff import Backoff
-    from lineside.line.line import LineSettings
+    from lineside.line.loop import LoopSettings
 
     # Short pauses: a newcomer watches for seconds.
-    how = LineSettings(parts_per_minute=rate, deadline_s=deadline_ms / 1e3, backoff=Backoff(0.1, 0.5))
-    run = _Run(console, scene, how, seconds, fault)
-    report = run.inspect(_Opener(model, devices, demotion), confidence, folder)
+    how = LoopSettings(deadline_s=deadline_ms / 1e3, backoff=Backoff(0.1, 0.5))
+    run = _Run(console, scene, how, Pace(rate, seconds), fault)
+    report = run.inspect(Asked(model, devices, demotion, confidence), folder)
     _summarise(console, report, folder)
     if not report.is_kept:
         raise typer.Exit(1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Opener:
-    """How the model is opened, and opened again."""
+class Pace:
+    """How parts come.
 
-    model: str
-    devices: str | None
-    demotion: str
+    Attributes:
+        parts_per_minute: How often.
+        seconds: For how long.
+    """
 
-    def first(self) -> FaultyDetector:
-        """The model; a demotion is told on the terminal."""
-        from lineside.cli.opening import open_detector
-        from lineside.testing.faults import FaultyDetector
-
-        return open_detector(FaultyDetector, self.model, devices=self.devices, demotion=self.demotion)
-
-    def again(self) -> FaultyDetector:
-        """The model; the line notes a demotion."""
-        from lineside.testing.faults import FaultyDetector
-
-        return FaultyDetector(self.model, devices=self.devices, demotion=self.demotion)
+    parts_per_minute: float
+    seconds: float
 
 
 class _Run:
@@ -133,46 +124,49 @@ class _Run:
         self,
         console: Console,
         scene: PlantSettings,
-        how: LineSettings,
-        seconds: float,
+        how: LoopSettings,
+        pace: Pace,
         fault: FaultKind | None,
     ) -> None:
         from lineside.cli.demo_faults import FaultPlan
         from lineside.line.schedule import Schedule
 
-        Schedule(0.0, how.parts_per_minute, seconds)  # refuses a run without end before anything is opened
+        Schedule(0.0, pace.parts_per_minute, pace.seconds)  # refuses a bad one before anything is opened
         self._console = console
         self._scene = scene
         self._how = how
-        self._seconds = seconds
-        self._plan = FaultPlan(fault, seconds=seconds, clock=time.monotonic)
+        self._pace = pace
+        self._plan = FaultPlan(fault, seconds=pace.seconds, clock=time.monotonic)
 
-    def inspect(self, opener: _Opener, confidence: float, folder: Path) -> RunReport:
+    def inspect(self, asked: Asked, folder: Path) -> RunReport:
         """The report of the run; it is written."""
+        from lineside.cli.demo_model import sentence
         from lineside.cli.demo_plant import build_line
         from lineside.line.pictures import FailurePictures
 
         pictures = FailurePictures(folder)
-        detector = opener.first()
-        with self._console.status("drawing the plant"):
-            plant = _plant(self._scene)
-        built = build_line(
-            plant,
-            detector,
-            self._how,
-            confidence=confidence,
-            plan=self._plan,
-            open_again=opener.again,
-            sinks=[pictures],
-        )
-        self._console.print(
-            f"{plant.settings.product} parts, cameras {' and '.join(plant.camera_names)}, {detector!r}",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
-        statistics = self._watch(built)
-        report = self._report(built, statistics, detector, confidence, pictures)
+        model = asked.opened(self._plan)
+        try:
+            with self._console.status("drawing the plant"):
+                plant = _plant(self._scene)
+            built = build_line(
+                plant,
+                model,
+                self._how,
+                parts_per_minute=self._pace.parts_per_minute,
+                plan=self._plan,
+                sinks=[pictures],
+            )
+            self._console.print(
+                f"{plant.settings.product} parts, cameras {' and '.join(plant.camera_names)}, {sentence(model.engine)}",
+                soft_wrap=True,
+                markup=False,
+                highlight=False,
+            )
+            statistics = self._watch(built)
+            report = self._report(built, statistics, model, pictures)
+        finally:
+            model.engine.close()
         report.write(folder)
         return report
 
@@ -181,7 +175,7 @@ class _Run:
         from lineside.cli.demo_screen import watch
 
         with ThreadPoolExecutor(1, thread_name_prefix="line") as pool:
-            future = pool.submit(built.line.run, self._seconds)
+            future = pool.submit(built.line.run, self._pace.seconds)
 
             def has_ended(seconds: float) -> bool:
                 return bool(wait([future], seconds).done)
@@ -198,31 +192,32 @@ class _Run:
         self,
         built: DemoLine,
         statistics: Statistics,
-        detector: Detector,
-        confidence: float,
+        model: DemoModel,
         pictures: FailurePictures,
     ) -> RunReport:
+        from lineside.cli.demo_model import devices_of
         from lineside.cli.demo_plant import promises
         from lineside.line.report import RunReport
 
-        scene, how = self._scene, self._how
+        scene, how, pace = self._scene, self._how, self._pace
+        card = model.engine.card
         return RunReport(
             title="lineside demo",
             settings={
-                "model": f"{detector.card.file} (sha256 {detector.card.sha256[:12]})",
-                "device": detector.truth.sentence,
-                "confidence": f"{confidence:g}",
+                "model": f"{card.file} (sha256 {card.sha256[:12]})",
+                "device": devices_of(model.engine),
+                "confidence": f"{model.confidence:g}",
                 "product": scene.product,
                 "seed": str(scene.seed),
                 "lighting": scene.lighting,
                 "size": str(scene.size),
                 "share of bad parts": f"{scene.defect_rate:g}",
                 "cameras": ", ".join(scene.cameras),
-                "rate": f"{how.parts_per_minute:g} parts a minute",
+                "rate": f"{pace.parts_per_minute:g} parts a minute",
                 "deadline": f"{how.deadline_s * 1e3:g} ms",
                 "fault": str(self._plan.kind or "none"),
             },
-            seconds=min(self._seconds, statistics.elapsed_s) or self._seconds,
+            seconds=min(pace.seconds, statistics.elapsed_s) or pace.seconds,
             deadline_s=how.deadline_s,
             statistics=statistics,
             rows=built.gate.record.rows,

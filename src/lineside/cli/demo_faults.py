@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from lineside.core.errors import DeviceError, SourceError
+from lineside.core.errors import SourceError
 from lineside.testing.faults import Broken
 
 if TYPE_CHECKING:
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lineside.core.detections import Detections
     from lineside.core.frame import Frame
     from lineside.core.inspection import Inspection
     from lineside.line.cameras import Camera
-    from lineside.line.worker import Model, StageTimes
 
 
 class FaultKind(StrEnum):
@@ -32,7 +30,7 @@ class FaultKind(StrEnum):
 class FaultPlan:
     """Breaks one thing for the middle third of a run, and remembers whose pictures it took.
 
-    The time counts from the first question on: the first trigger of a camera, or the first run of the model.
+    The time counts from `begin` on. It is the breaker of the engine's first device.
 
     Args:
         kind: What is broken, or `None` for nothing.
@@ -52,34 +50,46 @@ class FaultPlan:
         self._started_s: float | None = None
         self._lock = threading.Lock()
         self._parts: set[int] = set()
-        self._images: list[NDArray[Any]] = []
+        self._images: list[tuple[NDArray[Any], str]] = []
 
     @property
     def window(self) -> tuple[str, float, float] | None:
         """Name, begin and end, or `None` where nothing is broken."""
         return None if self.kind is None else (str(self.kind), self.begin_s, self.end_s)
 
-    def is_on(self, kind: FaultKind) -> bool:
-        """Whether this is broken now. Cameras and worker ask from their threads."""
+    def begin(self) -> None:
+        """Parts begin to come."""
         with self._lock:
-            if self._started_s is None:
-                self._started_s = self._clock()
-            return self.kind is kind and self.begin_s <= self._clock() - self._started_s < self.end_s
+            self._started_s = self._clock()
 
-    def take(self, *, part: int | None = None, image: NDArray[Any] | None = None) -> None:
-        """The fault cost this part or picture its proof."""
+    def is_on(self, kind: FaultKind) -> bool:
+        """Whether this is broken now. Cameras and workers ask from their threads."""
         with self._lock:
-            if part is not None:
-                self._parts.add(part)
-            if image is not None:
-                self._images.append(image)
+            if self._started_s is None or self.kind is not kind:
+                return False
+            return self.begin_s <= self._clock() - self._started_s < self.end_s
+
+    def broken(self) -> Broken | None:
+        """What is broken in the engine's first device now."""
+        return next((what for what in Broken if self.is_on(FaultKind(what))), None)
+
+    def broke(self, picture: NDArray[Any], device: str) -> None:
+        """This device did not look at this picture: an answer of it would be no proof."""
+        with self._lock:
+            self._images.append((picture, device))
+
+    def take(self, part: int) -> None:
+        """The fault cost this part a picture."""
+        with self._lock:
+            self._parts.add(part)
 
     def took(self, inspection: Inspection) -> bool:
         """Whether the fault took something that the part needed."""
         with self._lock:
-            frames = [view.frame for view in inspection.views if view.frame is not None]
             return inspection.part in self._parts or any(
-                frame.image is image for frame in frames for image in self._images
+                view.frame is not None and view.frame.image is image and view.device in {"", device}
+                for view in inspection.views
+                for image, device in self._images
             )
 
 
@@ -104,59 +114,13 @@ class BreakableCamera:
             SourceError: The cable is out.
         """
         if self._plan.is_on(FaultKind.CAMERA):
-            self._plan.take(part=part)
+            self._plan.take(part)
             raise _cable(self._name)
         return self._camera.trigger(part)
 
     def close(self) -> None:
         """Close the camera."""
         self._camera.close()
-
-
-class Breakable(Protocol):
-    """A model in which something can be broken: a `lineside.testing.faults.FaultyDetector`."""
-
-    broken: Broken | None
-
-    def thresholds(self, *, confidence: float) -> Any:
-        """What `timed` takes."""
-
-    def timed(self, image: NDArray[Any], settings: Any) -> tuple[Detections, StageTimes]:
-        """What is in the picture, and how long each stage took."""
-
-
-class BreakableModel:
-    """A model that is broken when the plan says so.
-
-    Args:
-        model: The model.
-        plan: When.
-    """
-
-    def __init__(self, model: Breakable, plan: FaultPlan) -> None:
-        self._model = model
-        self._plan = plan
-
-    @property
-    def truth(self) -> Any:
-        """The report on the session behind it."""
-        return getattr(self._model, "truth", None)
-
-    def thresholds(self, *, confidence: float) -> Any:
-        """What `timed` takes."""
-        return self._model.thresholds(confidence=confidence)
-
-    def timed(self, image: NDArray[Any], settings: Any) -> tuple[Detections, StageTimes]:
-        """The model's answer.
-
-        Raises:
-            DeviceError: The device is gone.
-            ModelOutputError: The model answers NaN.
-        """
-        self._model.broken = next((what for what in Broken if self._plan.is_on(FaultKind(what))), None)
-        if self._model.broken:
-            self._plan.take(image=image)
-        return self._model.timed(image, settings)
 
 
 def breakable_camera(opener: Callable[[], Camera], name: str, plan: FaultPlan) -> Callable[[], Camera]:
@@ -166,17 +130,6 @@ def breakable_camera(opener: Callable[[], Camera], name: str, plan: FaultPlan) -
         if plan.is_on(FaultKind.CAMERA):
             raise _cable(name)
         return BreakableCamera(opener(), name, plan)
-
-    return opened
-
-
-def breakable_model(opener: Callable[[], Breakable], plan: FaultPlan) -> Callable[[], Model]:
-    """An opener that fails as long as the device is gone, and opens a breakable model."""
-
-    def opened() -> Model:
-        if plan.is_on(FaultKind.DEVICE):
-            raise DeviceError("no such device (taken away by --fault device)")
-        return BreakableModel(opener(), plan)
 
     return opened
 

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import queue
+import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineside.capture.plant.camera import PlantCamera
-from lineside.cli.demo_faults import (
-    BreakableModel,
-    FaultKind,
-    FaultPlan,
-    breakable_camera,
-    breakable_model,
-)
+from lineside.cli.demo_faults import FaultKind, FaultPlan, breakable_camera
 from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge, open_rule
-from lineside.line.line import Detection, Line
+from lineside.line.cameras import CameraStation
+from lineside.line.link import Link
+from lineside.line.loop import Loop, Parts
+from lineside.line.products import OneProduct, Product
 from lineside.line.record import RunRecord
 from lineside.line.report import Promise
+from lineside.line.schedule import Schedule
+from lineside.line.standing import device_rows
+from lineside.line.triggers import Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lineside.capture.plant.plant import Plant
     from lineside.core.inspection import Inspection
+    from lineside.dispatch.engine import Engine
+    from lineside.line.board import Board
     from lineside.line.cameras import Camera
-    from lineside.line.line import LineSettings
+    from lineside.line.loop import LoopSettings
     from lineside.line.outbox import Sink
     from lineside.line.statistics import Statistics
-    from lineside.testing.faults import FaultyDetector
 
 
 _RECOVERY_S = 5.0
@@ -84,44 +87,77 @@ def is_proven(inspection: Inspection) -> bool:
 class DemoLine:
     """A line that is ready to run, and who hears its answers."""
 
-    line: Line
+    line: Loop
     gate: Gate
+
+
+@dataclass(frozen=True, slots=True)
+class DemoModel:
+    """What looks at the pictures.
+
+    Attributes:
+        engine: The open model on its devices.
+        board: Where the engine tells what becomes of its devices.
+        inbox: Where it tells of late results.
+        confidence: Objects above it are forbidden.
+    """
+
+    engine: Engine
+    board: Board
+    inbox: queue.SimpleQueue[Any]
+    confidence: float
 
 
 def build_line(
     plant: Plant,
-    detector: FaultyDetector,
-    settings: LineSettings,
+    model: DemoModel,
+    settings: LoopSettings,
     *,
-    confidence: float,
+    parts_per_minute: float,
     plan: FaultPlan,
-    open_again: Callable[[], FaultyDetector],
     sinks: Sequence[Sink],
 ) -> DemoLine:
-    """The plant's cameras, the detector and one rule: no object of any class, in any view.
+    """The plant's cameras, the engine and one rule: no object of any class, in any view.
 
     Args:
         plant: What the cameras look at.
-        detector: The open model.
-        settings: Rate, deadline and limits.
-        confidence: Objects above it are forbidden.
+        model: Looks at their pictures.
+        settings: Deadline and limits.
+        parts_per_minute: How often a part comes.
         plan: What is broken on purpose.
-        open_again: Opens the model after a fault.
         sinks: Get every inspection.
 
     Raises:
         SettingsError: A setting is not accepted.
     """
     cameras = plant.camera_names
-    rule = {"kind": "forbid", "classes": list(detector.names), "min_confidence": confidence}
-    judge = Judge([open_rule(rule, detector.names)], names=detector.names, cameras=cameras)
+    names = model.engine.card.names
+    rule = {"kind": "forbid", "classes": list(names), "min_confidence": model.confidence}
+    judge = Judge([open_rule(rule, names)], names=names, cameras=cameras)
     gate = Gate(plan)
-    detection = Detection(
-        model=BreakableModel(detector, plan),
-        reopen=breakable_model(open_again, plan),
+    inbox = model.inbox
+
+    def station(number: int, name: str) -> CameraStation:
+        link = Link(f"camera {name}", _opener(plant, number, name, plan), backoff=settings.backoff)
+        return CameraStation(name, link, post=inbox.put, note=model.board.post, clock=time.monotonic)
+
+    def triggers(start_s: float, seconds: float | None) -> Timed:
+        plan.begin()
+        return Timed(Schedule(start_s, parts_per_minute, seconds))
+
+    parts = Parts(
+        views=cameras,
+        stations={name: station(number, name) for number, name in enumerate(cameras)},
+        engine=model.engine,
+        products=OneProduct(Product("", judge, {"confidence": judge.min_confidence})),
+        triggers=triggers,
+        inbox=inbox,
+        board=model.board,
+        gate=gate,
+        sinks=sinks,
+        devices=lambda: device_rows(model.engine),
     )
-    openers = {name: _opener(plant, number, name, plan) for number, name in enumerate(cameras)}
-    return DemoLine(Line(openers, detection, judge, settings, gate=gate, sinks=sinks), gate)
+    return DemoLine(Loop(parts, settings), gate)
 
 
 def _opener(plant: Plant, number: int, name: str, plan: FaultPlan) -> Callable[[], Camera]:

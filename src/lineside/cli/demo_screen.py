@@ -89,8 +89,9 @@ def _counts(stats: Statistics) -> Table:
     counts.add_row("overkills", _alarming(against.overkills, f" of {against.good} good"))
     if stats.late_results:
         counts.add_row("late results", str(stats.late_results))
-    if stats.dropped or stats.output_faults:
-        counts.add_row("not written", _alarming(stats.dropped + stats.output_faults, ""))
+    lost = stats.counts.dropped + stats.counts.output_faults + stats.counts.unwritten
+    if lost:
+        counts.add_row("not written", _alarming(lost, ""))
     return counts
 
 

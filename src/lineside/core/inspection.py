@@ -30,6 +30,7 @@ class View:
         detail: The reason as a sentence.
         seconds: Seconds spent in each stage that was gone through, by its name: `capture` (from the trigger to
             the picture), `preprocess`, `run`, `postprocess`.
+        device: The device that answered; an empty string where none did, or there is only one.
 
     Raises:
         SettingsError: There are both detections and a reason, or neither, or detections without their picture.
@@ -41,6 +42,7 @@ class View:
     reason: Reason | None = None
     detail: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
+    device: str = ""
 
     def __post_init__(self) -> None:
         if (self.detections is None) == (self.reason is None):
@@ -62,11 +64,27 @@ class View:
             "camera": self.camera,
             "stream": None if self.frame is None else self.frame.stream,
             "sequence": None if self.frame is None else self.frame.sequence,
+            "device": self.device,
             "seconds": {stage: round(seconds, 6) for stage, seconds in self.seconds.items()},
         }
         if self.detections is None:
             return {**about, "reason": str(self.reason), "detail": self.detail}
         return {**about, **self.detections.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a part before anybody has looked at it.
+
+    Attributes:
+        trigger: The plant's number of the trigger; `None` where no plant gave one.
+        product: The product code that holds for the part, or an empty string.
+        serial: The part's serial number, or an empty string.
+    """
+
+    trigger: int | None = None
+    product: str = ""
+    serial: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +103,7 @@ class Inspection:
         answered_s: When the answer was given.
         deadline_s: When it was due.
         judge_s: How long the rules took, in seconds.
+        origin: The plant's number, the product and the serial number.
 
     Raises:
         SettingsError: PASS without detections from every view, with a reason or after the deadline; FAIL
@@ -100,6 +119,7 @@ class Inspection:
     answered_s: float
     deadline_s: float
     judge_s: float = 0.0
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         who = f"Inspection of part {self.part}: {self.verdict}"
@@ -134,6 +154,9 @@ class Inspection:
         """A value that `json.dumps` takes, in the schema of `docs/line.md`. It holds no picture."""
         return {
             "part": self.part,
+            "trigger": self.origin.trigger,
+            "product": self.origin.product,
+            "serial": self.origin.serial,
             "verdict": str(self.verdict),
             "reason": None if self.reason is None else str(self.reason),
             "detail": self.detail,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lineside.core.buffers import FrameBuffers
     from lineside.core.detections import Detections
     from lineside.core.placement import Placement
+    from lineside.core.verdict import Reason
     from lineside.dispatch.look import LookFuture
     from lineside.dispatch.promises import LateResult
     from lineside.dispatch.recycling import Recycling
@@ -253,6 +254,10 @@ class Engine:
     def health(self) -> Standing:
         """How the devices stand."""
         return self._works.standing(_ROLE)
+
+    def absence(self) -> Reason | None:
+        """Why no picture can be looked at now; `None` where a device is in service."""
+        return self._desk.ask(lambda scheduler: scheduler.absence(_ROLE))
 
     def backlog_ms(self) -> float | None:
         """Milliseconds until a picture that came now would be done; `None` where no device is in service."""

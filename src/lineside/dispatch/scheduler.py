@@ -150,6 +150,11 @@ class Scheduler:
         """How many pictures may wait so that every device in service has its next two best batches; 0 where none is."""
         return sum(2 * lane.best for lane in self._fleet.routes(self._fleet.model_of(role)))
 
+    def absence(self, role: str) -> Reason | None:
+        """Why no device can look at a picture now; `None` where one can."""
+        model = self._fleet.model_of(role)
+        return None if self._fleet.routes(model) else self._fleet.absence(model)
+
     def is_loaded(self, model: str) -> bool:
         """Whether any device has a model."""
         return self._fleet.is_loaded(model)

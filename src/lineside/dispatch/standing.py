@@ -106,8 +106,9 @@ class Bulletin:
         device, health = change.device, change.health
         self.details[device] = change.detail
         if health is Health.QUARANTINED:
-            self._out.add(device)
-            self._note("device.quarantined", f"{device} is out of service: {change.detail}")
+            if device not in self._out:  # a failed probe is no news
+                self._out.add(device)
+                self._note("device.quarantined", f"{device} is out of service: {change.detail}")
         elif health is Health.HEALTHY:
             self.details[device] = ""
             if device in self._out:

@@ -13,6 +13,7 @@ from lineside.core.errors import (
     ImageError,
     LinesideError,
     ModelError,
+    Recovery,
     SourceError,
 )
 from lineside.core.verdict import Reason
@@ -40,11 +41,19 @@ class Fault:
         reason: What it means for the part.
         sentence: What it says itself.
         code: The error's code, or `internal` where nobody foresaw it.
+        recovery: What a line does about it.
     """
 
     reason: Reason
     sentence: str
     code: str
+    recovery: Recovery = Recovery.RETRY
+
+
+def fault_of(error: LinesideError) -> Fault:
+    """What an error of lineside's own means for the part."""
+    reason = next((r for kind, r in _REASONS if isinstance(error, kind)), Reason.INTERNAL_FAULT)
+    return Fault(reason, str(error), error.code, error.recovery)
 
 
 def attempt(stage: str, work: Callable[[], T]) -> T | Fault:
@@ -60,8 +69,7 @@ def attempt(stage: str, work: Callable[[], T]) -> T | Fault:
     try:
         return work()
     except LinesideError as error:
-        reason = next((r for kind, r in _REASONS if isinstance(error, kind)), Reason.INTERNAL_FAULT)
-        return Fault(reason, str(error), error.code)
+        return fault_of(error)
     except Exception as fault:  # noqa: BLE001 # the one border of the line: a part is owed an answer, whatever breaks
         _log.debug("%s failed in a way that nobody foresaw", stage, exc_info=fault)
         sentence = f"{stage}: {type(fault).__name__}: {fault} (at {_place(fault)})"

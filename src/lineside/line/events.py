@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from lineside.core.inspection import Origin
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,14 +15,34 @@ if TYPE_CHECKING:
     from lineside.core.inspection import Inspection, View
     from lineside.core.verdict import Reason
     from lineside.judge.judge import Judgement
+    from lineside.outputs.plant.link import LineState, PlantTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a part cannot be judged at all, whatever the cameras see."""
+
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Triggered:
-    """A part is in place. Parts are numbered upwards."""
+    """A part is in place. Parts are numbered upwards.
+
+    Attributes:
+        part: Its number.
+        at_s: When, in monotonic seconds: its deadline counts from here.
+        origin: What the plant says of it.
+        refusal: It is answered UNKNOWN at once, for this reason; `None` for a part that is to be judged.
+        asks: Its pictures are asked for; otherwise they come by themselves.
+    """
 
     part: int
     at_s: float
+    origin: Origin = field(default_factory=Origin)
+    refusal: Refusal | None = None
+    asks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +66,18 @@ class FrameLost:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """The model answered. `seconds` are those of its stages."""
+    """The model answered. `seconds` are those of its stages, `device` is where it ran."""
 
     camera: str
     part: int
     detections: Detections
     seconds: Mapping[str, float] = field(default_factory=dict)
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectFailed:
-    """One picture could not be run; the device is well."""
+    """Nothing is known of one picture."""
 
     camera: str
     part: int
@@ -63,16 +86,10 @@ class DetectFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceDown:
-    """The device or its session failed, and with it every picture that was handed to it."""
+class Absence:
+    """No device is in service, for this reason; or one is again, where there is none."""
 
-    reason: Reason
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceUp:
-    """The session was opened again."""
+    reason: Reason | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +102,58 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Nobody can wait any longer: every open part goes to the judge with what there is."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Nothing but that time went by."""
 
 
+@dataclass(frozen=True, slots=True)
+class DevicesChanged:
+    """A device came or went: it is to be seen whether one is in service."""
+
+
 Event: TypeAlias = (
-    Triggered | FrameArrived | FrameLost | Detected | DetectFailed | DeviceDown | DeviceUp | Judged | Tick
+    Triggered | FrameArrived | FrameLost | Detected | DetectFailed | Absence | Judged | GiveUp | Tick
 )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCame:
+    """A camera took a picture by itself."""
+
+    camera: str
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class PlantAsked:
+    """The plant's control asks for a part to be judged. `link` is the number of the link that heard it."""
+
+    link: int
+    trigger: PlantTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The plant's control is to see the line's state."""
+
+    state: LineState
+
+
+@dataclass(frozen=True, slots=True)
+class LateLook:
+    """The engine saw what is in a picture after it had answered that it does not know."""
+
+
+News: TypeAlias = FrameCame | PlantAsked | Say | LateLook | DevicesChanged
+"""What the run loop hears beside the ledger's events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +191,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class LateResult:
-    """Something came for a part that was answered already. It is counted and changes nothing."""
+    """A picture or detections came for a part that was answered already. It is counted and changes nothing."""
 
-    event: FrameArrived | FrameLost | Detected | DetectFailed
+    event: FrameArrived | Detected
 
 
 Action: TypeAlias = Capture | Detect | JudgePart | Answer | LateResult

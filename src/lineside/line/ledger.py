@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError
-from lineside.core.inspection import Inspection, View
+from lineside.core.inspection import Inspection, Origin, View
 from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judgement
 from lineside.line.events import (
+    Absence,
     Answer,
     Capture,
     Detect,
     Detected,
     DetectFailed,
-    DeviceDown,
-    DeviceUp,
     FrameArrived,
     FrameLost,
+    GiveUp,
     Judged,
     JudgePart,
     LateResult,
@@ -47,6 +47,7 @@ class _Open:
     views: dict[str, View | None]
     frames: dict[str, Frame] = field(default_factory=dict)
     capture_s: dict[str, float] = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
     with_judge: bool = False
 
     @property
@@ -62,15 +63,23 @@ class Ledger:
         deadline_s: Seconds from the trigger to the deadline.
         max_captures: Triggers that one camera may leave unanswered; further ones are NO_FRAME at once.
         max_frames: Pictures that may wait for the model; further ones are OVERLOAD at once.
+        reserve_s: So long before a part's deadline the model's answer is due, because it has to be judged and told, too.
 
     Raises:
         SettingsError: There is no camera, or a limit or the deadline is not positive.
     """
 
     def __init__(
-        self, cameras: Sequence[str], *, deadline_s: float, max_captures: int = 4, max_frames: int = 8
+        self,
+        cameras: Sequence[str],
+        *,
+        deadline_s: float,
+        max_captures: int = 4,
+        max_frames: int = 8,
+        reserve_s: float = 0.0,
     ) -> None:
-        if not cameras or not deadline_s > 0 or max_captures < 1 or max_frames < 1:
+        limits_ok = max_captures >= 1 and max_frames >= 1 and 0 <= reserve_s < deadline_s
+        if not cameras or not limits_ok:
             raise SettingsError(
                 f"ledger: expected cameras, a deadline above 0 s and limits of at least 1; got {list(cameras)}, "
                 f"{deadline_s} s, {max_captures} captures and {max_frames} frames"
@@ -79,10 +88,11 @@ class Ledger:
         self._deadline_s = deadline_s
         self._max_captures = max_captures
         self._max_frames = max_frames
+        self._reserve_s = reserve_s
+        self._absence: Reason | None = None
         self._open: dict[int, _Open] = {}
         self._capturing: set[tuple[str, int]] = set()
         self._detecting: set[tuple[str, int]] = set()
-        self._down: DeviceDown | None = None
         self._last_part = -1
 
     @property
@@ -118,12 +128,12 @@ class Ledger:
                 actions += self._detected(event)
             case DetectFailed():
                 actions += self._give_up(event, self._detecting)
-            case DeviceDown():
-                actions += self._device_down(event)
-            case DeviceUp():
-                self._down = None
             case Judged():
                 actions += self._answer(event, now_s)
+            case Absence():
+                self._absence = event.reason
+            case GiveUp():
+                actions += self._give_all_up(event)
             case Tick():
                 pass
         return actions
@@ -132,23 +142,44 @@ class Ledger:
         """The parts whose deadline has come go to the judge with what there is."""
         actions: list[Action] = []
         for part in self._open.values():
-            if part.with_judge or now_s < part.deadline_s:
-                continue
-            for camera, view in part.views.items():
-                if view is None:
-                    who = "the model's answer" if camera in part.frames else "the picture"
-                    part.views[camera] = self._unknown(
-                        part, camera, Reason.LATE, f"{who} did not come by the deadline"
-                    )
-            actions += self._to_judge(part)
+            if not part.with_judge and now_s >= part.deadline_s:
+                actions += self._close(part, Reason.LATE, "did not come by the deadline")
         return actions
+
+    def _give_all_up(self, event: GiveUp) -> list[Action]:
+        waiting = [part for part in self._open.values() if not part.with_judge]
+        return [
+            action
+            for part in waiting
+            for action in self._close(part, event.reason, f"had not come yet: {event.detail}")
+        ]
+
+    def _close(self, part: _Open, reason: Reason, what: str) -> list[Action]:
+        """Let the judge have what there is; what is missing has its reason."""
+        for camera, view in part.views.items():
+            if view is None and camera in part.frames and self._absence is not None:
+                detail = "no device was in service until the deadline"
+                part.views[camera] = self._unknown(part, camera, self._absence, detail)
+            elif view is None:
+                who = "the model's answer" if camera in part.frames else "the picture"
+                part.views[camera] = self._unknown(part, camera, reason, f"{who} {what}")
+        return self._to_judge(part)
 
     def _trigger(self, event: Triggered) -> list[Action]:
         if event.part <= self._last_part:
             raise SettingsError(f"ledger: expected a part after {self._last_part}; got part {event.part}")
         self._last_part = event.part
-        part = _Open(event.part, event.at_s, event.at_s + self._deadline_s, dict.fromkeys(self._cameras))
+        due_s = event.at_s + self._deadline_s
+        part = _Open(event.part, event.at_s, due_s, dict.fromkeys(self._cameras), origin=event.origin)
         self._open[event.part] = part
+        if event.refusal is not None:
+            refusal = event.refusal
+            for camera in self._cameras:
+                part.views[camera] = self._unknown(part, camera, refusal.reason, refusal.detail)
+            return self._to_judge(part)
+        if not event.asks:
+            self._capturing.update((camera, event.part) for camera in self._cameras)
+            return []
         actions: list[Action] = []
         for camera in self._cameras:
             unanswered = sum(1 for name, _ in self._capturing if name == camera)
@@ -168,19 +199,17 @@ class Ledger:
         part.capture_s[event.camera] = now_s - part.triggered_s
         if event.frame.part != event.part:
             reason, detail = Reason.NO_FRAME, f"the picture that came is of part {event.frame.part}"
-        elif self._down is not None:
-            reason, detail = self._down.reason, self._down.detail
         elif len(self._detecting) >= self._max_frames:
             reason, detail = Reason.OVERLOAD, f"{len(self._detecting)} pictures wait for the model already"
         else:
             self._detecting.add((event.camera, event.part))
-            return [Detect(event.camera, event.part, event.frame, part.deadline_s)]
+            return [Detect(event.camera, event.part, event.frame, part.deadline_s - self._reserve_s)]
         return self._settle(part, self._unknown(part, event.camera, reason, detail))
 
     def _give_up(self, event: FrameLost | DetectFailed, owing: set[tuple[str, int]]) -> list[Action]:
         part = self._owed(event.camera, event.part, owing)
         if not isinstance(part, _Open):
-            return [LateResult(event)] if part else []
+            return []
         return self._settle(part, self._unknown(part, event.camera, event.reason, event.detail))
 
     def _detected(self, event: Detected) -> list[Action]:
@@ -188,21 +217,14 @@ class Ledger:
         if not isinstance(part, _Open):
             return [LateResult(event)] if part else []
         seconds = {"capture": part.capture_s[event.camera], **event.seconds}
-        frame = part.frames[event.camera]
-        return self._settle(
-            part, View(event.camera, frame=frame, detections=event.detections, seconds=seconds)
+        view = View(
+            event.camera,
+            frame=part.frames[event.camera],
+            detections=event.detections,
+            seconds=seconds,
+            device=event.device,
         )
-
-    def _device_down(self, event: DeviceDown) -> list[Action]:
-        """The device took every picture that it had with it."""
-        self._down = event
-        lost, self._detecting = self._detecting, set()
-        actions: list[Action] = []
-        for camera, number in sorted(lost):
-            part = self._open.get(number)
-            if part is not None and part.views[camera] is None:
-                actions += self._settle(part, self._unknown(part, camera, event.reason, event.detail))
-        return actions
+        return self._settle(part, view)
 
     def _owed(self, camera: str, number: int, owing: set[tuple[str, int]]) -> _Open | bool:
         """The open part that waits for this; True where its answer was given already, False where nobody waits."""
@@ -250,6 +272,7 @@ def _inspection(part: _Open, judgement: Judgement, now_s: float, judge_s: float)
             answered_s=now_s,
             deadline_s=part.deadline_s,
             judge_s=judge_s,
+            origin=part.origin,
         )
 
     try:

@@ -181,8 +181,8 @@ class RunReport:
             ("escapes", f"{against.escapes} of {against.bad} bad parts"),
             ("overkills", f"{against.overkills} of {against.good} good parts"),
             ("results after the answer", str(stats.late_results)),
-            ("inspections that the outputs dropped", str(stats.dropped)),
-            ("inspections that could not be written", str(stats.output_faults)),
+            ("inspections that the outputs dropped", str(stats.counts.dropped)),
+            ("inspections that could not be written", str(stats.counts.output_faults)),
         ]
 
     def _tiles(self) -> str:

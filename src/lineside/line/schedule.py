@@ -17,21 +17,23 @@ class Schedule:
     Args:
         start_s: When the first part comes, in monotonic seconds.
         parts_per_minute: How often.
-        seconds: For how long; at least one part comes.
+        seconds: For how long; at least one part comes. `None` for no end.
 
     Raises:
         SettingsError: The rate or the time is not positive and finite.
     """
 
-    def __init__(self, start_s: float, parts_per_minute: float, seconds: float) -> None:
+    def __init__(self, start_s: float, parts_per_minute: float, seconds: float | None) -> None:
         for name, value in (("parts_per_minute", parts_per_minute), ("seconds", seconds)):
-            if not (math.isfinite(value) and value > 0):
+            if value is not None and not (math.isfinite(value) and value > 0):
                 raise SettingsError(f"{name}: expected a number above 0; got {value!r}")
         self._start_s = start_s
         self._period_s = 60.0 / parts_per_minute
-        self._count = max(math.ceil(seconds / self._period_s - 1e-9), 1)
+        self._count: float = math.inf
+        if seconds is not None:
+            self._count = max(math.ceil(seconds / self._period_s - 1e-9), 1)
         self._next = 0
-        self._end_s = start_s + seconds
+        self._end_s = math.inf if seconds is None else start_s + seconds
 
     @property
     def wake_s(self) -> float:

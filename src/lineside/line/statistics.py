@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from lineside.core.verdict import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lineside.core.inspection import Inspection
 
@@ -81,6 +81,48 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One device of the line.
+
+    Attributes:
+        name: Its name, as the priority list has it.
+        health: How far it is trusted, in one word.
+        detail: Why it is not healthy, or runs on another entry than the first; empty where all is well.
+        frames: Pictures that it looked at.
+        faults: How often it went out of service.
+        run: Times of its runs, where it had one.
+    """
+
+    name: str
+    health: str = "healthy"
+    detail: str = ""
+    frames: int = 0
+    faults: int = 0
+    run: Quantiles | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What others than the tally count.
+
+    Attributes:
+        dropped: Inspections that the outputs had no room for.
+        output_faults: Inspections that an output could not take.
+        unwritten: Answers that a link could not write to the plant.
+        refused: Triggers that came twice or too early. Each was answered `trigger_missed`.
+        lost_triggers: Numbers that the plant's control left out.
+        skipped: Pictures of free-running cameras that came too soon after a part.
+    """
+
+    dropped: int = 0
+    output_faults: int = 0
+    unwritten: int = 0
+    refused: int = 0
+    lost_triggers: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """A line at one moment.
 
@@ -94,8 +136,8 @@ class Statistics:
         stages: Times by stage; a stage that nothing went through is missing.
         against: Verdicts against the truth.
         late_results: Pictures and detections that came after their part's answer, and changed nothing.
-        dropped: Inspections that the outputs had no room for.
-        output_faults: Inspections that an output could not take.
+        counts: What the outputs, the plant and the triggers count.
+        devices: The devices.
         recent: The latest parts, newest first.
         events: The latest events, oldest first.
     """
@@ -109,8 +151,8 @@ class Statistics:
     stages: Mapping[str, Quantiles]
     against: Against
     late_results: int
-    dropped: int
-    output_faults: int
+    counts: Counts
+    devices: tuple[DeviceRow, ...]
     recent: tuple[RecentPart, ...]
     events: tuple[LineEvent, ...]
 
@@ -137,8 +179,20 @@ class Statistics:
                 },
             },
             "late_results": self.late_results,
-            "dropped": self.dropped,
-            "output_faults": self.output_faults,
+            **asdict(self.counts),
+            "devices": [
+                {
+                    "name": d.name,
+                    "health": d.health,
+                    "detail": d.detail,
+                    "frames": d.frames,
+                    "faults": d.faults,
+                    "run_ms": None
+                    if d.run is None
+                    else {"p50": round(d.run.p50_s * 1e3, 3), "p99": round(d.run.p99_s * 1e3, 3)},
+                }
+                for d in self.devices
+            ],
             "events": [
                 {"at_s": round(e.at_s, 3), "code": e.code, "sentence": e.sentence} for e in self.events
             ],
@@ -162,6 +216,8 @@ class Tally:
         self._reasons: Counter[Reason] = Counter()
         self._pairs: Counter[tuple[Verdict, Verdict]] = Counter()
         self._times: dict[str, deque[float]] = {stage: deque(maxlen=_KEPT_TIMES) for stage in STAGES}
+        self._runs: dict[str, deque[float]] = {}
+        self._frames: Counter[str] = Counter()
         self._answered_s: deque[float] = deque(maxlen=_KEPT_TIMES)
         self._recent: deque[RecentPart] = deque(maxlen=_RECENT)
         self._events: deque[LineEvent] = deque(maxlen=_KEPT_EVENTS)
@@ -202,6 +258,10 @@ class Tally:
                 self._pairs[inspection.truth.verdict, inspection.verdict] += 1
             for view in inspection.views:
                 self._time(view.seconds)
+                if view.device:
+                    self._frames[view.device] += 1
+                    runs = self._runs.setdefault(view.device, deque(maxlen=_KEPT_TIMES))
+                    runs.append(view.seconds.get("run", 0.0))
             self._times["judge"].append(inspection.judge_s)
             self._times["total"].append(inspection.total_s)
             self._answered_s.append(inspection.answered_s)
@@ -219,8 +279,16 @@ class Tally:
         for stage, spent_s in seconds.items():
             self._times.setdefault(stage, deque(maxlen=_KEPT_TIMES)).append(spent_s)
 
-    def snapshot(self, now_s: float, *, dropped: int = 0, output_faults: int = 0) -> Statistics:
-        """The line at this moment, in monotonic seconds."""
+    def snapshot(
+        self, now_s: float, counts: Counts | None = None, devices: Sequence[DeviceRow] = ()
+    ) -> Statistics:
+        """The line at this moment.
+
+        Args:
+            now_s: Monotonic seconds.
+            counts: What others count.
+            devices: How the devices stand; those that have answered are shown without it, too.
+        """
         with self._lock:
             times = {stage: list(kept) for stage, kept in self._times.items() if kept}
             now_s = min(now_s, self._ended_s)
@@ -235,11 +303,24 @@ class Tally:
                 stages={stage: _quantiles(kept) for stage, kept in times.items()},
                 against=_against(self._pairs),
                 late_results=self._late_results,
-                dropped=dropped,
-                output_faults=output_faults,
+                counts=counts or Counts(),
+                devices=self._devices(devices),
                 recent=tuple(self._recent),
                 events=tuple(self._events),
             )
+
+    def _devices(self, standing: Sequence[DeviceRow]) -> tuple[DeviceRow, ...]:
+        rows = {row.name: row for row in standing}
+        for name in self._frames:
+            rows.setdefault(name, DeviceRow(name))
+        return tuple(
+            replace(
+                row,
+                frames=self._frames[name],
+                run=_quantiles(list(self._runs[name])) if name in self._runs else None,
+            )
+            for name, row in rows.items()
+        )
 
 
 def _quantiles(seconds: list[float]) -> Quantiles:

@@ -8,21 +8,23 @@ from hypothesis import strategies as st
 
 from line_standins import make_detections, make_frame
 from lineside.core.errors import SettingsError
+from lineside.core.inspection import Origin
 from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge, Judgement, open_rule
 from lineside.line.events import (
+    Absence,
     Answer,
     Capture,
     Detect,
     Detected,
     DetectFailed,
-    DeviceDown,
-    DeviceUp,
     FrameArrived,
     FrameLost,
+    GiveUp,
     Judged,
     JudgePart,
     LateResult,
+    Refusal,
     Tick,
     Triggered,
 )
@@ -130,22 +132,82 @@ def test_a_picture_of_another_part_proves_nothing():
     assert "part 3" in inspection.detail
 
 
-def test_a_lost_device_takes_its_pictures_with_it_and_the_next_parts_know_why_until_it_is_back():
+def test_a_picture_that_no_device_answers_costs_its_part_alone():
+    desk = Desk()
+    desk.tell(Triggered(0, 1.0), 1.0)
+    desk.see(0, 1.01, ["top"])
+    desk.tell(FrameArrived("side", 0, make_frame(0, "side")), 1.01)
+    lost = only_answer(desk.tell(DetectFailed("side", 0, Reason.DEVICE_LOST, "it fell off the bus"), 1.02))
+    assert (lost.verdict, lost.reason) == (Verdict.UNKNOWN, Reason.DEVICE_LOST)
+    desk.tell(Triggered(1, 1.03), 1.03)
+    assert only_answer(desk.see(1, 1.04)).verdict is Verdict.PASS
+
+
+def test_where_no_device_was_in_service_the_deadline_names_that():
     desk = Desk()
     desk.tell(Triggered(0, 1.0), 1.0)
     for camera in CAMERAS:
         desk.tell(FrameArrived(camera, 0, make_frame(0, camera)), 1.01)
-    down = desk.tell(DeviceDown(Reason.DEVICE_LOST, "it fell off the bus"), 1.02)
-    assert only_answer(down).reason is Reason.DEVICE_LOST
-    desk.tell(Triggered(1, 1.03), 1.03)
-    arrived = [a for c in CAMERAS for a in desk.tell(FrameArrived(c, 1, make_frame(1, c)), 1.04)]
-    assert only_answer(arrived).reason is Reason.DEVICE_LOST
-    assert not [a for a in arrived if isinstance(a, Detect)]
-    # What the dead session still says is nobody's.
-    assert desk.tell(Detected("top", 0, make_detections()), 1.05) == []
-    desk.tell(DeviceUp(), 1.05)
-    desk.tell(Triggered(2, 1.06), 1.06)
-    assert only_answer(desk.see(2, 1.07)).verdict is Verdict.PASS
+    desk.tell(Absence(Reason.MODEL_UNHEALTHY), 1.02)
+    assert only_answer(desk.tell(Tick(), 1.1)).reason is Reason.MODEL_UNHEALTHY
+    desk.tell(Absence(None), 1.11)
+    desk.tell(Triggered(1, 1.2), 1.2)
+    desk.tell(FrameArrived("top", 1, make_frame(1)), 1.21)
+    assert [v.reason for v in answers(desk.tell(Tick(), 1.3))[0].views] == [Reason.LATE, Reason.LATE]
+
+
+def test_the_model_has_to_answer_before_the_deadline_so_that_its_answer_can_be_told():
+    ledger = Ledger(["top"], deadline_s=0.1, reserve_s=0.002)
+    ledger.handle(Triggered(0, 1.0), 1.0)
+    (detect,) = ledger.handle(FrameArrived("top", 0, make_frame(0)), 1.01)
+    assert detect.deadline_s == pytest.approx(1.098)
+
+
+def test_a_view_keeps_the_device_that_answered():
+    desk = Desk()
+    desk.tell(Triggered(0, 1.0), 1.0)
+    for camera, device in zip(CAMERAS, ("cuda:0", "cuda:1"), strict=True):
+        desk.tell(FrameArrived(camera, 0, make_frame(0, camera)), 1.01)
+        desk.tell(Detected(camera, 0, make_detections(), {"run": 0.01}, device), 1.02)
+    assert [view.device for view in only_answer(desk.actions).views] == ["cuda:0", "cuda:1"]
+
+
+def test_what_the_plant_says_of_a_part_travels_to_its_answer():
+    desk = Desk()
+    origin = Origin(trigger=77, product="cap-blue", serial="S-1")
+    desk.tell(Triggered(0, 1.0, origin), 1.0)
+    answer = only_answer(desk.see(0, 1.01))
+    assert answer.origin == origin
+    record = answer.to_dict()
+    assert (record["trigger"], record["product"], record["serial"]) == (77, "cap-blue", "S-1")
+
+
+def test_a_part_that_is_refused_is_answered_at_once_and_takes_no_picture():
+    desk = Desk()
+    refusal = Refusal(Reason.TRIGGER_MISSED, "it came twice")
+    answer = only_answer(desk.tell(Triggered(0, 1.0, refusal=refusal), 1.0))
+    assert (answer.verdict, answer.reason) == (Verdict.UNKNOWN, Reason.TRIGGER_MISSED)
+    assert not [a for a in desk.actions if isinstance(a, Capture)]
+    assert desk.tell(FrameArrived("top", 0, make_frame(0)), 1.01) == []
+
+
+def test_pictures_that_come_by_themselves_are_not_asked_for():
+    desk = Desk()
+    assert desk.tell(Triggered(0, 1.0, asks=False), 1.0) == []
+    assert only_answer(desk.see(0, 1.01)).verdict is Verdict.PASS
+
+
+def test_when_nobody_can_wait_every_open_part_is_answered_with_what_there_is():
+    desk = Desk()
+    for part in (0, 1):
+        desk.tell(Triggered(part, 1.0), 1.0)
+    desk.see(0, 1.01, ["top"], 0.9)
+    told = answers(desk.tell(GiveUp(Reason.STOPPING, "the line was told to stop"), 1.02))
+    assert [(i.verdict, i.reason) for i in told] == [
+        (Verdict.FAIL, None),
+        (Verdict.UNKNOWN, Reason.STOPPING),
+    ]
+    assert desk.ledger.open_parts == 0
 
 
 def test_more_pictures_than_may_wait_are_overload_and_the_others_go_on():
@@ -211,8 +273,10 @@ HAPPENINGS = st.one_of(
     st.builds(lambda c, p, r: FrameLost(c, p, r, "lost"), CAMERA, PART, st.sampled_from(Reason)),
     st.builds(lambda c, p, s: Detected(c, p, make_detections(*s)), CAMERA, PART, SCORES),
     st.builds(lambda c, p, r: DetectFailed(c, p, r, "failed"), CAMERA, PART, st.sampled_from(Reason)),
-    st.builds(lambda r: DeviceDown(r, "down"), st.sampled_from(Reason)),
-    st.just(DeviceUp()),
+    st.builds(lambda r: GiveUp(r, "no patience"), st.sampled_from(Reason)),
+    st.just("trigger that is refused"),
+    st.just("part by itself"),
+    st.builds(Absence, st.none() | st.sampled_from(Reason)),
     st.just(Tick()),
 )
 STEPS = st.lists(st.tuples(HAPPENINGS, st.floats(0, 0.06)), max_size=80)
@@ -229,6 +293,7 @@ class Model:
         self.asked = Counter()
         self.answered = []
         self.detecting = set()
+        self.refused = set()
 
     def tell(self, event):
         for action in self.ledger.handle(event, self.now_s):
@@ -248,13 +313,18 @@ class Model:
             case "trigger":
                 self.tell(Triggered(self.triggered, self.now_s))
                 self.triggered += 1
+            case "trigger that is refused":
+                refusal = Refusal(Reason.TRIGGER_MISSED, "twice")
+                self.tell(Triggered(self.triggered, self.now_s, refusal=refusal))
+                self.refused.add(self.triggered)
+                self.triggered += 1
+            case "part by itself":
+                self.tell(Triggered(self.triggered, self.now_s, asks=False))
+                self.triggered += 1
             case "judge":
                 self.judge()
             case Detected() | DetectFailed():
                 self.detecting.discard((event.camera, event.part))
-                self.tell(event)
-            case DeviceDown():
-                self.detecting.clear()
                 self.tell(event)
             case _:
                 self.tell(event)
@@ -282,6 +352,7 @@ def test_every_part_is_answered_exactly_once_and_none_passes_without_proof(steps
     for inspection in model.answered:
         assert [v.camera for v in inspection.views] == list(CAMERAS)
         if inspection.verdict is Verdict.PASS:
+            assert inspection.part not in model.refused
             assert inspection.answered_s <= inspection.deadline_s
             assert all(v.frame.part == inspection.part for v in inspection.views)
             assert all(v.detections is not None for v in inspection.views)

@@ -92,7 +92,7 @@ def test_each_error_has_its_reason_and_keeps_its_words(error, reason):
     def work():
         raise error
 
-    assert attempt("work", work) == Fault(reason, str(error), error.code)
+    assert attempt("work", work) == Fault(reason, str(error), error.code, error.recovery)
 
 
 def test_a_fault_that_nobody_foresaw_names_its_type_and_place():

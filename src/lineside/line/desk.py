@@ -1,0 +1,88 @@
+"""Where pictures are handed to the engine, and its answers become events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lineside.core.detections import Detections
+from lineside.core.errors import ModelOutputError, UnansweredError
+from lineside.core.geometry import Size
+from lineside.line.border import Fault, attempt
+from lineside.line.events import Detected, DetectFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+
+    from lineside.core.verdict import Reason
+    from lineside.line.events import Detect, Event
+
+
+class Looks(Protocol):
+    """What looks at pictures: a `lineside.Engine`, or anything that is called as one."""
+
+    def submit(
+        self, image: NDArray[Any], *, deadline_s: float | None = None, **asked: Any
+    ) -> Future[Detections]:
+        """The future of what is in the picture, by the deadline; it may tell its `device` and its `seconds` by stage."""
+
+    def absence(self) -> Reason | None:
+        """Why no picture can be looked at now; `None` where one can."""
+
+
+class Desk:
+    """Answers each `Detect` with one `Detected` or `DetectFailed`, by its deadline.
+
+    Args:
+        engine: Looks at the pictures.
+        post: Takes what came of each; it is called by whoever brings the answer.
+    """
+
+    def __init__(self, engine: Looks, post: Callable[[Event], None]) -> None:
+        self._engine = engine
+        self._post = post
+
+    def put(self, request: Detect, asked: Mapping[str, Any]) -> None:
+        """Hand a picture over.
+
+        Args:
+            request: The picture.
+            asked: Thresholds, as for `Engine.submit`.
+        """
+        # Parts are independent of each other: no picture waits for the answer to the one before it.
+        outcome = attempt(
+            "detection",
+            lambda: self._engine.submit(request.frame.image, deadline_s=request.deadline_s, **asked),
+        )
+        if isinstance(outcome, Fault):
+            self._post(DetectFailed(request.camera, request.part, outcome.reason, outcome.sentence))
+        else:
+            outcome.add_done_callback(lambda future: self._answered(request, future))
+
+    def _answered(self, request: Detect, future: Future[Detections]) -> None:
+        outcome = attempt("detection", lambda: _detected(request, future))
+        if isinstance(outcome, Fault):
+            refusal = future.exception()
+            reason = refusal.reason if isinstance(refusal, UnansweredError) else outcome.reason
+            self._post(DetectFailed(request.camera, request.part, reason, outcome.sentence))
+        else:
+            self._post(outcome)
+
+
+def _detected(request: Detect, future: Future[Detections]) -> Detected:
+    detections = future.result()
+    size = Size(*request.frame.image.shape[:2])
+    if not isinstance(detections, Detections) or detections.size != size:
+        raise ModelOutputError(
+            f"expected Detections in a picture of {size}; got {type(detections).__name__} in "
+            f"{getattr(detections, 'size', 'none')}"
+        )
+    return Detected(
+        request.camera,
+        request.part,
+        detections,
+        getattr(future, "seconds", {}),  # a plain future tells neither
+        getattr(future, "device", ""),
+    )

@@ -1,0 +1,423 @@
+"""The run loop: one thread that owns the ledger, and lets triggers, cameras, engine, rules and outputs do their work."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from lineside.core.backoff import Backoff
+from lineside.core.errors import SettingsError
+from lineside.core.verdict import Reason, Verdict
+from lineside.judge.judge import Judgement
+from lineside.line.border import Fault, attempt
+from lineside.line.desk import Desk
+from lineside.line.events import (
+    Absence,
+    Answer,
+    Capture,
+    Detect,
+    Detected,
+    DevicesChanged,
+    FrameCame,
+    GiveUp,
+    Judged,
+    JudgePart,
+    LateLook,
+    LateResult,
+    PlantAsked,
+    Refusal,
+    Say,
+    Tick,
+    Triggered,
+)
+from lineside.line.ledger import Ledger
+from lineside.line.outbox import Outbox
+from lineside.line.statistics import Counts, Tally
+from lineside.outputs.plant.link import LineState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lineside.core.inspection import Inspection
+    from lineside.line.board import Board
+    from lineside.line.desk import Looks
+    from lineside.line.ejector import Ejector
+    from lineside.line.events import Action, Event, News
+    from lineside.line.outbox import Sink
+    from lineside.line.plant import Plant
+    from lineside.line.products import Product, Products
+    from lineside.line.statistics import DeviceRow, Statistics
+    from lineside.line.triggers import Triggers
+
+    Inbox = queue.SimpleQueue[Event | News]
+
+_OPENING_S = 30.0
+_STOPPING_S = 5.0
+_BEAT_S = 0.25
+_RESERVE_S = 0.002  # of the deadline, for the rules and the plant
+_RESERVE = 0.1  # the same as a share of it, where it is short
+
+
+class Station(Protocol):
+    """A camera of the line, in threads of its own."""
+
+    tried: threading.Event
+
+    def start(self) -> None:
+        """Begin."""
+
+    def put(self, request: Capture) -> None:
+        """Ask for a picture; what comes of it is posted."""
+
+    def stop(self) -> None:
+        """Let the threads end."""
+
+    def join(self, timeout_s: float) -> bool:
+        """Whether they have ended within the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How a line runs.
+
+    Attributes:
+        deadline_s: Seconds from a part's trigger to its answer.
+        max_captures: Triggers that one camera may leave unanswered.
+        max_frames: Pictures that may wait for the model.
+        outbox: Inspections that may wait for the sinks.
+        backoff: The pauses between attempts to open what was lost.
+
+    Raises:
+        SettingsError: A number is not positive.
+    """
+
+    deadline_s: float = 0.2
+    max_captures: int = 4
+    max_frames: int = 8
+    outbox: int = 32
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def __post_init__(self) -> None:
+        for name in ("deadline_s", "max_captures", "max_frames", "outbox"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise SettingsError(f"{name}: expected a number above 0; got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a line is made of.
+
+    Attributes:
+        views: The names of a part's views, in the order of the answer.
+        stations: The camera of each view, by the view's name; one camera may give several.
+        engine: Looks at the pictures.
+        products: The rules for each part.
+        triggers: What makes parts come, from a moment on and for so many seconds, or `None` for no end.
+        inbox: Where the stations post.
+        board: Where everybody tells what people should hear.
+        plant: The links to the plant's controls.
+        ejector: What moves parts that have not passed off the line.
+        gate: Hears every answer at once, in the line's thread, after the plant: it must be quick.
+        sinks: Get every inspection after its answer, in a thread of their own.
+        devices: How the devices stand now; is asked for statistics.
+    """
+
+    views: tuple[str, ...]
+    stations: Mapping[str, Station]
+    engine: Looks
+    products: Products
+    triggers: Callable[[float, float | None], Triggers]
+    inbox: Inbox
+    board: Board
+    plant: Plant | None = None
+    ejector: Ejector | None = None
+    gate: Callable[[Inspection], None] | None = None
+    sinks: Sequence[Sink] = ()
+    devices: Callable[[], Sequence[DeviceRow]] = tuple
+
+
+class Loop:
+    """A line that runs once.
+
+    Args:
+        parts: What it is made of.
+        settings: Deadline and limits.
+        clock: Monotonic seconds.
+
+    Attributes:
+        beat_s: When the loop last came round: an old time tells that it hangs.
+
+    Raises:
+        SettingsError: A view has no camera.
+    """
+
+    def __init__(
+        self, parts: Parts, settings: LoopSettings, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if set(parts.views) != set(parts.stations):
+            raise SettingsError(
+                f"line: expected a camera for each view, {', '.join(parts.views)}; got {', '.join(parts.stations)}"
+            )
+        self._parts = parts
+        self._clock = clock
+        self._inbox = parts.inbox
+        self._note = parts.board.post
+        self._is_stopping = threading.Event()
+        self._patience_s = math.inf
+        self._chosen: dict[int, Product] = {}
+        self._triggers: Triggers | None = None
+        self._tally = Tally(clock())
+        self._ledger = Ledger(
+            parts.views,
+            deadline_s=settings.deadline_s,
+            max_captures=settings.max_captures,
+            max_frames=settings.max_frames,
+            reserve_s=min(_RESERVE_S, _RESERVE * settings.deadline_s),
+        )
+        self._desk = Desk(parts.engine, self._inbox.put)
+        self._outbox = Outbox(parts.sinks, note=self._note, capacity=settings.outbox)
+        self.beat_s = clock()
+        parts.board.listen(self._hear_notice)
+
+    def run(self, seconds: float | None = None, *, ready: Callable[[], None] = lambda: None) -> Statistics:
+        """What the line did: parts come for so many seconds, and each of them is answered.
+
+        Blocks. `stop` ends it earlier, from another thread or a signal's handler.
+
+        Args:
+            seconds: How long parts come; `None` for until it is stopped.
+            ready: Is called once parts can come.
+
+        Raises:
+            OutputError: A link to the plant can never work.
+        """
+        parts = self._parts
+        stations = list(dict.fromkeys(parts.stations.values()))
+        try:
+            if parts.plant is not None:
+                parts.plant.start()
+            self._outbox.start()
+            for station in stations:
+                station.start()
+            self._await(stations)
+            self._tally.begin(self._clock())
+            self._triggers = parts.triggers(self._clock(), seconds)
+            self._say(LineState.READY)
+            ready()
+            self._loop(self._triggers)
+        finally:
+            self._end(stations)
+        return self.statistics()
+
+    def stop(self, *, patience_s: float = math.inf) -> None:
+        """No more parts are judged that come from now on; those on the line are still answered. Any thread may call it.
+
+        Args:
+            patience_s: After so many seconds what is still open is answered `stopping`; else each part has its whole deadline.
+        """
+        self._patience_s = min(self._patience_s, self._clock() + patience_s)
+        self._is_stopping.set()
+        self._inbox.put(Tick())
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._is_stopping.is_set()
+
+    @property
+    def state(self) -> LineState:
+        """What the plant's control is told."""
+        return LineState.STARTING if self._parts.plant is None else self._parts.plant.state
+
+    def statistics(self) -> Statistics:
+        """The line at this moment. Any thread may call it."""
+        plant, triggers = self._parts.plant, self._triggers
+        counts = Counts(
+            dropped=self._outbox.dropped,
+            output_faults=self._outbox.failed,
+            unwritten=0 if plant is None else plant.unwritten,
+            refused=(0 if plant is None else plant.refused) + getattr(triggers, "too_many", 0),
+            lost_triggers=getattr(triggers, "lost", 0),
+            skipped=getattr(triggers, "skipped", 0),
+        )
+        return self._tally.snapshot(self._clock(), counts, self._parts.devices())
+
+    def _await(self, stations: Sequence[Station]) -> None:
+        """Give every camera its time to open, unless the line is stopped meanwhile."""
+        until_s = self._clock() + _OPENING_S
+        for station in stations:
+            while not station.tried.wait(_BEAT_S) and self._clock() < until_s:
+                self.beat_s = self._clock()
+                if self.is_stopping:
+                    return
+
+    def _loop(self, triggers: Triggers) -> None:
+        while True:
+            now_s = self.beat_s = self._clock()
+            if self.is_stopping:
+                self._halt(triggers, now_s)
+            for due in triggers.due(now_s):
+                self._handle(due)
+            is_over = triggers.is_over(now_s)
+            if is_over and not self._ledger.open_parts:
+                return
+            due_s = self._ledger.next_deadline_s
+            wake_s = min(now_s + _BEAT_S, math.inf if due_s is None else due_s, self._eject(now_s))
+            if not is_over:
+                wake_s = min(wake_s, triggers.wake_s)
+            event: Event | News
+            try:
+                event = self._inbox.get(timeout=max(wake_s - self._clock(), 0.0))
+            except queue.Empty:
+                event = Tick()
+            self._handle(event)
+
+    def _halt(self, triggers: Triggers, now_s: float) -> None:
+        if not triggers.is_stopping:
+            triggers.stop(now_s)
+            self._say(LineState.STOPPING)
+        if now_s >= self._patience_s:
+            self._handle(GiveUp(Reason.STOPPING, "the line was told to stop"))
+
+    def _handle(self, event: Event | News) -> None:
+        """Take an event. A fault of the line's own is told, and the parts that it concerns are late, not lost."""
+        outcome = attempt("the line", lambda: self._take(event))
+        if isinstance(outcome, Fault):
+            self._note("line.fault", outcome.sentence)
+
+    def _hear_notice(self, code: str, sentence: str) -> None:
+        self._tally.note(self._clock(), code, sentence)
+        if code.startswith("device."):
+            self._inbox.put(DevicesChanged())
+
+    def _take(self, event: Event | News) -> None:
+        match event:
+            case Triggered():
+                self._begin(event)
+            case FrameCame() | PlantAsked():
+                self._hear(event)
+            case DevicesChanged():
+                self._feed(Absence(self._parts.engine.absence()))
+            case LateLook():
+                self._tally.late()
+            case Say():
+                if not self.is_stopping:
+                    self._say(event.state)
+            case _:
+                self._feed(event)
+
+    def _hear(self, news: FrameCame | PlantAsked) -> None:
+        if self._triggers is None:  # the line is not ready: no control may have asked, and no picture counts
+            return
+        for event in self._triggers.take(news, self._clock()):
+            if (
+                isinstance(event, Triggered)
+                and isinstance(news, PlantAsked)
+                and self._parts.plant is not None
+            ):
+                self._parts.plant.asked(event.part, news)
+            self._take(event)
+
+    def _begin(self, event: Triggered) -> None:
+        """Choose the rules for a part that came; what the plant chooses later is for later parts."""
+        plant, origin = self._parts.plant, event.origin
+        code = origin.product or (plant.product if plant is not None and plant.product else "")
+        if event.refusal is None:
+            chosen = self._parts.products.choose(code)
+            if isinstance(chosen, Refusal):
+                event = replace(event, refusal=chosen)
+            else:
+                self._chosen[event.part] = chosen
+                code = chosen.code or code
+        self._tally.trigger()
+        if self._parts.ejector is not None:
+            self._parts.ejector.expect(event.part, event.at_s)
+        self._feed(replace(event, origin=replace(origin, product=code)) if code else event)
+
+    def _feed(self, event: Event) -> None:
+        for action in self._ledger.handle(event, self._clock()):
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Capture():
+                self._parts.stations[action.camera].put(action)
+            case Detect():
+                self._desk.put(action, self._chosen[action.part].asked)
+            case JudgePart():
+                self._feed(self._judged(action))
+            case Answer():
+                self._answer(action.inspection)
+            case LateResult():
+                event = action.event
+                self._tally.late(event.seconds if isinstance(event, Detected) else None)
+
+    def _judged(self, action: JudgePart) -> Judged:
+        start_s = self._clock()
+        product = self._chosen.pop(action.part, None)
+        if product is None:  # it was refused before anybody looked at it
+            view = action.views[0]
+            said = Judgement(Verdict.UNKNOWN, view.reason or Reason.INTERNAL_FAULT, view.detail)
+            return Judged(action.part, said, 0.0)
+        outcome = attempt("judge", lambda: product.judge(action.views))
+        if isinstance(outcome, Fault):
+            self._note("judge.failed", outcome.sentence)
+            outcome = Judgement(Verdict.UNKNOWN, outcome.reason, outcome.sentence)
+        return Judged(action.part, outcome, self._clock() - start_s)
+
+    def _answer(self, inspection: Inspection) -> None:
+        """The plant hears first; nothing of what follows can hold it up or keep it from hearing."""
+        parts = self._parts
+        if parts.plant is not None:
+            parts.plant.answer(inspection)
+        if parts.ejector is not None:
+            parts.ejector.decide(inspection.part, inspection.verdict)
+        if parts.gate is not None:
+            gate = parts.gate
+            outcome = attempt("gate", lambda: gate(inspection))
+            if isinstance(outcome, Fault):
+                self._note(
+                    "gate.failed",
+                    f"part {inspection.part}: the gate did not take the answer: {outcome.sentence}",
+                )
+        self._tally.answer(inspection)
+        self._outbox.offer(inspection)
+
+    def _eject(self, now_s: float) -> float:
+        """Move the ejector where it is due; when it is due next."""
+        ejector = self._parts.ejector
+        if ejector is None:
+            return math.inf
+        outcome = attempt("ejector", lambda: ejector.work(now_s))
+        if isinstance(outcome, Fault):
+            self._note("ejector.failed", f"the ejector was not moved: {outcome.sentence}")
+            return now_s + _BEAT_S
+        return outcome
+
+    def _say(self, state: LineState) -> None:
+        if self._parts.plant is not None:
+            self._parts.plant.tell(state)
+
+    def _end(self, stations: Sequence[Station]) -> None:
+        """Let every thread end; one that hangs is told, and left behind."""
+        self._tally.end(self._clock())
+        parts = self._parts
+        if parts.plant is not None:
+            parts.plant.close()
+        if parts.ejector is not None:
+            outcome = attempt("ejector", parts.ejector.close)
+            if isinstance(outcome, Fault):
+                self._note("ejector.failed", f"the ejector was not let go of: {outcome.sentence}")
+        for station in stations:
+            station.stop()
+        for station in stations:
+            if not station.join(_STOPPING_S):
+                name = getattr(station, "name", "a camera")
+                self._note("line.hung", f"{name} did not end within {_STOPPING_S:g} s")
+        if not self._outbox.close(_STOPPING_S * 6):
+            self._note("output.hung", "the outputs did not end in time; some results are not written")

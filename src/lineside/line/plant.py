@@ -1,0 +1,146 @@
+"""The plant's side of the line: what its control says becomes news, what the line says becomes an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineside.core.verdict import Verdict
+from lineside.line.border import Fault, attempt
+from lineside.line.events import PlantAsked
+from lineside.outputs.plant.link import (
+    LineState,
+    PlantAnswer,
+    PlantNote,
+    PlantTrigger,
+    ProductChosen,
+    TriggerRefused,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lineside.core.inspection import Inspection
+    from lineside.line.events import News
+    from lineside.outputs.plant.link import PlantEvent, PlantLink
+
+
+class Plant:
+    """The links to the plant's controls. All hear every answer; the one that asked for the part hears its own number with it.
+
+    Everything but what the links hear is called by the run loop alone.
+
+    Args:
+        links: The links, not yet started.
+        post: Takes news.
+        note: Takes a code and a sentence for the people at the line.
+
+    Attributes:
+        refused: Triggers that a link could not take and has answered itself.
+        unwritten: Answers that a link could not write.
+        product: The product that the control chose for the parts to come; `None` where it chose none.
+    """
+
+    def __init__(
+        self, links: Sequence[PlantLink], *, post: Callable[[News], None], note: Callable[[str, str], None]
+    ) -> None:
+        self._links = tuple(links)
+        self._post = post
+        self._note = note
+        self._asked: dict[int, tuple[int, int | None]] = {}
+        self._lost: dict[int, str] = {}
+        self.refused = 0
+        self.unwritten = 0
+        self.product: str | None = None
+        self.state = LineState.STARTING
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What is wrong with the links now, a sentence each."""
+        return tuple(self._lost.values())
+
+    def start(self) -> None:
+        """Open the links.
+
+        Raises:
+            OutputError: One can never work. Those that were opened are closed again.
+        """
+        try:
+            for number, link in enumerate(self._links):
+                link.start(self._hearing(number))
+                link.tell(self.state)
+        except BaseException:
+            self.close()
+            raise
+
+    def tell(self, state: LineState) -> None:
+        """Let the controls see the line's state."""
+        if state is self.state:
+            return
+        self.state = state
+        for link in self._links:
+            self._guard("the line's state", lambda link=link: link.tell(state))  # type: ignore[misc] # mypy has no type for a lambda's default
+
+    def asked(self, part: int, news: PlantAsked) -> None:
+        """A part was begun for this trigger."""
+        self._asked[part] = (news.link, news.trigger.id)
+
+    def answer(self, inspection: Inspection) -> None:
+        """Write the answer to every link; what a link cannot take is told and counted."""
+        asker, trigger = self._asked.pop(inspection.part, (None, None))
+        for number, link in enumerate(self._links):
+            said = plant_answer(inspection, trigger if number == asker else None)
+            what = f"the answer to part {inspection.part}"
+            self.unwritten += not self._guard(what, lambda link=link, said=said: link.answer(said))  # type: ignore[misc] # the same
+
+    def close(self) -> None:
+        """Close the links."""
+        for link in self._links:
+            self._guard("closing the link", link.close)
+
+    def _guard(self, what: str, do: Callable[[], None]) -> bool:
+        outcome = attempt("the plant", do)
+        if isinstance(outcome, Fault):
+            self._note("plc.unwritten", f"{what} was not written: {outcome.sentence}")
+        return not isinstance(outcome, Fault)
+
+    def _hearing(self, number: int) -> Callable[[PlantEvent], None]:
+        return lambda event: self._hear(number, event)
+
+    def _hear(self, number: int, event: PlantEvent) -> None:
+        match event:
+            case PlantTrigger():
+                self._post(PlantAsked(number, event))
+            case ProductChosen():
+                self.product = event.code
+                self._note("plc.product", f'the plant chose the product "{event.code}"')
+            case TriggerRefused():
+                self.refused += 1
+                self._note("plc.trigger_refused", event.sentence)
+            case PlantNote():
+                if event.code == "plc.back":
+                    self._lost.pop(number, None)
+                elif event.code == "plc.lost":
+                    self._lost[number] = event.sentence
+                self._note(event.code, event.sentence)
+
+
+def plant_answer(inspection: Inspection, trigger: int | None) -> PlantAnswer:
+    """What a control hears of a part.
+
+    Args:
+        inspection: The line's answer.
+        trigger: The control's own number of the part; `None` where it gave none.
+    """
+    seen = [view.detections for view in inspection.views if view.detections is not None]
+    best = max((float(one.confidence.max()) for one in seen if len(one)), default=0.0)
+    return PlantAnswer(
+        trigger=trigger,
+        inspection=inspection.part,
+        verdict=inspection.verdict,
+        reason=inspection.reason,
+        count=sum(len(one) for one in seen),
+        confidence=best if inspection.verdict is Verdict.FAIL else 0.0,
+        product=inspection.origin.product,
+        serial=inspection.origin.serial,
+        detail=inspection.detail,
+    )
