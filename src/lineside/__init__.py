@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lineside.detector.detector import Detector
     from lineside.detector.slicing import SlicedDetector
     from lineside.dispatch.engine import Engine
+    from lineside.line.line import Line
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
@@ -26,6 +27,7 @@ _HOME = {
     "Detections": "lineside.core.detections",
     "Detector": "lineside.detector.detector",
     "Engine": "lineside.dispatch.engine",
+    "Line": "lineside.line.line",
     "LinesideError": "lineside.core.errors",
     "Masks": "lineside.core.masks",
     "ModelCard": "lineside.models.card",
@@ -39,6 +41,7 @@ __all__ = [
     "Detections",
     "Detector",
     "Engine",
+    "Line",
     "LinesideError",
     "Masks",
     "ModelCard",

@@ -70,14 +70,14 @@ class Rig:
         self.parts = Parts(
             views=tuple(judge.cameras),
             stations={name: station(name, opener) for name, opener in cameras.items()},
-            engine=self.engine,
-            products=OneProduct(Product("", judge)),
+            products=OneProduct(Product("", judge, self.engine)),
             triggers=lambda start_s, seconds: Timed(Schedule(start_s, rate, seconds)),
             inbox=inbox,
             board=board,
             gate=gate or self.answers,
             sinks=sinks,
-            devices=lambda: device_rows(self.engine),
+            devices=lambda: device_rows([self.engine]),
+            absence=self.engine.absence,
         )
         self.loop = Loop(self.parts, settings)
 

@@ -22,18 +22,14 @@ COMMANDS = {
     "tune": "tune",
     "health": "health",
     "demo": "demo",
-    "outbox": "outbox",
-    "verify": "verify",
-    "replay": "replay",
+    "run": "run_line",
     "devices": "devices",
-    "cameras": "cameras",
     "plan": "plan",
-    "plant": "plant",
     "simulate": "simulate_line",
     "judge": "judge_pictures",
     "recipe": "recipes",
 }
-"""Each command: a file of this folder and the function in it, or the group of commands."""
+"""Each command: a file of this folder, and the function in it or the group of commands."""
 
 BAD_INPUT, BAD_DEVICE, BAD_OUTPUT = 2, 3, 4
 

@@ -148,14 +148,14 @@ def build_line(
     parts = Parts(
         views=cameras,
         stations={name: station(number, name) for number, name in enumerate(cameras)},
-        engine=model.engine,
-        products=OneProduct(Product("", judge, {"confidence": judge.min_confidence})),
+        products=OneProduct(Product("", judge, model.engine, {"confidence": judge.min_confidence})),
         triggers=triggers,
         inbox=inbox,
         board=model.board,
         gate=gate,
         sinks=sinks,
-        devices=lambda: device_rows(model.engine),
+        devices=lambda: device_rows([model.engine]),
+        absence=model.engine.absence,
     )
     return DemoLine(Loop(parts, settings), gate)
 

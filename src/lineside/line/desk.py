@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lineside.core.verdict import Reason
     from lineside.line.events import Detect, Event
 
 
@@ -28,33 +27,29 @@ class Looks(Protocol):
     ) -> Future[Detections]:
         """The future of what is in the picture, by the deadline; it may tell its `device` and its `seconds` by stage."""
 
-    def absence(self) -> Reason | None:
-        """Why no picture can be looked at now; `None` where one can."""
-
 
 class Desk:
     """Answers each `Detect` with one `Detected` or `DetectFailed`, by its deadline.
 
     Args:
-        engine: Looks at the pictures.
         post: Takes what came of each; it is called by whoever brings the answer.
     """
 
-    def __init__(self, engine: Looks, post: Callable[[Event], None]) -> None:
-        self._engine = engine
+    def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
 
-    def put(self, request: Detect, asked: Mapping[str, Any]) -> None:
+    def put(self, request: Detect, engine: Looks, asked: Mapping[str, Any]) -> None:
         """Hand a picture over.
 
         Args:
             request: The picture.
+            engine: Looks at it.
             asked: Thresholds, as for `Engine.submit`.
         """
         # Parts are independent of each other: no picture waits for the answer to the one before it.
         outcome = attempt(
             "detection",
-            lambda: self._engine.submit(request.frame.image, deadline_s=request.deadline_s, **asked),
+            lambda: engine.submit(request.frame.image, deadline_s=request.deadline_s, **asked),
         )
         if isinstance(outcome, Fault):
             self._post(DetectFailed(request.camera, request.part, outcome.reason, outcome.sentence))

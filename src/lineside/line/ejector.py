@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Verdict
@@ -13,21 +13,9 @@ from lineside.core.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lineside.outputs.switch import Switch
+
 _POLL_S = 0.002  # how often an encoder is read while parts are on their way
-
-
-class Switch(Protocol):
-    """One digital output."""
-
-    def set(self, *, on: bool) -> None:
-        """The output is on, or off.
-
-        Raises:
-            OutputError: It could not be switched.
-        """
-
-    def close(self) -> None:
-        """The output is off, and let go of."""
 
 
 @dataclass(frozen=True, slots=True)

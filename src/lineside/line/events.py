@@ -36,6 +36,7 @@ class Triggered:
         origin: What the plant says of it.
         refusal: It is answered UNKNOWN at once, for this reason; `None` for a part that is to be judged.
         asks: Its pictures are asked for; otherwise they come by themselves.
+        views: The views that it needs; empty for all of the line's.
     """
 
     part: int
@@ -43,6 +44,7 @@ class Triggered:
     origin: Origin = field(default_factory=Origin)
     refusal: Refusal | None = None
     asks: bool = True
+    views: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,17 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class FrameCame:
-    """A camera took a picture by itself."""
+    """A camera took a picture by itself.
+
+    Attributes:
+        camera: The camera's name.
+        frame: The picture.
+        ailment: Why it cannot be judged; an empty text where it can.
+    """
 
     camera: str
     frame: Frame
+    ailment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from lineside.capture.watch import State
 from lineside.core.verdict import Reason
 from lineside.line.border import Fault, attempt, fault_of
 from lineside.line.events import FrameArrived, FrameCame, FrameLost
@@ -14,7 +15,8 @@ from lineside.line.events import FrameArrived, FrameCame, FrameLost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineside.capture.camera import CameraStatistics, StreamEvent
+    from lineside.capture.camera import StreamEvent
+    from lineside.capture.tally import FeedStatistics
     from lineside.core.errors import LinesideError
     from lineside.core.frame import Frame
     from lineside.line.events import Capture, Event, News
@@ -31,7 +33,7 @@ class Feed(Protocol):
     def trigger(self, part: int) -> None:
         """Ask for a picture of a part. Each call is answered once: by a picture of that part, or as missed."""
 
-    def statistics(self) -> CameraStatistics:
+    def statistics(self) -> FeedStatistics:
         """What the camera has done."""
 
     def stop(self) -> None:
@@ -69,7 +71,6 @@ class FeedStation:
 
     Attributes:
         name: The camera's name.
-        tried: Set once the camera has told something: a picture, that it is open, or that it cannot be opened.
         away: Why it is lost; an empty text while it is not.
     """
 
@@ -84,8 +85,8 @@ class FeedStation:
         asks: bool = True,
     ) -> None:
         self.name = name
-        self.tried = threading.Event()
         self.away = ""
+        self._has_told = False
         self._post = post
         self._note = note
         self._prepare = prepare
@@ -97,6 +98,11 @@ class FeedStation:
     def start(self) -> None:
         """Begin."""
         self._feed.start()
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether the camera is open, or could not be opened."""
+        return self._has_told or self._feed.statistics().state in {State.OPEN, State.WELL}
 
     def put(self, request: Capture) -> None:
         """Ask for a picture."""
@@ -114,12 +120,12 @@ class FeedStation:
         """Whether it has ended within the time."""
         return self._feed.join(timeout_s)
 
-    def statistics(self) -> CameraStatistics:
+    def statistics(self) -> FeedStatistics:
         """What the camera has done."""
         return self._feed.statistics()
 
     def _on_frame(self, frame: Frame) -> None:
-        self.tried.set()
+        self._has_told = True
         request = self._take(frame.part) if self._asks else None
         prepared = attempt(f"camera {self.name}", lambda: self._prepare(frame))
         if request is not None:
@@ -130,7 +136,7 @@ class FeedStation:
         elif self._asks:
             self._note("camera.unasked", f"camera {self.name}: a picture came that no part waits for")
         elif isinstance(prepared, Fault):
-            self._note("camera.picture", f"camera {self.name}: {prepared.sentence}")
+            self._post(FrameCame(self.name, frame, prepared.sentence))
         else:
             self._post(FrameCame(self.name, prepared))
 
@@ -144,8 +150,8 @@ class FeedStation:
             self.away = event.sentence
         elif event.code == "camera.back":
             self.away = ""
-        self.tried.set()
-        self._note(event.code, event.sentence)
+        self._has_told = True
+        self._note(event.code, f"camera {self.name}: {event.sentence}")
 
     def _take(self, part: int | None, wanted: Capture | None = None) -> Capture | None:
         """The oldest request for a part, which is owed no more."""

@@ -170,18 +170,19 @@ class Ledger:
             raise SettingsError(f"ledger: expected a part after {self._last_part}; got part {event.part}")
         self._last_part = event.part
         due_s = event.at_s + self._deadline_s
-        part = _Open(event.part, event.at_s, due_s, dict.fromkeys(self._cameras), origin=event.origin)
+        views = event.views or self._cameras
+        part = _Open(event.part, event.at_s, due_s, dict.fromkeys(views), origin=event.origin)
         self._open[event.part] = part
         if event.refusal is not None:
             refusal = event.refusal
-            for camera in self._cameras:
+            for camera in views:
                 part.views[camera] = self._unknown(part, camera, refusal.reason, refusal.detail)
             return self._to_judge(part)
         if not event.asks:
-            self._capturing.update((camera, event.part) for camera in self._cameras)
+            self._capturing.update((camera, event.part) for camera in views)
             return []
         actions: list[Action] = []
-        for camera in self._cameras:
+        for camera in views:
             unanswered = sum(1 for name, _ in self._capturing if name == camera)
             if unanswered >= self._max_captures:
                 detail = f"the camera has left {unanswered} triggers unanswered"

@@ -22,7 +22,9 @@ from lineside.line.events import (
     Detect,
     Detected,
     DevicesChanged,
+    FrameArrived,
     FrameCame,
+    FrameLost,
     GiveUp,
     Judged,
     JudgePart,
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
     from lineside.core.inspection import Inspection
     from lineside.line.board import Board
-    from lineside.line.desk import Looks
     from lineside.line.ejector import Ejector
     from lineside.line.events import Action, Event, News
     from lineside.line.outbox import Sink
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _OPENING_S = 30.0
 _STOPPING_S = 5.0
 _BEAT_S = 0.25
+_LOOK_S = 0.02
 _RESERVE_S = 0.002  # of the deadline, for the rules and the plant
 _RESERVE = 0.1  # the same as a share of it, where it is short
 
@@ -65,7 +67,9 @@ _RESERVE = 0.1  # the same as a share of it, where it is short
 class Station(Protocol):
     """A camera of the line, in threads of its own."""
 
-    tried: threading.Event
+    @property
+    def is_tried(self) -> bool:
+        """Whether the camera is open, or could not be opened."""
 
     def start(self) -> None:
         """Begin."""
@@ -115,8 +119,7 @@ class Parts:
     Attributes:
         views: The names of a part's views, in the order of the answer.
         stations: The camera of each view, by the view's name; one camera may give several.
-        engine: Looks at the pictures.
-        products: The rules for each part.
+        products: The rules for each part, and what looks at its pictures.
         triggers: What makes parts come, from a moment on and for so many seconds, or `None` for no end.
         inbox: Where the stations post.
         board: Where everybody tells what people should hear.
@@ -125,11 +128,11 @@ class Parts:
         gate: Hears every answer at once, in the line's thread, after the plant: it must be quick.
         sinks: Get every inspection after its answer, in a thread of their own.
         devices: How the devices stand now; is asked for statistics.
+        absence: Why no device is in service now, where none is.
     """
 
     views: tuple[str, ...]
     stations: Mapping[str, Station]
-    engine: Looks
     products: Products
     triggers: Callable[[float, float | None], Triggers]
     inbox: Inbox
@@ -139,6 +142,7 @@ class Parts:
     gate: Callable[[Inspection], None] | None = None
     sinks: Sequence[Sink] = ()
     devices: Callable[[], Sequence[DeviceRow]] = tuple
+    absence: Callable[[], Reason | None] = lambda: None
 
 
 class Loop:
@@ -179,7 +183,7 @@ class Loop:
             max_frames=settings.max_frames,
             reserve_s=min(_RESERVE_S, _RESERVE * settings.deadline_s),
         )
-        self._desk = Desk(parts.engine, self._inbox.put)
+        self._desk = Desk(self._inbox.put)
         self._outbox = Outbox(parts.sinks, note=self._note, capacity=settings.outbox)
         self.beat_s = clock()
         parts.board.listen(self._hear_notice)
@@ -224,6 +228,10 @@ class Loop:
         self._is_stopping.set()
         self._inbox.put(Tick())
 
+    def hear(self, listener: Callable[[Inspection], None]) -> None:
+        """Have every answer told to a listener, in the thread of the outputs. Call it before `run`."""
+        self._outbox.add(listener)
+
     @property
     def is_stopping(self) -> bool:
         """Whether it was told to stop."""
@@ -251,9 +259,9 @@ class Loop:
         """Give every camera its time to open, unless the line is stopped meanwhile."""
         until_s = self._clock() + _OPENING_S
         for station in stations:
-            while not station.tried.wait(_BEAT_S) and self._clock() < until_s:
+            while not station.is_tried and self._clock() < until_s:
                 self.beat_s = self._clock()
-                if self.is_stopping:
+                if self._is_stopping.wait(_LOOK_S):
                     return
 
     def _loop(self, triggers: Triggers) -> None:
@@ -302,14 +310,27 @@ class Loop:
             case FrameCame() | PlantAsked():
                 self._hear(event)
             case DevicesChanged():
-                self._feed(Absence(self._parts.engine.absence()))
+                self._feed(Absence(self._parts.absence()))
             case LateLook():
                 self._tally.late()
             case Say():
                 if not self.is_stopping:
                     self._say(event.state)
+            case FrameArrived():
+                self._feed(self._prepared(event))
             case _:
                 self._feed(event)
+
+    def _prepared(self, event: FrameArrived) -> Event:
+        """The picture as the part's product wants it."""
+        product = self._chosen.get(event.part)
+        prepare = None if product is None else product.prepare.get(event.camera)
+        if prepare is None:
+            return event
+        outcome = attempt("preparing a picture", lambda: prepare(event.frame))
+        if isinstance(outcome, Fault):
+            return FrameLost(event.camera, event.part, outcome.reason, outcome.sentence)
+        return FrameArrived(event.camera, event.part, outcome)
 
     def _hear(self, news: FrameCame | PlantAsked) -> None:
         if self._triggers is None:  # the line is not ready: no control may have asked, and no picture counts
@@ -334,6 +355,7 @@ class Loop:
             else:
                 self._chosen[event.part] = chosen
                 code = chosen.code or code
+                event = replace(event, views=chosen.views) if chosen.views else event
         self._tally.trigger()
         if self._parts.ejector is not None:
             self._parts.ejector.expect(event.part, event.at_s)
@@ -348,7 +370,8 @@ class Loop:
             case Capture():
                 self._parts.stations[action.camera].put(action)
             case Detect():
-                self._desk.put(action, self._chosen[action.part].asked)
+                product = self._chosen[action.part]
+                self._desk.put(action, product.engine, product.asked)
             case JudgePart():
                 self._feed(self._judged(action))
             case Answer():

@@ -28,6 +28,16 @@ class Sink(Protocol):
         """Write what is left. Nothing comes after."""
 
 
+class _Listening:
+    """A function as a sink."""
+
+    def __init__(self, listener: Callable[[Inspection], None]) -> None:
+        self.emit = listener
+
+    def close(self) -> None:
+        """Nothing is left to write."""
+
+
 class Outbox:
     """A thread with a bounded queue in front of the sinks. What does not fit is dropped and counted.
 
@@ -40,7 +50,7 @@ class Outbox:
     def __init__(
         self, sinks: Sequence[Sink], *, note: Callable[[str, str], None], capacity: int = 32
     ) -> None:
-        self._sinks = tuple(sinks)
+        self._sinks: tuple[Sink, ...] = tuple(sinks)
         self._note = note
         self._capacity = capacity
         self._queue: queue.Queue[Inspection | None] = queue.Queue()
@@ -49,6 +59,10 @@ class Outbox:
         self._failed = 0
         self._noted: set[int] = set()
         self._thread = threading.Thread(target=self._work, name="outputs", daemon=True)
+
+    def add(self, listener: Callable[[Inspection], None]) -> None:
+        """Have one more sink, which needs no end. Call it before `start`."""
+        self._sinks = (*self._sinks, _Listening(listener))
 
     @property
     def dropped(self) -> int:

@@ -12,8 +12,10 @@ from lineside.line.events import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lineside.core.frame import Frame
     from lineside.core.inspection import View
     from lineside.judge.judge import Judgement
+    from lineside.line.desk import Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,18 @@ class Product:
     Attributes:
         code: Its code, or an empty string.
         judge: Makes a judgement of the views of a part.
+        engine: Looks at its pictures.
         asked: Thresholds of every picture, as for `Engine.submit`.
+        views: The views that its parts need; empty for all of the line's.
+        prepare: What is done to a picture of a view before the model sees it, as to cut it; by the view's name.
     """
 
     code: str
     judge: Callable[[Sequence[View]], Judgement]
+    engine: Looks
     asked: Mapping[str, Any] = field(default_factory=dict)
+    views: tuple[str, ...] = ()
+    prepare: Mapping[str, Callable[[Frame], Frame]] = field(default_factory=dict)
 
 
 class Products(Protocol):
@@ -53,29 +61,24 @@ class OneProduct:
         return self.product
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ByCode:
     """Products by their code.
 
     Attributes:
-        load: The product of a code, checked and ready. It is asked once a code, and again after a refusal.
+        get: The product of a code, ready. It is quick, and raises a `LinesideError` where there is none.
         usual: The code that holds where the plant names none; an empty string where it must.
     """
 
-    load: Callable[[str], Product]
+    get: Callable[[str], Product]
     usual: str = ""
-    _known: dict[str, Product] = field(default_factory=dict)
 
     def choose(self, code: str) -> Product | Refusal:
-        """The product of a code. One that is not known, or whose recipe is broken, is refused: the one before never stands in for it."""
+        """The product of a code. One that is not known is refused: the product before never stands in for it."""
         code = code or self.usual
         if not code:
             return Refusal(Reason.RECIPE_UNKNOWN, "the plant named no product, and the settings name none")
-        known = self._known.get(code)
-        if known is not None:
-            return known
         try:
-            known = self._known[code] = self.load(code)
+            return self.get(code)
         except LinesideError as refusal:
-            return Refusal(Reason.RECIPE_UNKNOWN, f'product "{code}": {refusal}')
-        return known
+            return Refusal(Reason.RECIPE_UNKNOWN, str(refusal))

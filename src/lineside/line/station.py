@@ -23,9 +23,6 @@ class Station(ABC, Generic[R, T]):
     Args:
         link: What the thread works with.
         clock: Monotonic seconds.
-
-    Attributes:
-        tried: Set once the link was opened, or could not be, for the first time.
     """
 
     def __init__(self, link: Link[T], clock: Callable[[], float]) -> None:
@@ -36,6 +33,11 @@ class Station(ABC, Generic[R, T]):
         self._is_stopping = threading.Event()
         # A daemon, because a driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=link.what, daemon=True)
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether the link was opened, or could not be, for the first time."""
+        return self.tried.is_set()
 
     def start(self) -> None:
         """Open the link and begin."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lineside.core.inspection import Origin
 from lineside.core.verdict import Reason
-from lineside.line.events import FrameCame, PlantAsked, Refusal, Triggered
+from lineside.line.events import FrameArrived, FrameCame, FrameLost, PlantAsked, Refusal, Triggered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,6 +122,8 @@ class ByThemselves(Triggers):
         events = self._joiner.take(news.camera, news.frame, at_s)
         if any(isinstance(event, Triggered) for event in events):
             self._last_s = at_s
+        if news.ailment:
+            events = [_ailing(event, news.ailment) for event in events]
         return [self._stopped(event) for event in events] if self.is_stopping else events
 
     def is_over(self, now_s: float) -> bool:
@@ -133,6 +135,13 @@ class ByThemselves(Triggers):
         if not isinstance(event, Triggered) or event.refusal is not None:
             return event
         return Triggered(event.part, event.at_s, refusal=STOPPING, asks=False)
+
+
+def _ailing(event: Event, ailment: str) -> Event:
+    """A picture of a part that cannot be judged is no picture."""
+    if not isinstance(event, FrameArrived):
+        return event
+    return FrameLost(event.camera, event.part, Reason.IMAGE_UNHEALTHY, ailment)
 
 
 class Asked(Triggers):

@@ -39,7 +39,7 @@ class Engine:
 
 def handed(engine, frame=None):
     posted = []
-    Desk(engine, posted.append).put(Detect("top", 3, frame or make_frame(3), 1.5), {"confidence": 0.2})
+    Desk(posted.append).put(Detect("top", 3, frame or make_frame(3), 1.5), engine, {"confidence": 0.2})
     return posted
 
 

@@ -1,0 +1,212 @@
+"""From settings to the parts of a line. What is wired to what stands here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+import queue
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lineside.capture.camera import TriggerMode
+from lineside.capture.feed import Feed
+from lineside.capture.health.gate import HealthGate
+from lineside.core import plugins
+from lineside.core.errors import ImageError
+from lineside.line.ejector import Ejector, EjectorSettings
+from lineside.line.feeds import FeedStation
+from lineside.line.joining import Joiner
+from lineside.line.loop import LoopSettings, Parts
+from lineside.line.models import Models
+from lineside.line.plant import Plant
+from lineside.line.schedule import Schedule
+from lineside.line.standing import absence_of, device_rows
+from lineside.line.triggers import Asked, ByThemselves, Timed
+from lineside.outputs import parcel
+from lineside.outputs.outbox.durable import DurableOutbox
+from lineside.outputs.outbox.settings import OutboxSettings
+from lineside.outputs.plant.link import open_link
+from lineside.outputs.switch import open_switch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lineside.core.frame import Frame
+    from lineside.core.inspection import Inspection
+    from lineside.line.board import Board
+    from lineside.line.feeds import Ears
+    from lineside.line.settings.document import CameraTable
+    from lineside.line.settings.reading import LineSettings
+    from lineside.line.triggers import Triggers
+
+_OUTBOX_S = 10.0
+_CAPTURES = 8  # triggers that a camera may leave unanswered
+_FRAMES = 64  # pictures that may wait for the engines, which answer each by its deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A line that is put together and not yet running.
+
+    Attributes:
+        parts: For the loop.
+        how: Deadline and limits.
+        models: The engines and the products.
+        cameras: The stations by the camera's name.
+        outbox: Where results wait; `None` without any output.
+        closing: Closes what the loop does not.
+    """
+
+    parts: Parts
+    how: LoopSettings
+    models: Models
+    cameras: Mapping[str, FeedStation]
+    outbox: DurableOutbox | None
+    closing: ExitStack
+
+
+def build(settings: LineSettings, board: Board, run: str) -> Built:
+    """The line of some settings. Models are opened, cameras and links are not yet.
+
+    Args:
+        settings: They.
+        board: Where everybody tells what people should hear.
+        run: The run's name, which no other run of the line has.
+
+    Raises:
+        LinesideError: Something of it cannot be opened. What was opened before is closed again.
+    """
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    deadline_s = settings.document.line.deadline_ms / 1e3
+    with ExitStack() as stack:
+        outbox = _outbox(settings, board, run)
+        if outbox is not None:
+            stack.callback(outbox.close, _OUTBOX_S)
+        links = [open_link(table) for table in settings.document.plant]
+        ejector = _ejector(settings, board)
+        if ejector is not None:
+            stack.callback(ejector.close)
+        models = stack.enter_context(Models(settings, board, inbox.put))
+        asks = settings.trigger in {TriggerMode.SOFTWARE, TriggerMode.PLC}
+        cameras = {
+            table.id: FeedStation(
+                table.id,
+                _feed(settings, table),
+                post=inbox.put,
+                note=board.post,
+                prepare=_prepare(table),
+                asks=asks,
+            )
+            for table in settings.document.camera
+        }
+        parts = Parts(
+            views=tuple(settings.views),
+            stations={view: cameras[camera] for view, camera in settings.views.items()},
+            products=models.products,
+            triggers=_triggers(settings),
+            inbox=inbox,
+            board=board,
+            plant=Plant(links, post=inbox.put, note=board.post) if links else None,
+            ejector=ejector,
+            gate=None if outbox is None else _offering(outbox),
+            devices=lambda: device_rows(models.engines),
+            absence=lambda: absence_of(models.engines),
+        )
+        captures = _CAPTURES if asks else 1024
+        how = LoopSettings(deadline_s=deadline_s, max_captures=captures, max_frames=_FRAMES)
+        return Built(parts, how, models, cameras, outbox, stack.pop_all())
+    raise AssertionError("unreachable")
+
+
+def _offering(outbox: DurableOutbox) -> Callable[[Inspection], None]:
+    def offer(inspection: Inspection) -> None:
+        outbox.offer(inspection)
+
+    return offer
+
+
+def _feed(settings: LineSettings, table: CameraTable) -> Callable[[Ears], Feed]:
+    how = settings.camera(table)
+
+    def made(ears: Ears) -> Feed:
+        return Feed(how, on_frame=ears.on_frame, on_event=ears.on_event, on_missed=ears.on_missed)
+
+    return made
+
+
+def _prepare(table: CameraTable) -> Callable[[Frame], Frame]:
+    """What is done to each picture of a camera: it is looked at, where that was asked for."""
+    if table.health is None:
+        return lambda frame: frame
+    gate = HealthGate(table.health)
+
+    def looked_at(frame: Frame) -> Frame:
+        finding = gate.check(frame.image)
+        if finding is not None:
+            raise ImageError(f"{finding.ailment}: {finding.detail}")
+        return frame
+
+    return looked_at
+
+
+def _triggers(settings: LineSettings) -> Callable[[float, float | None], Triggers]:
+    """What makes parts come, from a moment on and for some seconds."""
+    line = settings.document.line
+    least_s = line.least_ms / 1e3
+
+    def made(start_s: float, seconds: float | None) -> Triggers:
+        ends_s = math.inf if seconds is None else start_s + seconds
+        match settings.trigger:
+            case TriggerMode.SOFTWARE:
+                return Timed(Schedule(start_s, line.parts_per_minute or 1.0, seconds))
+            case TriggerMode.PLC:
+                return Asked(least_s=least_s, ends_s=ends_s)
+        grace_ms = line.deadline_ms / 2 if line.grace_ms is None else line.grace_ms
+        joiner = Joiner(settings.shots, window_s=settings.join_s, grace_s=grace_ms / 1e3, least_s=least_s)
+        rate = line.parts_per_minute
+        return ByThemselves(joiner, least_s=60 / rate if rate else 0.0, ends_s=ends_s)
+
+    return made
+
+
+def _ejector(settings: LineSettings, board: Board) -> Ejector | None:
+    table = settings.document.ejector
+    if table is None:
+        return None
+    delay = table.delay_pulses if table.delay_ms is None else table.delay_ms / 1e3
+    how = EjectorSettings(delay or 0.0, table.pulse_ms / 1e3, table.heartbeat_ms / 1e3)
+    valve = open_switch(table.output)
+    heartbeat = None if table.heartbeat is None else open_switch(table.heartbeat)
+    position = None
+    if table.encoder is not None:
+        from lineside.line.encoder import Encoder
+
+        position = Encoder(settings.path(table.encoder))
+    return Ejector(how, valve, note=board.post, heartbeat=heartbeat, position=position)
+
+
+def _outbox(settings: LineSettings, board: Board, run: str) -> DurableOutbox | None:
+    if not settings.outputs:
+        return None
+    table = settings.document.outbox
+    limits = OutboxSettings.model_validate(table.model_dump(exclude={"folder"}))
+    sinks = {name: _absolute(one, settings.file.parent) for name, one in settings.outputs.items()}
+    return DurableOutbox(
+        settings.path(table.folder),
+        sinks,
+        line=settings.document.line.name,
+        run=run,
+        settings=limits,
+        note=board.post,
+    )
+
+
+def _absolute(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """An output's table with its paths from the settings' folder."""
+    fields = plugins.load(parcel.KINDS, str(table["kind"])).Settings.model_fields
+    paths = {name for name, field in fields.items() if field.annotation in {Path, Path | None}}
+    return {
+        name: str(folder / value) if name in paths and isinstance(value, str) else value
+        for name, value in table.items()
+    }

@@ -1,0 +1,184 @@
+"""The models of a line, each open once on all devices, and the products that they look for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from lineside.detector.usual import usual
+from lineside.dispatch.engine import Engine
+from lineside.dispatch.settings import Settings
+from lineside.judge.recipe import Recipe
+from lineside.judge.recipe_book import RecipeBook
+from lineside.judge.recipe_tables import RecipeDocument
+from lineside.line.crops import cropped
+from lineside.line.events import LateLook
+from lineside.line.products import ByCode, OneProduct, Product
+from lineside.line.stages import StagedLook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lineside.line.board import Board
+    from lineside.line.desk import Looks
+    from lineside.line.events import News
+    from lineside.line.products import Products
+    from lineside.line.settings.reading import LineSettings
+    from lineside.models.card import ModelCard
+
+_LATE = 16  # pictures that may wait to be looked at after their answer; each is kept in memory
+
+
+class Models:
+    """The engines, one a model file, and the products of the line's recipes or of its only one.
+
+    Args:
+        settings: The line's.
+        board: Where engines tell of their devices, and the book of its recipes.
+        post: Takes news.
+
+    Attributes:
+        products: They.
+
+    Raises:
+        LinesideError: A model cannot be opened, or a product does not fit its model.
+    """
+
+    def __init__(self, settings: LineSettings, board: Board, post: Callable[[News], None]) -> None:
+        self._settings = settings
+        self._board = board
+        self._post = post
+        self._lock = threading.Lock()
+        self._engines: dict[str, Engine] = {}
+        self._ready: dict[str, Product] = {}
+        self._book: RecipeBook | None = None
+        try:
+            self.products = self._opened()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """All of them."""
+        with self._lock:
+            return tuple(self._engines.values())
+
+    def refresh(self) -> None:
+        """Look for changed recipes. One thread calls it, now and then; a new model may take its time to open."""
+        if self._book is not None:
+            self._book.refresh()
+
+    def close(self) -> None:
+        """Close the engines."""
+        for engine in self.engines:
+            engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _opened(self) -> Products:
+        recipes = self._settings.document.recipes
+        if recipes is None:
+            return OneProduct(self._product(only_recipe(self._settings), ""))
+        self._book = RecipeBook(
+            self._settings.path(recipes.folder), accept=self._accept, note=self._board.post
+        )
+        return ByCode(self._of_code, "" if recipes.product is None else str(recipes.product))
+
+    def _accept(self, recipe: Recipe) -> None:
+        """Have a recipe ready before it is current, its models open."""
+        product = self._product(recipe, recipe.codes[0])
+        with self._lock:
+            self._ready[recipe.sha256] = product
+
+    def _of_code(self, code: str) -> Product:
+        assert self._book is not None
+        recipe = self._book.get(code)
+        with self._lock:
+            return self._ready[recipe.sha256]
+
+    def _product(self, recipe: Recipe, code: str) -> Product:
+        first = self._engine(recipe.model_path)
+        later = {stage.name: self._engine(recipe.stage_path(stage.name)) for stage in recipe.stages}
+        plan = recipe.planned(first.card.names, {name: one.card.names for name, one in later.items()})
+        judge = recipe.judge(plan, tuple(self._settings.views))
+        looks: Looks = first
+        if later:
+            asked_later = {
+                name: (one, recipe.asked_of_stage(judge, **_kind(one.card))) for name, one in later.items()
+            }
+            looks = StagedLook(plan, first, asked_later)
+        asked = {
+            name: value
+            for name, value in recipe.asked(judge, **_kind(first.card)).items()
+            if value is not None
+        }
+        crops = {view: recipe.camera(view).crop for view in judge.cameras}
+        return Product(
+            code,
+            judge,
+            looks,
+            asked,
+            judge.cameras,
+            {view: cropped(crop) for view, crop in crops.items() if crop is not None},
+        )
+
+    def _engine(self, path: str) -> Engine:
+        with self._lock:
+            known = self._engines.get(path)
+        if known is not None:
+            return known
+        table = self._settings.document.devices
+        start = usual(path, table.priority)
+        for notice in start.notices:
+            self._board.post("device.tuned", notice)
+        engine = Engine(
+            start.model,
+            start.devices,
+            isolation=table.isolation,
+            demotion=table.demotion,
+            routing=table.routing,
+            facts=start.facts,
+            deadline_s=self._settings.document.line.deadline_ms / 1e3,
+            settings=Settings(late_limit=_LATE),
+            note=self._board.post,
+            late_result=lambda *_: self._post(LateLook()),
+        )
+        with self._lock:
+            self._engines[path] = engine
+        return engine
+
+
+def only_recipe(settings: LineSettings) -> Recipe:
+    """The product of a line without recipes, as a recipe that stands in `line.toml` itself.
+
+    Raises:
+        SettingsError: It has recipes.
+    """
+    document = settings.document
+    model = document.model
+    assert model is not None  # the settings were checked
+    tables: Mapping[str, Any] = {
+        "schema": 1,
+        "code": "line",
+        "model": model,
+        "rule": document.rule,
+        "end": {},
+    }
+    return Recipe(
+        name=settings.file.stem,
+        file=settings.file,
+        sha256="",
+        codes=("line",),
+        title=document.line.name,
+        document=RecipeDocument.model_validate(tables),
+        rules=settings.rules,
+    )
+
+
+def _kind(card: ModelCard) -> dict[str, Any]:
+    return {"classifies": card.task == "classify", "classes": len(card.names)}
