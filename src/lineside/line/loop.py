@@ -201,13 +201,14 @@ class Loop:
             OutputError: A link to the plant can never work.
         """
         parts = self._parts
-        stations = list(dict.fromkeys(parts.stations.values()))
+        stations: list[Station] = []
+        self._outbox.start()
         try:
             if parts.plant is not None:
                 parts.plant.start()
-            self._outbox.start()
-            for station in stations:
+            for station in dict.fromkeys(parts.stations.values()):
                 station.start()
+                stations.append(station)
             self._await(stations)
             self._tally.begin(self._clock())
             self._triggers = parts.triggers(self._clock(), seconds)

@@ -19,7 +19,7 @@ SCHEMA = 1
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f]+$")]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Path = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
-Milliseconds = Annotated[float, Field(gt=0, le=3_600_000, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(strict=True, gt=0, le=3_600_000, allow_inf_nan=False)]
 PlugIn = dict[str, Any]
 
 
@@ -30,6 +30,7 @@ class LineTable(Table):
     deadline_ms: Milliseconds = Field(default=200.0, description="From a part's trigger to its answer.")
     parts_per_minute: float | None = Field(
         default=None,
+        strict=True,
         gt=0,
         le=60_000,
         allow_inf_nan=False,
@@ -44,7 +45,7 @@ class LineTable(Table):
         default=None,
         description="So long after that a picture may still be on its way; half of the deadline unless set.",
     )
-    least_ms: Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)] = Field(
+    least_ms: Annotated[float, Field(strict=True, ge=0, le=3_600_000, allow_inf_nan=False)] = Field(
         default=0.0,
         description="Parts are never nearer to each other: a trigger that comes sooner is answered trigger_missed. 0 for no such limit.",
     )
@@ -74,6 +75,7 @@ class CameraTable(Table):
     )
     fps: float | None = Field(
         default=None,
+        strict=True,
         gt=0,
         le=10_000,
         allow_inf_nan=False,
@@ -81,6 +83,7 @@ class CameraTable(Table):
     )
     timeout_s: float | None = Field(
         default=None,
+        strict=True,
         gt=0,
         le=3600,
         allow_inf_nan=False,
@@ -144,7 +147,12 @@ class EjectorTable(Table):
         default=None, description="From the trigger to the ejector, by time."
     )
     delay_pulses: float | None = Field(
-        default=None, gt=0, le=1e12, allow_inf_nan=False, description="The same by the encoder's pulses."
+        default=None,
+        strict=True,
+        gt=0,
+        le=1e12,
+        allow_inf_nan=False,
+        description="The same by the encoder's pulses.",
     )
     encoder: Path | None = Field(
         default=None,
@@ -161,7 +169,7 @@ class EjectorTable(Table):
 class LineDocument(Table):
     """A whole `line.toml`."""
 
-    schema_: Literal[1] = Field(alias="schema", description="Version of the tables: 1.")
+    schema_: int = Field(alias="schema", strict=True, ge=1, le=SCHEMA, description="Version of the tables: 1.")
     line: LineTable = Field(description="What holds for the whole line.")
     camera: list[CameraTable] = Field(min_length=1, max_length=64, description="The cameras.")
     model: ModelTable | None = Field(default=None, description="The model, where there is one product.")

@@ -13,6 +13,8 @@ from lineside.core import plugins
 from lineside.core.delivery import Delivery
 from lineside.core.documents import parsed
 from lineside.core.errors import PluginError, SettingsError, near
+from lineside.core.placement import placements
+from lineside.dispatch.routing import POLICIES
 from lineside.judge.rule import RuleTable
 from lineside.line.joining import view_names
 from lineside.line.settings.document import LineDocument
@@ -132,6 +134,7 @@ class LineSettings:
     def _check(self) -> None:
         self._check_cameras()
         self._check_product()
+        self._check_devices()
         self._check_plugins()
         self._check_ejector()
 
@@ -204,6 +207,19 @@ class LineSettings:
             self._refuse("rule", "this table is missing; without any rule every part would pass")
         if document.recipes is not None and document.rule:
             self._refuse("rule", "expected no rules beside recipes, which have their own")
+
+    def _check_devices(self) -> None:
+        table = self.document.devices
+        if table.routing not in plugins.names(POLICIES):
+            self._refuse(
+                "devices.routing",
+                f'no such policy "{table.routing}"{near(table.routing, plugins.names(POLICIES))}',
+            )
+        if table.priority is not None:
+            try:
+                placements(table.priority)
+            except SettingsError as fault:
+                self._refuse("devices.priority", str(fault).removeprefix("devices: "))
 
     def _check_plugins(self) -> None:
         for number, table in enumerate(self.document.plant):

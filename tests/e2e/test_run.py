@@ -1,0 +1,118 @@
+"""`lineside run`, `check` and `init` as their user calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+SETTINGS = """
+schema = 1
+[line]
+name = "caps"
+deadline_ms = 5000
+parts_per_minute = 300
+health_file = "health.json"
+[[camera]]
+id = "top"
+source = "synthetic:disc?size=320x320"
+trigger = "software"
+[model]
+path = "{model}"
+[[rule]]
+kind = "forbid"
+min_confidence = 0.999
+"""
+
+
+@pytest.fixture
+def line(tmp_path, plant):
+    path = tmp_path / "line.toml"
+    path.write_text(SETTINGS.format(model=plant.model))
+    return path
+
+
+def records(text):
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def check_once(log):
+    """Every part that came was answered exactly once."""
+    (end,) = [record for record in log if record["kind"] == "end"]
+    parts = Counter(record["part"] for record in log if record["kind"] == "part")
+    assert parts == Counter(range(end["triggered"]))
+    assert end["answered"] == end["triggered"]
+    return end
+
+
+def test_a_line_runs_and_tells_each_part(cli, line, tmp_path):
+    log = records(cli("run", "line.toml", "--seconds", 2, "--log", "json", "--parts").stderr)
+    end = check_once(log)
+    assert end["verdicts"] == {"PASS": 10, "FAIL": 0, "UNKNOWN": 0}
+    assert {record["line"] for record in log} == {"caps"}
+    assert json.loads((tmp_path / "health.json").read_text())["answered"] == 10
+
+
+def test_without_a_terminal_the_screen_is_lines_of_text(cli, line):
+    text = cli("run", "--seconds", 1).stdout
+    assert "parts/min" in text
+    assert "PASS" in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_line_with_every_part_answered(line, cache, tmp_path, number):
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(60)
+        environment = os.environ | {
+            "LINESIDE_CACHE": str(cache),
+            "NOTIFY_SOCKET": address,
+            "WATCHDOG_USEC": "900000",
+        }
+        call = [sys.executable, "-m", "lineside.cli.app", "run", "line.toml", "--log", "json", "--parts"]
+        with subprocess.Popen(call, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as run:
+            words = []
+            while "WATCHDOG=1" not in words or not any(word.startswith("READY=1") for word in words):
+                words.append(manager.recv(4096).decode())
+            early = [run.stderr.readline() for _ in range(3)]
+            run.send_signal(number)
+            rest = run.communicate(timeout=60)[1]
+            while not words[-1].startswith("STOPPING=1"):
+                words.append(manager.recv(4096).decode())
+    assert run.returncode == 0, rest
+    assert "Traceback" not in rest
+    check_once(records("".join(early) + rest))
+
+
+BAD = {
+    "a key that is none": (("deadline_ms", "deadline_mss"), 'did you mean "deadline_ms"'),
+    "a value of another type": (("= 300", '= "often"'), "line.parts_per_minute: expected"),
+    "a class that the model does not have": (
+        ("min_confidence", 'classes = ["dent"]\nmin_confidence'),
+        'no class "dent"',
+    ),
+    "a model that is not there": (("path = ", 'path = "nowhere.onnx" #'), "nowhere.onnx"),
+    "no TOML": (("[line]", "[line"), "expected TOML"),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_are_exit_2_and_nothing_is_started(cli, line, tmp_path, case, command):
+    change, hint = BAD[case]
+    line.write_text(line.read_text().replace(*change))
+    done = cli(command, "line.toml", code=2)
+    assert hint in done.stderr + done.stdout
+    assert "line.toml" in done.stderr + done.stdout
+    assert not (tmp_path / "health.json").exists()
+
+
+def test_a_file_that_is_not_there_is_exit_2(cli):
+    assert "cannot be read" in cli("run", "nowhere.toml", code=2).stderr

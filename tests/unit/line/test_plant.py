@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from line_standins import make_detections, make_frame
+from lineside.core.errors import OutputError
+from lineside.core.inspection import Inspection, Origin, View
+from lineside.core.verdict import Reason, Verdict
+from lineside.line.events import PlantAsked
+from lineside.line.plant import Plant, plant_answer
+from lineside.outputs.plant.link import LineState, PlantNote, PlantTrigger, ProductChosen, TriggerRefused
+
+
+class Link:
+    def __init__(self, *, fault=None, cannot_start=None):
+        self.fault, self.cannot_start = fault, cannot_start
+        self.answers, self.states, self.closed = [], [], 0
+        self.hear = None
+
+    def start(self, heard):
+        if self.cannot_start:
+            raise self.cannot_start
+        self.hear = heard
+
+    def tell(self, state):
+        self.states.append(state)
+
+    def answer(self, answer):
+        if self.fault:
+            raise self.fault
+        self.answers.append(answer)
+
+    def close(self):
+        self.closed += 1
+
+
+def inspection(part=3, verdict=Verdict.FAIL, *found):
+    view = View("top", frame=make_frame(part), detections=make_detections(*found))
+    origin = Origin(product="cap", serial="S")
+    reason = Reason.MARGINAL if verdict is Verdict.UNKNOWN else None
+    return Inspection(part, verdict, reason, "dent", (view, view), 0.0, 0.1, 0.2, origin=origin)
+
+
+def plant_of(*links):
+    posted, notes = [], []
+    plant = Plant(links, post=posted.append, note=lambda *what: notes.append(what))
+    plant.start()
+    return plant, posted, notes
+
+
+def test_the_one_that_asked_hears_its_own_number_and_the_others_hear_none():
+    one, two = Link(), Link()
+    plant, posted, notes = plant_of(one, two)
+    two.hear(PlantTrigger(77, 1.0))
+    assert posted == [PlantAsked(1, PlantTrigger(77, 1.0))]
+    plant.asked(3, posted[0])
+    plant.answer(inspection(3))
+    assert [a.trigger for link in (one, two) for a in link.answers] == [None, 77]
+    assert [a.inspection for a in two.answers] == [3]
+    assert notes == []
+
+
+def test_an_answer_that_cannot_be_written_is_told_counted_and_goes_to_the_others():
+    bad, good = Link(fault=OutputError("the cable is out")), Link()
+    plant, _, notes = plant_of(bad, good)
+    plant.answer(inspection())
+    assert plant.unwritten == 1
+    assert len(good.answers) == 1
+    assert [code for code, _ in notes] == ["plc.unwritten"]
+    assert "the cable is out" in notes[0][1]
+
+
+def test_an_answer_counts_what_was_seen():
+    said = plant_answer(inspection(3, Verdict.FAIL, 0.5, 0.9), 7)
+    assert (said.trigger, said.inspection, said.verdict, said.count) == (7, 3, Verdict.FAIL, 4)
+    assert said.confidence == pytest.approx(0.9)
+    assert (said.product, said.serial, said.detail) == ("cap", "S", "dent")
+    assert plant_answer(inspection(3, Verdict.PASS), None).confidence == 0.0
+
+
+def test_what_the_control_says_is_noted_and_a_lost_one_is_an_alarm_until_it_is_back():
+    link = Link()
+    plant, _, notes = plant_of(link)
+    link.hear(PlantNote("plc.lost", 1.0, "the control is away"))
+    assert plant.alarms == ("the control is away",)
+    link.hear(PlantNote("plc.back", 2.0, "the control is back"))
+    assert plant.alarms == ()
+    link.hear(TriggerRefused(5, 3.0, "trigger 5 came before the answer to 4 was acknowledged"))
+    assert plant.refused == 1
+    link.hear(ProductChosen("cap-blue", 4.0))
+    assert plant.product == "cap-blue"
+    assert [code for code, _ in notes] == ["plc.lost", "plc.back", "plc.trigger_refused", "plc.product"]
+
+
+def test_the_state_is_told_when_it_changes():
+    link = Link()
+    plant, _, _ = plant_of(link)
+    for state in (LineState.READY, LineState.READY, LineState.STOPPING):
+        plant.tell(state)
+    assert link.states == [LineState.STARTING, LineState.READY, LineState.STOPPING]
+
+
+def test_a_link_that_can_never_work_is_refused_and_the_others_are_closed():
+    good, bad = Link(), Link(cannot_start=OutputError("the port is taken"))
+    plant = Plant([good, bad], post=lambda _: None, note=lambda *_: None)
+    with pytest.raises(OutputError, match="port"):
+        plant.start()
+    assert good.closed == 1
