@@ -116,3 +116,48 @@ def test_bad_settings_are_exit_2_and_nothing_is_started(cli, line, tmp_path, cas
 
 def test_a_file_that_is_not_there_is_exit_2(cli):
     assert "cannot be read" in cli("run", "nowhere.toml", code=2).stderr
+
+
+def test_what_is_written_for_this_machine_is_right_and_runs_at_once(cli, tmp_path):
+    assert "lineside run" in cli("init", "--drawn").stdout
+    text = (tmp_path / "line.toml").read_text()
+    assert text.count("[[camera]]") == 2
+    table = cli("check").stdout
+    assert "wrong" not in table
+    assert "yolov8" in table
+    (tmp_path / "line.toml").write_text(text.replace("deadline_ms = 500", "deadline_ms = 20000"))
+    end = check_once(records(cli("run", "--seconds", 2, "--log", "json", "--parts").stderr))
+    assert end["verdicts"]["UNKNOWN"] == 0
+
+
+def test_settings_that_are_there_are_not_written_over(cli, line):
+    before = line.read_text()
+    assert "--overwrite" in cli("init", code=2).stderr
+    assert line.read_text() == before
+    cli("init", "--overwrite", "--drawn")
+    assert line.read_text() != before
+
+
+def test_a_check_tells_all_that_is_wrong_at_once(cli, line, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line.write_text(
+            line.read_text().replace("synthetic:disc", "folder:nowhere")
+            + f'[[plant]]\nkind = "modbus_server"\nport = {port}\n'
+            + '[[output]]\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n'
+        )
+        found = {one["what"]: one for one in json.loads(cli("check", "--json", code=2).stdout)}
+    assert not found["camera top"]["is_right"]
+    assert "another program has it" in found["plant modbus_server"]["found"]
+    assert "does not answer" in found["output webhook"]["found"]
+    assert found["model and rules"]["is_right"]
+    assert found["devices"]["is_right"]
+    assert not (tmp_path / "outbox").exists()
+
+
+def test_a_port_that_is_taken_alone_is_exit_4(cli, line):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        line.write_text(
+            f'{line.read_text()}[[plant]]\nkind = "modbus_server"\nport = {taken.getsockname()[1]}\n'
+        )
+        assert "wrong" in cli("check", code=4).stdout

@@ -22,6 +22,8 @@ COMMANDS = {
     "tune": "tune",
     "health": "health",
     "demo": "demo",
+    "init": "init_line",
+    "check": "check_line",
     "run": "run_line",
     "devices": "devices",
     "plan": "plan",

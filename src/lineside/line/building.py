@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lineside.capture.adjust import Adjustment, AdjustmentSettings
 from lineside.capture.camera import TriggerMode
 from lineside.capture.feed import Feed
 from lineside.capture.health.gate import HealthGate
@@ -28,6 +29,8 @@ from lineside.outputs.outbox.durable import DurableOutbox
 from lineside.outputs.outbox.settings import OutboxSettings
 from lineside.outputs.plant.link import open_link
 from lineside.outputs.switch import open_switch
+from lineside.outputs.trace.settings import TraceSettings
+from lineside.outputs.trace.writer import TraceWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,11 +86,15 @@ def build(settings: LineSettings, board: Board, run: str) -> Built:
         outbox = _outbox(settings, board, run)
         if outbox is not None:
             stack.callback(outbox.close, _OUTBOX_S)
+        trace_table = settings.document.trace
         links = [open_link(table) for table in settings.document.plant]
         ejector = _ejector(settings, board)
         if ejector is not None:
             stack.callback(ejector.close)
         models = stack.enter_context(Models(settings, board, inbox.put))
+        trace = None if trace_table is None else _trace(settings, board, run, models)
+        if trace is not None:
+            stack.callback(trace.close, _OUTBOX_S)
         asks = settings.trigger in {TriggerMode.SOFTWARE, TriggerMode.PLC}
         cameras = {
             table.id: FeedStation(
@@ -109,7 +116,7 @@ def build(settings: LineSettings, board: Board, run: str) -> Built:
             board=board,
             plant=Plant(links, post=inbox.put, note=board.post) if links else None,
             ejector=ejector,
-            gate=None if outbox is None else _offering(outbox),
+            record=_recording(outbox, trace),
             devices=lambda: device_rows(models.engines),
             absence=lambda: absence_of(models.engines),
         )
@@ -119,11 +126,26 @@ def build(settings: LineSettings, board: Board, run: str) -> Built:
     raise AssertionError("unreachable")
 
 
-def _offering(outbox: DurableOutbox) -> Callable[[Inspection], None]:
-    def offer(inspection: Inspection) -> None:
-        outbox.offer(inspection)
+def _recording(
+    outbox: DurableOutbox | None, trace: TraceWriter | None
+) -> Callable[[Inspection, Mapping[str, Any]], None]:
+    """Hand an answer to the outbox and the trace, neither of which waits."""
 
-    return offer
+    def record(inspection: Inspection, about: Mapping[str, Any]) -> None:
+        if outbox is not None:
+            outbox.offer(inspection, about)
+        if trace is not None:
+            trace.append(inspection, about)
+
+    return record
+
+
+def _trace(settings: LineSettings, board: Board, run: str, models: Models) -> TraceWriter:
+    table = settings.document.trace
+    assert table is not None
+    about = {"line": settings.document.line.name, "run": run, **models.about}
+    how = TraceSettings.model_validate(table.model_dump(exclude={"folder"}))
+    return TraceWriter(settings.path(table.folder), about, settings=how, note=board.post)
 
 
 def _feed(settings: LineSettings, table: CameraTable) -> Callable[[Ears], Feed]:
@@ -136,16 +158,16 @@ def _feed(settings: LineSettings, table: CameraTable) -> Callable[[Ears], Feed]:
 
 
 def _prepare(table: CameraTable) -> Callable[[Frame], Frame]:
-    """What is done to each picture of a camera: it is looked at, where that was asked for."""
-    if table.health is None:
-        return lambda frame: frame
-    gate = HealthGate(table.health)
+    """What is done to each picture of a camera: it is looked at and adjusted, where that was asked for."""
+    adjustment = Adjustment(table.adjust or AdjustmentSettings(), table.id)
+    gate = None if table.health is None else HealthGate(table.health)
 
     def looked_at(frame: Frame) -> Frame:
-        finding = gate.check(frame.image)
+        # The gate sees what the camera saw: a mask or a crop would hide what is wrong with it.
+        finding = None if gate is None else gate.check(frame.image)
         if finding is not None:
             raise ImageError(f"{finding.ailment}: {finding.detail}")
-        return frame
+        return adjustment.apply(frame)
 
     return looked_at
 

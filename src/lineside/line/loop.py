@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lineside.core.backoff import Backoff
 from lineside.core.errors import SettingsError
@@ -126,6 +126,7 @@ class Parts:
         plant: The links to the plant's controls.
         ejector: What moves parts that have not passed off the line.
         gate: Hears every answer at once, in the line's thread, after the plant: it must be quick.
+        record: Takes every answer, with what is to be said of its product; it never waits.
         sinks: Get every inspection after its answer, in a thread of their own.
         devices: How the devices stand now; is asked for statistics.
         absence: Why no device is in service now, where none is.
@@ -140,6 +141,7 @@ class Parts:
     plant: Plant | None = None
     ejector: Ejector | None = None
     gate: Callable[[Inspection], None] | None = None
+    record: Callable[[Inspection, Mapping[str, Any]], None] = lambda _inspection, _about: None
     sinks: Sequence[Sink] = ()
     devices: Callable[[], Sequence[DeviceRow]] = tuple
     absence: Callable[[], Reason | None] = lambda: None
@@ -383,7 +385,7 @@ class Loop:
 
     def _judged(self, action: JudgePart) -> Judged:
         start_s = self._clock()
-        product = self._chosen.pop(action.part, None)
+        product = self._chosen.get(action.part)
         if product is None:  # it was refused before anybody looked at it
             view = action.views[0]
             said = Judgement(Verdict.UNKNOWN, view.reason or Reason.INTERNAL_FAULT, view.detail)
@@ -401,16 +403,21 @@ class Loop:
             parts.plant.answer(inspection)
         if parts.ejector is not None:
             parts.ejector.decide(inspection.part, inspection.verdict)
+        product = self._chosen.pop(inspection.part, None)
+        about = {} if product is None else product.about
         if parts.gate is not None:
-            gate = parts.gate
-            outcome = attempt("gate", lambda: gate(inspection))
-            if isinstance(outcome, Fault):
-                self._note(
-                    "gate.failed",
-                    f"part {inspection.part}: the gate did not take the answer: {outcome.sentence}",
-                )
+            self._tell("gate", inspection, parts.gate)
+        self._tell("record", inspection, lambda said: parts.record(said, about))
         self._tally.answer(inspection)
         self._outbox.offer(inspection)
+
+    def _tell(self, what: str, inspection: Inspection, hears: Callable[[Inspection], None]) -> None:
+        outcome = attempt(what, lambda: hears(inspection))
+        if isinstance(outcome, Fault):
+            self._note(
+                f"{what}.failed",
+                f"part {inspection.part}: the {what} did not take the answer: {outcome.sentence}",
+            )
 
     def _eject(self, now_s: float) -> float:
         """Move the ejector where it is due; when it is due next."""

@@ -64,6 +64,15 @@ class Models:
         with self._lock:
             return tuple(self._engines.values())
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What holds for every part of a run: the first model and its devices."""
+        engine = self.engines[0]
+        card = engine.card
+        devices = [entry for device in engine.health().devices for entry in device.entries]
+        model = {"path": card.file, "sha256": card.sha256, "names": list(card.names)}
+        return {"model": model, "device": ",".join(devices)}
+
     def refresh(self) -> None:
         """Look for changed recipes. One thread calls it, now and then; a new model may take its time to open."""
         if self._book is not None:
@@ -125,6 +134,9 @@ class Models:
             asked,
             judge.cameras,
             {view: cropped(crop) for view, crop in crops.items() if crop is not None},
+            {"recipe": {"name": recipe.name, "sha256": recipe.sha256, "file": str(recipe.file)}}
+            if recipe.sha256
+            else {},
         )
 
     def _engine(self, path: str) -> Engine:

@@ -28,6 +28,7 @@ class Product:
         engine: Looks at its pictures.
         asked: Thresholds of every picture, as for `Engine.submit`.
         views: The views that its parts need; empty for all of the line's.
+        about: What the records say of it: its recipe, by name, file and hash.
         prepare: What is done to a picture of a view before the model sees it, as to cut it; by the view's name.
     """
 
@@ -37,6 +38,7 @@ class Product:
     asked: Mapping[str, Any] = field(default_factory=dict)
     views: tuple[str, ...] = ()
     prepare: Mapping[str, Callable[[Frame], Frame]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Products(Protocol):

@@ -41,6 +41,7 @@ WHOLE = {
             "limit_px": 1_000_000,
             "features": {},
             "health": {"focus": 0.1},
+            "adjust": {"rotate": 90},
         },
         {"id": "side", "source": "rtsp://127.0.0.1/a", "trigger": "software"},
     ],
@@ -62,6 +63,7 @@ WHOLE = {
     },
     "output": [{"kind": "csv", "path": "results"}, {"name": "kept", "kind": "folder", "path": "kept"}],
     "outbox": {"folder": "outbox", "capacity": 10},
+    "trace": {"folder": "trace", "capacity": 10},
 }
 
 
@@ -179,7 +181,9 @@ def test_every_key_wrong_once_is_refused_with_file_and_path(path, field, data):
 NUMBERS = [
     (path, field)
     for path, field in ALL
-    if path[0] in {"line", "camera", "ejector"} and "float" in str(field.annotation) and "health" not in path
+    if path[0] in {"line", "camera", "ejector"}
+    and "float" in str(field.annotation)
+    and not {"health", "adjust"} & set(path)
 ]
 
 

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from lineside.capture.adjust import AdjustmentSettings
 from lineside.capture.camera import TriggerMode
 from lineside.capture.health.gate import HealthSettings
 from lineside.core.delivery import Delivery
 from lineside.core.documents import Table
 from lineside.judge.recipe_tables import ModelTable
 from lineside.outputs.outbox.settings import OutboxSettings
+from lineside.outputs.trace.settings import TraceSettings
 
 SCHEMA = 1
 """The version of these tables."""
@@ -99,6 +101,9 @@ class CameraTable(Table):
     features: PlugIn = Field(
         default_factory=dict, description="The camera's own features, or options of its kind."
     )
+    adjust: AdjustmentSettings | None = Field(
+        default=None, description="What is done to its pictures before the model: lens, rotation, crop, mask."
+    )
     health: HealthSettings | None = Field(
         default=None,
         description="How far from usual a picture may be; without the table pictures are not looked at before the model.",
@@ -140,6 +145,12 @@ class OutboxTable(OutboxSettings):
     folder: Path = Field(default="outbox", description="The folder; made when it is missing.")
 
 
+class TraceTable(TraceSettings):
+    """The record of every part, which `lineside verify` and `replay` read."""
+
+    folder: Path = Field(default="trace", description="The folder; made when it is missing.")
+
+
 class EjectorTable(Table):
     """What moves parts off the line that have not passed."""
 
@@ -169,7 +180,9 @@ class EjectorTable(Table):
 class LineDocument(Table):
     """A whole `line.toml`."""
 
-    schema_: int = Field(alias="schema", strict=True, ge=1, le=SCHEMA, description="Version of the tables: 1.")
+    schema_: int = Field(
+        alias="schema", strict=True, ge=1, le=SCHEMA, description="Version of the tables: 1."
+    )
     line: LineTable = Field(description="What holds for the whole line.")
     camera: list[CameraTable] = Field(min_length=1, max_length=64, description="The cameras.")
     model: ModelTable | None = Field(default=None, description="The model, where there is one product.")
@@ -181,6 +194,9 @@ class LineDocument(Table):
     )
     ejector: EjectorTable | None = Field(default=None, description="What moves parts off the line.")
     output: list[PlugIn] = Field(default_factory=list, max_length=64, description="Where results go.")
+    trace: TraceTable | None = Field(
+        default=None, description="The record of every part; none without the table."
+    )
     outbox: OutboxTable = Field(default_factory=OutboxTable, description="Where results wait for them.")
 
     @field_validator("plant", "output", mode="before")
