@@ -13,6 +13,7 @@ from lineside.capture.adjust import Adjustment, AdjustmentSettings
 from lineside.capture.camera import TriggerMode
 from lineside.capture.feed import Feed
 from lineside.capture.health.gate import HealthGate
+from lineside.capture.watch import Limits
 from lineside.core import plugins
 from lineside.core.errors import ImageError
 from lineside.line.ejector import Ejector, EjectorSettings
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from lineside.line.triggers import Triggers
 
 _OUTBOX_S = 10.0
+_OPEN_S = 60.0  # models are opened beside the cameras, and a busy start makes slow cameras slower
 _CAPTURES = 8  # triggers that a camera may leave unanswered
 _FRAMES = 64  # pictures that may wait for the engines, which answer each by its deadline
 
@@ -152,7 +154,13 @@ def _feed(settings: LineSettings, table: CameraTable) -> Callable[[Ears], Feed]:
     how = settings.camera(table)
 
     def made(ears: Ears) -> Feed:
-        return Feed(how, on_frame=ears.on_frame, on_event=ears.on_event, on_missed=ears.on_missed)
+        return Feed(
+            how,
+            on_frame=ears.on_frame,
+            on_event=ears.on_event,
+            on_missed=ears.on_missed,
+            limits=Limits(open_s=_OPEN_S),
+        )
 
     return made
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.capture.camera import open_camera
 from lineside.core import plugins
-from lineside.core.errors import LinesideError, OutputError, SettingsError
+from lineside.core.errors import LinesideError, ModelError, OutputError, SettingsError
 from lineside.core.placement import placements
 from lineside.detector.usual import usual
 from lineside.dispatch.units import units
@@ -115,7 +115,10 @@ def _products(settings: LineSettings) -> Iterator[Check]:
 
 
 def _recipe(settings: LineSettings, recipe: Recipe, card: Callable[[str], ModelCard]) -> str:
-    first = card(recipe.model_path)
+    try:
+        first = card(recipe.model_path)
+    except ModelError as fault:
+        raise type(fault)(f"{recipe.file}: model.path: {fault}") from fault
     later = {stage.name: card(recipe.stage_path(stage.name)).names for stage in recipe.stages}
     judge = recipe.judge(recipe.planned(first.names, later), tuple(settings.views))
     return (

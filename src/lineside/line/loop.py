@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
     Inbox = queue.SimpleQueue[Event | News]
 
-_OPENING_S = 30.0
+_OPENING_S = 60.0
 _STOPPING_S = 5.0
 _BEAT_S = 0.25
 _LOOK_S = 0.02

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
+from lineside.core.errors import ModelError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.settings import Settings
@@ -111,8 +112,11 @@ class Models:
             return self._ready[recipe.sha256]
 
     def _product(self, recipe: Recipe, code: str) -> Product:
-        first = self._engine(recipe.model_path)
-        later = {stage.name: self._engine(recipe.stage_path(stage.name)) for stage in recipe.stages}
+        first = self._engine(recipe.model_path, f"{recipe.file}: model.path")
+        later = {
+            stage.name: self._engine(recipe.stage_path(stage.name), f"{recipe.file}: stage {stage.name}")
+            for stage in recipe.stages
+        }
         plan = recipe.planned(first.card.names, {name: one.card.names for name, one in later.items()})
         judge = recipe.judge(plan, tuple(self._settings.views))
         looks: Looks = first
@@ -139,16 +143,30 @@ class Models:
             else {},
         )
 
-    def _engine(self, path: str) -> Engine:
+    def _engine(self, path: str, where: str) -> Engine:
+        """The engine of a model file, which is opened once.
+
+        Raises:
+            LinesideError: It cannot be opened; a bad file is told with the key that names it.
+        """
         with self._lock:
             known = self._engines.get(path)
         if known is not None:
             return known
+        try:
+            engine = self._opened_engine(path)
+        except ModelError as fault:
+            raise type(fault)(f"{where}: {fault}") from fault
+        with self._lock:
+            self._engines[path] = engine
+        return engine
+
+    def _opened_engine(self, path: str) -> Engine:
         table = self._settings.document.devices
         start = usual(path, table.priority)
         for notice in start.notices:
             self._board.post("device.tuned", notice)
-        engine = Engine(
+        return Engine(
             start.model,
             start.devices,
             isolation=table.isolation,
@@ -160,9 +178,6 @@ class Models:
             note=self._board.post,
             late_result=lambda *_: self._post(LateLook()),
         )
-        with self._lock:
-            self._engines[path] = engine
-        return engine
 
 
 def only_recipe(settings: LineSettings) -> Recipe:
