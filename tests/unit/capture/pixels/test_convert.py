@@ -139,7 +139,7 @@ def test_rows_of_half_a_byte_more_are_read_joined_or_padded_as_their_number_of_b
     assert len(padded) == 24
     for raw in (joined, padded):
         assert (convert(raw, "Mono12p", Size(3, 5))[..., 0] == samples >> 4).all()
-    with pytest.raises(ImageError, match="25 bytes are neither 23 .* nor 24"):
+    with pytest.raises(ImageError, match=r"25 bytes are neither 23 .* nor 24"):
         convert(padded + b"\0", "Mono12p", Size(3, 5))
 
 
