@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from lineside.capture.address import masked
 from lineside.core import plugins
 from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError, UnknownNameError, near
@@ -48,6 +49,7 @@ class CameraSettings:
         timeout_s: Without a picture for so long the camera is lost; `None` for the larger of 1 s and five periods.
         limit_px: Larger pictures are refused before they are decoded.
         clock: Monotonic seconds.
+        wall_clock: Seconds since 1970, for records.
 
     Raises:
         SettingsError: A value is out of its range.
@@ -62,6 +64,7 @@ class CameraSettings:
     timeout_s: float | None = None
     limit_px: int = 100_000_000
     clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -70,6 +73,20 @@ class CameraSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise SettingsError(f"camera {self.id}: {name}: expected a number above 0; got {value!r}")
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be logged, without what opens the door."""
+        return masked(self.address)
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether lineside asks for each picture."""
+        return self.trigger in {TriggerMode.SOFTWARE, TriggerMode.PLC}
+
+    def wall_at(self, at_s: float) -> float:
+        """A moment of the monotonic clock in seconds since 1970, by what both clocks say now."""
+        return self.wall_clock() - (self.clock() - at_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,10 @@ class Camera(Protocol):
     """A camera that is open. One thread uses it; `close` may come from another.
 
     It knows nothing of reconnecting: a camera that is lost says so once, by its error, and is opened anew.
+
+    A camera may have two things more. `period_s` (`Paced`) is how far apart its pictures are, where it knows that better than
+    the settings; `math.inf` says that no picture for any time is no fault. `expect` (`Expectant`) takes the number of the
+    part that the next trigger is for.
     """
 
     def trigger(self) -> None:
@@ -112,6 +133,7 @@ class Camera(Protocol):
 
         Raises:
             SourceError: The camera is lost. It is closed and opened again by whoever owns it.
+            SourceEndedError: What was played is over; it is not opened again.
             ImageError: A picture came that cannot be used, as one with missing packets; the camera is well.
         """
 
@@ -122,14 +144,36 @@ class Camera(Protocol):
         """The device is let go of; may be called twice, and while another thread reads."""
 
 
+@runtime_checkable
+class Paced(Protocol):
+    """A camera that knows how far apart its pictures are.
+
+    Attributes:
+        period_s: Seconds between two pictures; `math.inf` where they come when they come, `None` where it cannot tell.
+    """
+
+    @property
+    def period_s(self) -> float | None:
+        """Seconds between two pictures."""
+
+
+@runtime_checkable
+class Expectant(Protocol):
+    """A camera that can use the number of the part it is triggered for, as one that draws the part."""
+
+    def expect(self, part: int) -> None:
+        """The next trigger is for this part."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
     """Something that happened to a camera. No picture stands for it.
 
     Attributes:
         stream: The camera's id.
-        code: `camera.lost`, `camera.back`, `camera.frozen`, `camera.incomplete`, `camera.missed`, `camera.changed` (another
-            format or size than before).
+        code: `camera.lost` (it said so, or cannot be opened), `camera.frozen` (it said nothing any more), `camera.back`,
+            `camera.incomplete`, `camera.missed`, `camera.changed` (another format or size than before), `camera.ended`
+            (what was played is over).
         at_s: Monotonic seconds.
         sentence: What happened, for people.
     """
@@ -173,14 +217,22 @@ def open_camera(settings: CameraSettings) -> Camera:
         SourceError: The camera is not there, is in use, or refuses a feature.
         SettingsError: The address or a feature is not accepted.
     """
-    scheme, colon, _ = settings.address.partition(":")
+    scheme = scheme_of(settings.address)
     known: list[str] = []
-    for name in plugins.each(KINDS) if colon else ():
+    for name in plugins.each(KINDS) if scheme else ():
         kind = plugins.load(KINDS, name)
         if scheme in kind.SCHEMES:
             camera: Camera = kind.open_camera(settings)
             return camera
         known.extend(kind.SCHEMES)
     raise UnknownNameError(
-        f'camera {settings.id}: no kind of camera for "{settings.address}"{near(scheme, known)}'
+        f'camera {settings.id}: no kind of camera for "{settings.shown}"{near(scheme, known)}'
     )
+
+
+def scheme_of(address: str) -> str:
+    """What stands before the colon of an address, or `usb` for a device file; empty where it is no address."""
+    if address.startswith("/dev/video"):
+        return "usb"
+    scheme, colon, _ = address.partition(":")
+    return scheme if colon else ""

@@ -23,6 +23,7 @@ LinesideError                         code                     what the line doe
 │   ├── ImageTooLargeError            image.too_large          retry
 │   └── ImageFormatError (TypeError)  image.format             stop
 ├── SourceError                       source.invalid           stop
+│   └── SourceEndedError              source.ended             stop
 ├── DatasetError                      dataset.invalid          stop
 ├── DeviceError                       device.fault             reroute
 │   ├── DeviceMemoryError             device.out_of_memory     restart the session
@@ -200,6 +201,12 @@ class SourceError(LinesideError):
     """A source of frames does not exist, is empty or cannot be opened."""
 
     code = "source.invalid"
+
+
+class SourceEndedError(SourceError):
+    """A file or folder that is played once has given its last picture. It is not opened again."""
+
+    code = "source.ended"
 
 
 class DatasetError(LinesideError):

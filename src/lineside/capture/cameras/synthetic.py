@@ -1,0 +1,136 @@
+"""The drawn plant as a live camera: `synthetic:cap?camera=side&fps=20`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lineside.capture.camera import CameraStatistics
+from lineside.capture.pacing import Pace
+from lineside.core.documents import Table, parsed
+from lineside.core.errors import SourceEndedError
+from lineside.core.frame import Frame
+
+if TYPE_CHECKING:
+    from lineside.capture.camera import Camera, CameraSettings
+    from lineside.capture.plant.plant import Plant
+    from lineside.capture.plant.settings import PlantSettings
+
+SCHEMES = ("synthetic",)
+
+DEFAULT_FPS = 10.0
+"""Parts a second that pass the camera, unless the address or the settings say otherwise."""
+
+
+class Features(Table):
+    """None: what the plant draws stands in its address."""
+
+
+def open_camera(settings: CameraSettings) -> Camera:
+    """A camera over the drawn conveyor, running.
+
+    The keys of the address are those of `synthetic:` pictures, in `docs/plant.md`. `camera` is `top` unless it says `side`;
+    `count` ends it after so many pictures; `fps` of the settings goes before that of the address.
+
+    Raises:
+        SettingsError: A product, a key or a value is not accepted.
+        ImageTooLargeError: The frames would have more pixels than the limit.
+    """
+    from lineside.capture.plant.query import PlantQuery
+    from lineside.capture.plant.settings import CAMERAS
+
+    parsed(Features, settings.features, f"camera {settings.id}: features")
+    asked = PlantQuery(settings.address.partition(":")[2])
+    plant = _plant(asked.settings(settings.limit_px))
+    view = CAMERAS.index(asked.choice("camera", CAMERAS) or CAMERAS[0])
+    fps = settings.fps or asked.number("fps", (0.001, 10_000)) or DEFAULT_FPS
+    return DrawnCamera(settings, plant, view, fps=fps, count=asked.whole("count", (1, 2**53)))
+
+
+class DrawnCamera:
+    """A camera that draws the part it is triggered for, or part after part from 0 on at its rate.
+
+    Its frames carry their truth. They have a part's number where a trigger was announced with one (`expect`).
+
+    Args:
+        settings: The camera's.
+        plant: What it looks at; several cameras may look at one.
+        view: Which of the plant's cameras it is.
+        fps: Parts a second; the rate of a camera that is not triggered.
+        count: After so many pictures it has ended; `None` for no end.
+    """
+
+    def __init__(
+        self, settings: CameraSettings, plant: Plant, view: int, *, fps: float, count: int | None = None
+    ) -> None:
+        plant.warm()
+        self._settings = settings
+        self._plant = plant
+        self._view = view
+        self._count = count
+        self._pace = Pace(settings, fps)
+        self._expected: int | None = None
+        self._parts: list[int | None] = []
+        self._statistics = CameraStatistics()
+
+    @property
+    def period_s(self) -> float | None:
+        """Seconds between two parts."""
+        return self._pace.period_s
+
+    def expect(self, part: int) -> None:
+        """The next trigger is for this part, which is drawn then; without it triggers count from 0."""
+        self._expected = part
+
+    def trigger(self) -> None:
+        """One picture is taken.
+
+        Raises:
+            SourceError: The camera is closed, or runs by itself.
+        """
+        self._pace.trigger()
+        self._parts.append(self._expected)
+        self._expected = None
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next picture, or `None`.
+
+        Raises:
+            SourceError: The camera is closed.
+            SourceEndedError: All of `count` were given.
+        """
+        due = self._pace.wait(timeout_s)
+        if due is None:
+            return None
+        if self._count is not None and due.number >= self._count:
+            raise SourceEndedError(f"camera {self._settings.id}: all {self._count} pictures are drawn")
+        part = self._parts.pop(0) if self._parts else None
+        image, truth = self._plant.render(due.number if part is None else part, self._view)
+        done = self._statistics
+        self._statistics = CameraStatistics(done.frames + 1, done.dropped + due.skipped)
+        return Frame(
+            image,
+            self._settings.id,
+            done.frames,
+            captured_s=due.at_s,
+            wall_s=self._settings.wall_at(due.at_s),
+            device_frame=due.number,
+            part=part,
+            truth=truth,
+        )
+
+    def statistics(self) -> CameraStatistics:
+        """What it has done."""
+        return self._statistics
+
+    def close(self) -> None:
+        """It takes no more pictures."""
+        self._pace.close()
+
+
+@lru_cache(maxsize=4)
+def _plant(settings: PlantSettings) -> Plant:
+    """One plant for all cameras that look at it, and for a camera that is opened again: it takes long to draw."""
+    from lineside.capture.plant.plant import Plant
+
+    return Plant(settings)

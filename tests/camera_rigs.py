@@ -1,0 +1,21 @@
+"""For each kind of camera something that it works on. A rig is a context; it skips where its device cannot be here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib import import_module
+
+from lineside.testing.camera_checks import Rig
+
+
+def kind(name):
+    return import_module(f"lineside.capture.cameras.{name}")
+
+
+@contextmanager
+def synthetic(_folder):
+    yield Rig(kind("synthetic"), "synthetic:cap?size=160x120&variants=1", fps=50, absent="synthetic:cup")
+
+
+RIGS = {"synthetic": synthetic}
+"""By the name of the kind. A new kind adds itself here, and the whole suite runs over it."""
