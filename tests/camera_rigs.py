@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from importlib import import_module
 
+import genicam_rigs
 from lineside.testing.camera_checks import Rig
 
 
@@ -17,5 +18,16 @@ def synthetic(_folder):
     yield Rig(kind("synthetic"), "synthetic:cap?size=160x120&variants=1", fps=50, absent="synthetic:cup")
 
 
-RIGS = {"synthetic": synthetic}
+@contextmanager
+def gige(_folder):
+    with genicam_rigs.fake_gige() as fake:
+        yield Rig(
+            kind("gige"),
+            f"gige:{fake.address}",
+            features={"Width": 64, "Height": 48},
+            absent="gige:no-such-serial",
+        )
+
+
+RIGS = {"synthetic": synthetic, "gige": gige}
 """By the name of the kind. A new kind adds itself here, and the whole suite runs over it."""

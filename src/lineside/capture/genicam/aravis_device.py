@@ -5,12 +5,12 @@ from __future__ import annotations
 import ctypes
 import time
 from ctypes import byref, c_int, c_size_t, c_uint64
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lineside.capture.genicam.aravis_nodes import AravisNodes
+from lineside.capture.genicam.aravis_nodes import LOST, AravisNodes
 from lineside.capture.genicam.device import Grabbed
 from lineside.capture.genicam.glib import SIGNAL
 from lineside.core.errors import LinesideError, SourceError
@@ -70,7 +70,7 @@ class AravisDevice:
         if self._is_gige and not library.gv_device_is_controller(self._control):
             library.glib.unref(self._camera)
             raise SourceError(f"{who}: another program controls this camera; only one can. Close that one")
-        self.nodes = AravisNodes(library, self._control, who)
+        self.nodes = AravisNodes(library, self._control, who, self._lost)
         self._handler = SIGNAL(lambda *_: self._lost.set())
         self._connection = library.glib.connect(self._control, "control-lost", self._handler)
 
@@ -101,9 +101,7 @@ class AravisDevice:
         if buffer:
             return self._grabbed(buffer)
         if self._lost.is_set():
-            raise SourceError(
-                f"{self._who}: control was lost: the camera is gone, or another program has taken it"
-            )
+            raise SourceError(f"{self._who}: {LOST}")
         return None
 
     def _grabbed(self, buffer: int) -> Grabbed:
@@ -115,7 +113,7 @@ class AravisDevice:
         number = library.buffer_get_frame_id(buffer)
         fault = self._fault(buffer)
         if fault:
-            return Grabbed(release, _NOTHING, number=number, fault=fault)
+            return Grabbed(release, _NOTHING, number=number or None, fault=fault)
         padding_px, below = c_int(), c_int()
         library.buffer_get_image_padding(buffer, byref(padding_px), byref(below))
         size = Size(library.buffer_get_image_height(buffer), library.buffer_get_image_width(buffer))
@@ -156,18 +154,27 @@ class AravisDevice:
         return without.value
 
     def close(self) -> None:
-        """The camera is free for others; see `Device.close`."""
-        library = self._library
+        """The camera is free for others; see `Device.close`. One that is lost is let go of behind the scenes.
+
+        Aravis writes to a camera when it lets go of it, and waits up to ten seconds for one that does not answer: nobody
+        who opens the camera anew shall wait for that.
+        """
         if self._is_running and not self._lost.is_set():
             try:
-                library.call(self._who, "camera_stop_acquisition", self._camera)
+                self._library.call(self._who, "camera_stop_acquisition", self._camera)
             except LinesideError:  # it is lost or going; it is let go of all the same
                 self._lost.set()
+        if self._lost.is_set():
+            Thread(target=self._let_go, name=f"{self._who}: letting go", daemon=True).start()
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        glib = self._library.glib
         if self._stream:
-            library.glib.unref(self._stream)
-            self._stream = None
-        library.glib.disconnect(self._control, self._connection)
-        library.glib.unref(self._camera)
+            glib.unref(self._stream)
+        glib.disconnect(self._control, self._connection)
+        glib.unref(self._camera)
 
 
 def _row_bytes(form: int, width: int, padding_bytes: int) -> int | None:

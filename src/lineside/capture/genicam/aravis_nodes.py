@@ -8,10 +8,11 @@ from ctypes import POINTER, byref, c_char_p, c_double, c_int64, c_size_t, c_uint
 from typing import TYPE_CHECKING, Any
 
 from lineside.capture.genicam.device import Node, NodeKind
-from lineside.core.errors import SettingsError
+from lineside.core.errors import SettingsError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from threading import Event
 
     from lineside.capture.genicam.aravis_library import Aravis
     from lineside.capture.genicam.device import Value
@@ -27,6 +28,9 @@ _KINDS = (
 )
 _WRITABLE = 2  # ARV_GC_ACCESS_MODE_RO 0, WO 1, RW 2
 _WRITE_ONLY = 1
+LOST = "control was lost: the camera is gone, or another program has taken it"
+"""The end of such messages."""
+
 _FEATURE = re.compile(rb"<pFeature>\s*([A-Za-z_]\w*)\s*</pFeature>")
 
 
@@ -37,10 +41,11 @@ class AravisNodes:
         library: Aravis.
         device: The device's address; it outlives this object.
         who: The camera, for messages.
+        lost: Set where the camera is lost, by whoever notices first; then nothing is asked, which would take seconds.
     """
 
-    def __init__(self, library: Aravis, device: int, who: str) -> None:
-        self._library, self._device, self._who = library, device, who
+    def __init__(self, library: Aravis, device: int, who: str, lost: Event) -> None:
+        self._library, self._device, self._who, self._lost = library, device, who, lost
         self._types = {kind: getattr(library, f"gc_{kind}_get_type")() for kind in _KINDS}
         self._feature_type = library.gc_feature_node_get_type()
         self._kinds: dict[str, NodeKind | None] = {}
@@ -93,8 +98,14 @@ class AravisNodes:
             self._ask(f"set_{kind}_feature_value", name, value)
 
     def _ask(self, function: str, name: str, *arguments: Any) -> Any:
+        if self._lost.is_set():
+            raise SourceError(f"{self._who}: {LOST}")
         who = f"{self._who}: {name}"
-        return self._library.call(who, f"device_{function}", self._device, name.encode(), *arguments)
+        try:
+            return self._library.call(who, f"device_{function}", self._device, name.encode(), *arguments)
+        except SourceError:
+            self._lost.set()
+            raise
 
     def _node(self, name: str) -> int | None:
         node: int | None = self._library.device_get_feature(self._device, name.encode())

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from lineside.capture.camera import CameraStatistics
 from lineside.capture.genicam.clocks import FrameNumbers, PtpClock
 from lineside.capture.genicam.features import set_features
-from lineside.capture.genicam.triggers import is_asked_by_software, set_rate, set_trigger, split
+from lineside.capture.genicam.triggers import period_s, set_rate, set_trigger, split
 from lineside.core.delivery import Delivery
 from lineside.core.errors import ImageError, ImageTooLargeError, LinesideError, SourceError
 from lineside.core.frame import Frame
 from lineside.core.geometry import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lineside.capture.camera import CameraSettings
     from lineside.capture.genicam.device import Device, Grabbed, Value
@@ -33,7 +32,6 @@ class GenicamCamera:
         device: The camera under our control.
         features: Its features by name.
         levels: The values that become 0 and 255; `None` for the upper 8 bits.
-        wall: Seconds since 1970.
 
     Raises:
         SettingsError: A feature is not accepted.
@@ -49,13 +47,11 @@ class GenicamCamera:
         features: Mapping[str, Value],
         *,
         levels: Sequence[int] | None = None,
-        wall: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._device = device
         self._who = f"camera {settings.id}"
         self._levels = levels
-        self._wall = wall
         self._reading, self._asking = Lock(), Lock()
         self._is_closed = False
         self._frames = self._dropped = self._incomplete = self._missed = self._no_room = 0
@@ -63,6 +59,7 @@ class GenicamCamera:
         try:
             self._set_up(features)
             self._ptp = PtpClock(device.nodes)
+            self._period_s = period_s(device.nodes, settings.trigger)
             device.start()
         except LinesideError:
             self.close()
@@ -96,13 +93,18 @@ class GenicamCamera:
                 "Width and Height"
             )
 
+    @property
+    def period_s(self) -> float | None:
+        """Seconds between two pictures, as the camera says; see `Paced`."""
+        return self._period_s
+
     def trigger(self) -> None:
         """The camera was told to take one picture, which a later `read` gives. Any thread may ask.
 
         Raises:
             SourceError: The camera is lost, or is not triggered by software.
         """
-        if not is_asked_by_software(self._settings.trigger):
+        if not self._settings.is_triggered:
             raise SourceError(
                 f'{self._who}: it is triggered by itself or a wire; expected trigger = "software", it is '
                 f'"{self._settings.trigger}"'
@@ -159,6 +161,8 @@ class GenicamCamera:
 
     def _count_gap(self, missing: int) -> None:
         """Pictures between this one and the last: lost on their way, or by us, who had no room for them."""
+        if not missing:
+            return
         no_room, self._no_room = self._no_room, self._device.no_room()
         if self._no_room > no_room:
             self._dropped += missing
@@ -177,7 +181,7 @@ class GenicamCamera:
         from lineside.capture.pixels.convert import convert
 
         captured_s = self._settings.clock() - grabbed.age_s
-        host_s = self._wall() - grabbed.age_s
+        host_s = self._settings.wall_at(captured_s)
         try:
             size = self._whole_size(grabbed)
             image = convert(grabbed.raw, grabbed.form, size, row_bytes=grabbed.row_bytes, levels=self._levels)

@@ -28,16 +28,25 @@ class FrameNumbers:
     def __init__(self, bits: int) -> None:
         self._turn = (1 << bits) - 1 if bits else 0
         self._last: int | None = None
+        self._unnumbered = 0
 
     def missing_before(self, number: int | None) -> int:
-        """How many numbers lie between the last picture's and this one's; 0 where it began to count anew."""
+        """How many numbers lie between the last picture's and this one's; 0 where it began to count anew.
+
+        Args:
+            number: The picture's; `None` where it came without, as one whose first packet is lost. It fills one gap.
+        """
+        if number is None:
+            self._unnumbered += 1
+            return 0
         last, self._last = self._last, number
-        if number is None or last is None:
+        came, self._unnumbered = self._unnumbered, 0
+        if last is None:
             return 0
         step = number - last
         if step <= 0 and self._turn and last > self._turn // 2 >= number:
             step += self._turn
-        return max(step - 1, 0)
+        return max(step - 1 - came, 0)
 
 
 class PtpClock:

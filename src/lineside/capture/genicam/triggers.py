@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from lineside.capture.camera import TriggerMode
@@ -20,9 +21,7 @@ _RATES = ("AcquisitionFrameRate", "AcquisitionFrameRateAbs")
 _RATE_SWITCHES = ("AcquisitionFrameRateEnable", "AcquisitionFrameRateEnabled")
 
 
-def is_asked_by_software(mode: TriggerMode) -> bool:
-    """True where lineside asks for each picture."""
-    return mode in (TriggerMode.SOFTWARE, TriggerMode.PLC)
+_BY_SOFTWARE = (TriggerMode.SOFTWARE, TriggerMode.PLC)
 
 
 def split(
@@ -47,7 +46,7 @@ def split(
     own = {name: value for name, value in features.items() if name in _OF_A_TRIGGER}
     if own and mode is TriggerMode.FREE:
         raise SettingsError(f'{who}: {next(iter(own))}: expected trigger = "hardware"; it is "free"')
-    if is_asked_by_software(mode) and own.get("TriggerSource", "Software") != "Software":
+    if mode in _BY_SOFTWARE and own.get("TriggerSource", "Software") != "Software":
         raise SettingsError(
             f'{who}: TriggerSource: expected "Software", as trigger = "{mode}"; got "{own["TriggerSource"]}"'
         )
@@ -77,13 +76,13 @@ def set_trigger(nodes: Nodes, mode: TriggerMode, own: Mapping[str, Value], who: 
     if mode is TriggerMode.FREE:
         set_feature(nodes, "TriggerMode", "Off", who)
         return
-    source = "Software" if is_asked_by_software(mode) else _wire(nodes, own, who)
+    source = "Software" if mode in _BY_SOFTWARE else _wire(nodes, own, who)
     set_feature(nodes, "TriggerSource", source, who)
     for name, value in own.items():
         if name != "TriggerSource":
             set_feature(nodes, name, value, who)
     set_feature(nodes, "TriggerMode", "On", who)
-    if is_asked_by_software(mode) and nodes.describe("TriggerSoftware") is None:
+    if mode in _BY_SOFTWARE and nodes.describe("TriggerSoftware") is None:
         raise SettingsError(
             f'{who}: trigger: this camera has no TriggerSoftware; expected "free" or "hardware"'
         )
@@ -119,6 +118,21 @@ def _wire(nodes: Nodes, own: Mapping[str, Value], who: str) -> Value:
     raise SettingsError(
         f"{who}: TriggerSource: expected one of {', '.join(entries) or 'none'} in the camera's features; none is set"
     )
+
+
+def period_s(nodes: Nodes, mode: TriggerMode) -> float | None:
+    """Seconds between two pictures: endless where they come when they are asked for, `None` where the camera cannot tell.
+
+    Raises:
+        SourceError: It does not answer.
+    """
+    if mode is not TriggerMode.FREE:
+        return math.inf
+    for name in ("ResultingFrameRate", "ResultingFrameRateAbs", *_RATES):
+        if nodes.describe(name) is not None:
+            fps = float(nodes.get(name))
+            return 1 / fps if fps > 0 else None
+    return None
 
 
 def set_rate(nodes: Nodes, fps: float, who: str) -> None:
