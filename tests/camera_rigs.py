@@ -21,13 +21,24 @@ def synthetic(_folder):
 @contextmanager
 def gige(_folder):
     with genicam_rigs.fake_gige() as fake:
-        yield Rig(
-            kind("gige"),
-            f"gige:{fake.address}",
-            features={"Width": 64, "Height": 48},
-            absent="gige:no-such-serial",
-        )
+        small = {"Width": 64, "Height": 48}
+        yield Rig(kind("gige"), f"gige:{fake.address}", features=small, absent="gige:no-such-serial")
 
 
-RIGS = {"synthetic": synthetic, "gige": gige}
+@contextmanager
+def pylon(_folder):
+    genicam_rigs.require_pylon()
+    small = {"Width": 64, "Height": 48}
+    yield Rig(kind("pylon"), "pylon:0815-0000", features=small, fps=50, absent="pylon:0815")
+
+
+@contextmanager
+def gentl(_folder):
+    producer = genicam_rigs.require_gentl()
+    yield Rig(
+        kind("gentl"), f"gentl:{producer}#1", fps=50, absent=f"gentl:{producer}#7", takes_triggers=False
+    )
+
+
+RIGS = {"synthetic": synthetic, "gige": gige, "pylon": pylon, "gentl": gentl}
 """By the name of the kind. A new kind adds itself here, and the whole suite runs over it."""

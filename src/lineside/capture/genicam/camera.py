@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from lineside.capture.camera import CameraStatistics
+from lineside.capture.camera import CameraStatistics, TriggerMode
 from lineside.capture.genicam.clocks import FrameNumbers, PtpClock
 from lineside.capture.genicam.features import set_features
 from lineside.capture.genicam.triggers import period_s, set_rate, set_trigger, split
@@ -54,6 +54,7 @@ class GenicamCamera:
         self._levels = levels
         self._reading, self._asking = Lock(), Lock()
         self._is_closed = False
+        self._is_fresh = True
         self._frames = self._dropped = self._incomplete = self._missed = self._no_room = 0
         self._numbers = FrameNumbers(device.number_bits)
         try:
@@ -155,9 +156,19 @@ class GenicamCamera:
 
     def _grab(self, timeout_s: float) -> Grabbed | None:
         grabbed = self._device.grab(timeout_s)
-        if grabbed is not None:
-            self._count_gap(self._numbers.missing_before(grabbed.number))
+        if grabbed is None:
+            return None
+        if self._is_from_before(grabbed):
+            grabbed.release()
+            return None
+        self._count_gap(self._numbers.missing_before(grabbed.number))
         return grabbed
+
+    def _is_from_before(self, grabbed: Grabbed) -> bool:
+        """The rest of a picture that a free-running camera was sending when we began to listen: nobody asked for it."""
+        is_first, self._is_fresh = self._is_fresh, False
+        is_headless = bool(grabbed.fault) and grabbed.number is None
+        return is_first and is_headless and self._settings.trigger is TriggerMode.FREE
 
     def _count_gap(self, missing: int) -> None:
         """Pictures between this one and the last: lost on their way, or by us, who had no room for them."""

@@ -16,6 +16,8 @@ _LATCH = ("PtpDataSetLatch", "GevIEEE1588DataSetLatch")
 _ASK_AGAIN_S = 5.0
 _TAI_UTC_S = 37.0
 _NEAR_S = 1.0
+_DRIFT = 1e-4
+_LONGEST_AGE_S = 10.0
 
 
 class FrameNumbers:
@@ -95,3 +97,33 @@ class PtpClock:
             except SettingsError:  # its status cannot be read now: nothing is promised
                 self._follows = False
         return self._follows
+
+
+class HostClock:
+    """How long ago a camera took a picture, where only its own clock tells when.
+
+    The picture that came soonest after it was taken tells how far the clocks are apart; what later ones took longer is what they
+    waited. The clocks may run apart by a ten-thousandth.
+    """
+
+    def __init__(self) -> None:
+        self._apart_s: float | None = None
+        self._at_s = 0.0
+
+    def age_s(self, device_s: float | None, now_s: float) -> float:
+        """Seconds since the picture was taken, less the shortest way that a picture ever had; 0 where nobody knows.
+
+        Args:
+            device_s: Its time by the camera's clock.
+            now_s: Monotonic seconds.
+        """
+        if device_s is None:
+            return 0.0
+        apart_s = now_s - device_s
+        if self._apart_s is not None:
+            soonest_s = self._apart_s + (now_s - self._at_s) * _DRIFT
+            if not soonest_s - _LONGEST_AGE_S < apart_s < soonest_s + _LONGEST_AGE_S:
+                soonest_s = apart_s  # its clock was set
+            apart_s = min(apart_s, soonest_s)
+        self._apart_s, self._at_s = apart_s, now_s
+        return now_s - device_s - apart_s
