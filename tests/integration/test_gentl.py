@@ -32,7 +32,7 @@ def test_cameras_are_found_by_the_folders_of_the_standards_variable(producer):
 
 
 def test_three_cameras_of_one_producer_run_side_by_side_in_their_colours(producer):
-    cameras = [opened(f"gentl:{producer}#{n}", fps=50) for n in range(3)]
+    cameras = [opened(f"gentl:{producer}#{n}", fps=50, features={"buffers": 64}) for n in range(3)]
     frames = [[next_frame(camera) for _ in range(10)] for camera in cameras]
     for camera in cameras:
         camera.close()

@@ -149,7 +149,7 @@ def test_basler_reads_the_same_bytes_as_the_same_picture(name):
     form, size = pixel_format(name), Size(16, 16)
     assert number == form.code
     raw = _bytes_of(form, size)
-    converter.OutputPixelFormat.Value = "BGR8Packed"
+    converter.OutputPixelFormat = library.PixelType_BGR8packed
     picture = library.PylonImage()
     picture.AttachMemoryView(memoryview(raw), number, size.width, size.height, 0)
     expected = converter.Convert(picture).GetArray().astype(int)

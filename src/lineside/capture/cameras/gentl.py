@@ -39,7 +39,8 @@ def open_camera(settings: CameraSettings) -> Camera:
         ImageTooLargeError: Its pictures are larger than the limit.
     """
     from lineside.capture.genicam.camera import GenicamCamera
-    from lineside.capture.genicam.gentl_device import GentlDevice, names_of
+    from lineside.capture.genicam.gentl_device import GentlDevice
+    from lineside.capture.genicam.gentl_producer import names_of, producer
 
     who = f"camera {settings.id}"
     options, features = options_and_features(Features, settings)
@@ -53,7 +54,7 @@ def open_camera(settings: CameraSettings) -> Camera:
     if len(same) != 1:
         several = ", ".join(f"#{names_of(info)[0]}" for _, info in same)
         raise SourceError(f"{who}: expected one camera, found {several or 'none'}. Name one behind the #")
-    device = GentlDevice(*same[0], who, buffers=options.buffers)
+    device = GentlDevice(producer(same[0][0]), same[0][1], who, buffers=options.buffers)
     return GenicamCamera(settings, device, features, levels=options.levels)
 
 
@@ -75,10 +76,10 @@ def _producers(environment: Mapping[str, str]) -> list[Path]:
 
 
 def _infos(path: Path, who: str) -> Sequence[Any]:
-    from lineside.capture.genicam.gentl_device import found
+    from lineside.capture.genicam.gentl_producer import producer
 
     try:
-        return found(path)
+        return producer(path).found()
     except SourceError as fault:
         raise SourceError(f"{who}: {fault}") from fault
 
@@ -93,7 +94,7 @@ def attached(environment: Mapping[str, str] = os.environ) -> Sequence[Attached]:
         NotInstalledError: harvesters or genicam are not installed.
         SourceError: A producer cannot be loaded.
     """
-    from lineside.capture.genicam.gentl_device import found, names_of
+    from lineside.capture.genicam.gentl_producer import names_of, producer
 
     return [
         Attached(
@@ -104,5 +105,5 @@ def attached(environment: Mapping[str, str] = os.environ) -> Sequence[Attached]:
             facts={"transport": info.tl_type, "name": info.display_name},
         )
         for path in _producers(environment)
-        for info in found(path)
+        for info in producer(path).found()
     ]

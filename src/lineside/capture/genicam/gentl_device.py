@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from functools import lru_cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,71 +17,21 @@ from lineside.core.geometry import Size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from lineside.capture.genicam.gentl_producer import Producer
 
 _NOTHING: NDArray[np.uint8] = np.empty(0, np.uint8)
 _STANDARD_NAMES = (1, 4)  # pixel formats by numbers of GigE Vision or of the naming convention
 _NS = 1e-9
-_looking = Lock()
-
-
-@lru_cache(maxsize=16)
-def producer(path: Path) -> Any:
-    """The loaded producer. One stays loaded: the standard lets a process initialise each only once.
-
-    Args:
-        path: Its `.cti` file, resolved.
-
-    Raises:
-        NotInstalledError: harvesters or genicam are not installed.
-        SourceError: The file is not there, or is no producer.
-    """
-    gentl, harvesters = bound("genicam.gentl", "gentl"), bound("harvesters.core", "gentl")
-    if not path.is_file():
-        raise SourceError(f"{path}: expected a GenTL producer, a .cti file; there is none")
-    harvester = harvesters.Harvester()
-    try:
-        harvester.add_file(str(path), check_validity=True)
-    except (OSError, gentl.GenericException) as fault:
-        raise SourceError(f"{path}: this GenTL producer cannot be loaded: {fault}") from fault
-    return harvester
-
-
-def found(path: Path) -> Sequence[Any]:
-    """The producer's entries for the cameras that it reaches.
-
-    Raises:
-        NotInstalledError: harvesters or genicam are not installed.
-        SourceError: The file is no producer, or it cannot look for cameras.
-    """
-    harvester = producer(path.resolve())
-    gentl = bound("genicam.gentl", "gentl")
-    with _looking:
-        try:
-            harvester.update()
-        except gentl.GenericException as fault:
-            raise SourceError(f"{path}: this GenTL producer finds no cameras: {fault}") from fault
-        return list(harvester.device_info_list)
-
-
-def names_of(info: Any) -> tuple[str, ...]:
-    """What a camera may be called: serial number, identifier, the user's name, the maker's; those that the producer knows."""
-    gentl = bound("genicam.gentl", "gentl")
-    unknown = (gentl.NotAvailableException, gentl.NotImplementedException)
-    names = []
-    for what in ("serial_number", "id_", "user_defined_name", "display_name"):
-        with suppress(*unknown):
-            names.append(getattr(info, what))
-    return tuple(name for name in names if name)
 
 
 class GentlDevice:
     """A camera that we control, from opening to `close`.
 
     Args:
-        path: The producer.
+        producer: What reaches it.
         info: Its entry for the camera.
         who: The camera, for messages.
         buffers: Pictures that find room.
@@ -92,7 +40,7 @@ class GentlDevice:
         SourceError: It is in use, or does not answer.
     """
 
-    def __init__(self, path: Path, info: Any, who: str, *, buffers: int) -> None:
+    def __init__(self, producer: Producer, info: Any, who: str, *, buffers: int) -> None:
         genapi, gentl = bound("genicam.genapi", "gentl"), bound("genicam.gentl", "gentl")
         self._who = who
         self._fault: type[Exception] = gentl.GenericException
@@ -100,12 +48,9 @@ class GentlDevice:
         self.number_bits = 16 if info.tl_type == "GEV" else 0
         self._clock = HostClock()
         self._damaged = 0
-        try:
-            with _looking:
-                self._acquirer = producer(path.resolve()).create(info)
-            self._acquirer.num_buffers = buffers
-        except (self._fault, genapi.GenericException, ValueError) as fault:
-            raise SourceError(f"{who}: it cannot be opened: {fault}") from fault
+        self._producer = producer
+        self._acquirer = producer.open(info, who)
+        self._acquirer.num_buffers = buffers
         self._map = self._acquirer.remote_device.node_map
         self.nodes = GenapiNodes(self._find, self._names, fault=genapi.GenericException, spelt=snake, who=who)
 
@@ -208,3 +153,4 @@ class GentlDevice:
         for step in (self._acquirer.stop, self._acquirer.destroy):
             with suppress(self._fault):  # one that is lost: what is left of it is let go of all the same
                 step()
+        self._producer.closed()

@@ -31,9 +31,11 @@ class PylonCamera(GenicamCamera):
     def stored_features(self) -> str:
         """Every feature that can be stored, as a text in pylon's own format; `features.feature_set` takes it.
 
+        Pictures pause for a moment, and those that nobody has read are lost.
+
         Raises:
             SourceError: The camera is lost.
         """
-        with self._asking:
+        with self._asking, self._reading:
             self._check_open()
             return self._pylon.saved_features()

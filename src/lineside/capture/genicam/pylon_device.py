@@ -12,7 +12,7 @@ from lineside.capture.genicam.bindings import bound
 from lineside.capture.genicam.clocks import HostClock
 from lineside.capture.genicam.device import Grabbed
 from lineside.capture.genicam.genapi_nodes import GenapiNodes, camel, translated
-from lineside.core.errors import SourceError
+from lineside.core.errors import SettingsError, SourceError
 from lineside.core.geometry import Size
 
 if TYPE_CHECKING:
@@ -72,24 +72,34 @@ class PylonDevice:
         """The camera has every feature of a set that `saved_features` wrote, or pylon's viewer as a `.pfs` file.
 
         Raises:
-            SettingsError: A feature is not accepted.
-            SourceError: The set is malformed, or the camera does not answer.
+            SettingsError: The text is no such set, or a feature is not accepted.
+            SourceError: The camera does not answer.
         """
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        if not lines or not all("\t" in line for line in lines):  # pylon would pass over them in silence
+            raise SettingsError(
+                f"{self._who}: feature_set: expected a text with a feature in each line, its name, a tab and its value"
+            )
         try:
             self._pylon.FeaturePersistence.LoadFromString(text, self._map, True)  # noqa: FBT003  # pylon takes it by position
         except self._fault as fault:
             raise translated(fault, f"{self._who}: feature_set") from fault
 
     def saved_features(self) -> str:
-        """All features that can be stored, as a text in pylon's own format.
+        """All features that can be stored, as a text in pylon's own format. Pictures pause meanwhile.
+
+        What is locked while pictures flow, as the size and the format, pylon would leave out.
 
         Raises:
             SourceError: The camera does not answer.
         """
         try:
-            return str(self._pylon.FeaturePersistence.SaveToString(self._map))
+            self._camera.StopGrabbing()
+            text = str(self._pylon.FeaturePersistence.SaveToString(self._map))
         except self._fault as fault:
-            raise translated(fault, f"{self._who}: feature_set") from fault
+            raise SourceError(f"{self._who}: {translated(fault, 'its features cannot be stored')}") from fault
+        self.start()
+        return text
 
     def start(self) -> None:
         """Pictures flow; see `Device.start`."""
