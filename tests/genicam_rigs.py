@@ -63,18 +63,19 @@ def require_gentl():
 
 @contextmanager
 def loopback():
-    """An address of this computer that no other test uses; only root can make one."""
+    """An address of this computer that no other test uses; only root, or sudo without a password, can make one."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     own = os.getpid() % 65_000 + 256
     address = f"127.{own >> 8}.{own & 0xFF}.{next(_addresses)}"
     made = subprocess.run(
-        ["ip", "addr", "add", f"{address}/8", "dev", "lo"], capture_output=True, check=False
+        [*as_root, "ip", "addr", "add", f"{address}/8", "dev", "lo"], capture_output=True, check=False
     )
     if made.returncode:
         missing("aravis", f"no address on loopback can be made: {made.stderr.decode().strip()}")
     try:
         yield address
     finally:
-        subprocess.run(["ip", "addr", "del", f"{address}/8", "dev", "lo"], check=True)
+        subprocess.run([*as_root, "ip", "addr", "del", f"{address}/8", "dev", "lo"], check=True)
 
 
 class FakeGige:

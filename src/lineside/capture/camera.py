@@ -111,9 +111,9 @@ class Camera(Protocol):
 
     It knows nothing of reconnecting: a camera that is lost says so once, by its error, and is opened anew.
 
-    A camera may have two things more. `period_s` (`Paced`) is how far apart its pictures are, where it knows that better than
+    A camera may have three things more. `period_s` (`Paced`) is how far apart its pictures are, where it knows that better than
     the settings; `math.inf` says that no picture for any time is no fault. `expect` (`Expectant`) takes the number of the
-    part that the next trigger is for.
+    part that the next trigger is for. `remark` (`Remarking`) says what is otherwise than asked.
     """
 
     def trigger(self) -> None:
@@ -165,6 +165,19 @@ class Expectant(Protocol):
         """The next trigger is for this part."""
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """A camera that may be open otherwise than asked, as one that the CPU decodes in place of a card.
+
+    Attributes:
+        remark: What is otherwise, for people; empty where nothing is.
+    """
+
+    @property
+    def remark(self) -> str:
+        """What is otherwise than asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
     """Something that happened to a camera. No picture stands for it.
@@ -173,7 +186,8 @@ class StreamEvent:
         stream: The camera's id.
         code: `camera.lost` (it said so, or cannot be opened), `camera.frozen` (it said nothing any more), `camera.back`,
             `camera.incomplete`, `camera.missed`, `camera.changed` (another format or size than before), `camera.ended`
-            (what was played is over).
+            (what was played is over), `camera.fallback` (it is open otherwise than asked), `camera.unasked` (pictures without a
+            trigger were dropped), `camera.close` (it could not be closed).
         at_s: Monotonic seconds.
         sentence: What happened, for people.
     """

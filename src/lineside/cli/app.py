@@ -22,6 +22,7 @@ COMMANDS = {
     "tune": "tune",
     "demo": "demo",
     "devices": "devices",
+    "cameras": "cameras",
     "plan": "plan",
     "simulate": "simulate_line",
 }

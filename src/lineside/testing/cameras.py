@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from lineside.capture.camera import CameraStatistics
-from lineside.core.errors import LinesideError, SourceError
+from lineside.core.errors import ImageError, LinesideError, SourceError
 from lineside.core.frame import Frame
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ Step: TypeAlias = Picture | Silence | Hang | LinesideError
 class StubCamera:
     """Does what is written down, one step a read; after the last step the `rest` for ever.
 
-    Where the settings say that lineside triggers it, a picture waits for its trigger and a read without one gives nothing.
+    Where the settings say that lineside triggers it, a picture, whole or spoilt (`ImageError`), waits for its trigger, and a read
+    without one gives nothing.
 
     Args:
         settings: The camera's.
@@ -105,7 +106,7 @@ class StubCamera:
             self._refuse_closed()
             waits = self._settings.is_triggered and not self._due
             step = self._next()
-            if isinstance(step, Silence) or (waits and isinstance(step, Picture)):
+            if isinstance(step, Silence) or (waits and isinstance(step, Picture | ImageError)):
                 self._changed.wait_for(lambda: self.is_closed or (waits and self._due), timeout_s)
                 self._refuse_closed()
                 if not self._due or isinstance(step, Silence):
@@ -142,7 +143,7 @@ class StubCamera:
             return
         if self._steps and self._steps[0] is step:
             self._steps.popleft()
-        if isinstance(step, Picture):
+        if isinstance(step, Picture | ImageError):
             self._due = max(self._due - 1, 0)
 
     def _picture(self, picture: Picture) -> Frame:
