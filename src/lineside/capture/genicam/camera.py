@@ -54,7 +54,7 @@ class GenicamCamera:
         self._levels = levels
         self._reading, self._asking = Lock(), Lock()
         self._is_closed = False
-        self._is_fresh = True
+        self._has_begun = False
         self._frames = self._dropped = self._incomplete = self._missed = self._no_room = 0
         self._numbers = FrameNumbers(device.number_bits)
         try:
@@ -112,6 +112,7 @@ class GenicamCamera:
             )
         with self._asking:
             self._check_open()
+            self._has_begun = True
             self._device.nodes.set("TriggerSoftware", value=True)
 
     def configure(self, features: Mapping[str, Value]) -> None:
@@ -156,19 +157,22 @@ class GenicamCamera:
 
     def _grab(self, timeout_s: float) -> Grabbed | None:
         grabbed = self._device.grab(timeout_s)
-        if grabbed is None:
-            return None
-        if self._is_from_before(grabbed):
+        while grabbed is not None and self._is_from_before(grabbed):
             grabbed.release()
+            grabbed = self._device.grab(0.0)
+        if grabbed is None:
             return None
         self._count_gap(self._numbers.missing_before(grabbed.number))
         return grabbed
 
     def _is_from_before(self, grabbed: Grabbed) -> bool:
-        """The rest of a picture that a free-running camera was sending when we began to listen: nobody asked for it."""
-        is_first, self._is_fresh = self._is_fresh, False
-        is_headless = bool(grabbed.fault) and grabbed.number is None
-        return is_first and is_headless and self._settings.trigger is TriggerMode.FREE
+        """The rest of what a camera was sending when we began to listen: test packets, half a picture. Nobody asked for it.
+
+        Not so where a wire triggers: there the first picture may be a part's, and its beginning lost.
+        """
+        if not grabbed.fault or grabbed.number is not None:
+            self._has_begun = True
+        return not self._has_begun and self._settings.trigger is not TriggerMode.HARDWARE
 
     def _count_gap(self, missing: int) -> None:
         """Pictures between this one and the last: lost on their way, or by us, who had no room for them."""

@@ -47,11 +47,23 @@ def test_a_damaged_picture_is_an_error_is_counted_and_the_next_is_well():
     assert camera.statistics() == CameraStatistics(frames=2, incomplete=1)
 
 
-def test_the_rest_of_a_picture_from_before_is_passed_over_only_where_nobody_asked_for_one():
-    camera, _ = opened([damaged(), buffer(7)])
-    assert camera.read(0) is None
+def test_the_rest_of_what_was_sent_before_is_passed_over_where_nobody_asked_for_it():
+    camera, device = opened([damaged(), damaged(), buffer(7), damaged()])
     assert camera.read(0).device_frame == 7
+    with pytest.raises(ImageError):
+        camera.read(0)
+    assert device.released == [None, None, 7, None]
+    assert camera.statistics() == CameraStatistics(frames=1, incomplete=1)
+
+
+def test_a_picture_that_was_asked_for_or_came_by_a_wire_may_be_damaged_from_the_first():
     camera, _ = opened([damaged(), buffer(7)], trigger=TriggerMode.HARDWARE)
+    with pytest.raises(ImageError):
+        camera.read(0)
+    camera, device = opened([damaged()], trigger=TriggerMode.SOFTWARE)
+    assert camera.read(0) is None
+    device.left.append(damaged())
+    camera.trigger()
     with pytest.raises(ImageError):
         camera.read(0)
 
