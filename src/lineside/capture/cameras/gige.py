@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lineside.capture.camera import Camera, CameraSettings
     from lineside.capture.genicam.aravis_library import Aravis
+    from lineside.capture.genicam.device import Device
 
 SCHEMES = ("gige", "u3v", "genicam")
 """The words before the colon."""
@@ -31,6 +32,9 @@ class Features(FeatureTable):
 
     packet_size: int | None = Field(default=None, ge=576, le=16_384)
     """Bytes of a packet on the network; unset: the largest that comes through."""
+
+    engine: Literal["aravis", "viva"] = "aravis"
+    """What speaks to the camera. `viva` needs a package only, is young, and takes no `buffers`."""
 
     library: str | None = None
     """Aravis' file, where the system does not find it."""
@@ -60,14 +64,12 @@ def open_camera(settings: CameraSettings) -> Camera:
     """The open camera of an address: a serial number, an IP address, or a name as `MAKER-SERIAL`.
 
     Raises:
-        NotInstalledError: Aravis is not installed.
+        NotInstalledError: Aravis, or viva-genicam where that is asked for, is not installed.
         SourceError: The camera is not there, is in use, or does not answer.
         SettingsError: The address or a feature is not accepted.
         ImageFormatError: Its pixel format is not read.
         ImageTooLargeError: Its pictures are larger than the limit.
     """
-    from lineside.capture.genicam.aravis_device import AravisDevice
-    from lineside.capture.genicam.aravis_library import aravis
     from lineside.capture.genicam.camera import GenicamCamera
 
     who = f"camera {settings.id}"
@@ -77,15 +79,28 @@ def open_camera(settings: CameraSettings) -> Camera:
         raise SettingsError(
             f'{who}: expected gige:SERIAL, gige:IP or genicam://NAME; got "{settings.address}"'
         )
-    library = aravis(options.library)
-    device = AravisDevice(
-        library,
-        _address_of(library, name, who),
-        who,
-        buffers=options.buffers,
-        packet_size_bytes=options.packet_size,
-    )
+    device = _by_aravis(options, name, who) if options.engine == "aravis" else _by_viva(options, name, who)
     return GenicamCamera(settings, device, features, levels=options.levels)
+
+
+def _by_aravis(options: Features, name: str, who: str) -> Device:
+    from lineside.capture.genicam.aravis_device import AravisDevice
+    from lineside.capture.genicam.aravis_library import aravis
+
+    library = aravis(options.library)
+    address = _address_of(library, name, who)
+    return AravisDevice(library, address, who, buffers=options.buffers, packet_size_bytes=options.packet_size)
+
+
+def _by_viva(options: Features, name: str, who: str) -> Device:
+    from lineside.capture.genicam.viva_device import VivaDevice, found
+
+    for option in ("buffers", "library"):
+        if option in options.model_fields_set:
+            raise SettingsError(
+                f'{who}: features: {option}: engine = "viva" has no such option; leave it out'
+            )
+    return VivaDevice(found(name, who), who, packet_size_bytes=options.packet_size)
 
 
 def _address_of(library: Aravis, name: str, who: str) -> str:
