@@ -36,14 +36,15 @@ def picture(width, height, now_us):
 class Pushed(GstRtspServer.RTSPMediaFactory):
     """Sends what `next_data` gives, so many times a second."""
 
-    def __init__(self, pipeline, fps, next_data):
+    def __init__(self, pipeline, fps, next_data, queue=""):
         super().__init__()
+        self._queue = queue
         self._pipeline, self._fps, self._next_data = pipeline, fps, next_data
         self.set_shared(True)
 
     def do_create_element(self, _url):
         return Gst.parse_launch(
-            f"appsrc name=source is-live=true format=time do-timestamp=true {self._pipeline} ! "
+            f"appsrc name=source is-live=true format=time do-timestamp=true {self._queue} {self._pipeline} ! "
             "rtph264pay name=pay0 pt=96 config-interval=1"
         )
 
@@ -71,7 +72,9 @@ def live(width, height, fps):
         f"caps=video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 ! x264enc tune=zerolatency "
         f"speed-preset=ultrafast bitrate=4000 threads=1 key-int-max={fps}"
     )
-    return Pushed(pipeline, fps, lambda: picture(width, height, time.monotonic_ns() // 1000))
+    # An encoder that is too slow drops pictures, as a camera's does; a queue would make them old.
+    queue = "max-buffers=1 leaky-type=downstream"
+    return Pushed(pipeline, fps, lambda: picture(width, height, time.monotonic_ns() // 1000), queue)
 
 
 def recorded(path, fps):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineside.capture.camera import KINDS
 from lineside.capture.reader import guarded
@@ -65,23 +65,25 @@ def kinds() -> tuple[str, ...]:
     return plugins.names(KINDS)
 
 
-def find(kind: str) -> Found:
+def find(kind: str, load: Callable[[str], Any] | None = None) -> Found:
     """What one kind finds now. No camera is opened for longer than it takes to ask its name.
 
     Args:
         kind: The kind's name.
+        load: Gives the kind's module by its name; the plug-ins' folder unless given.
     """
+    schemes: tuple[str, ...] = ()
     try:
-        module = plugins.load(KINDS, kind)
-        attached: Callable[[], list[Attached]] | None = getattr(module, "attached", None)
+        module = plugins.load(KINDS, kind) if load is None else load(kind)
         schemes = tuple(module.SCHEMES)
+        attached: Callable[[], list[Attached]] | None = getattr(module, "attached", None)
         if attached is None:
             return Found(kind, schemes, can_look=False)
         return Found(kind, schemes, tuple(guarded(f"cameras of kind {kind}", attached)))
     except NotInstalledError as lack:
-        return Found(kind, lack=str(lack))
+        return Found(kind, schemes, lack=str(lack))
     except LinesideError as fault:
-        return Found(kind, fault=str(fault))
+        return Found(kind, schemes, fault=str(fault))
 
 
 def host_settings(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LEAST_AGE_S = 1.0
 """A camera is not given up before so many seconds without a picture, unless its settings say otherwise."""
 
+LEARNT = 8
+"""After so many pictures of an opening their own rhythm counts, and no more what the camera says of it."""
+
 PERIODS = 5
 """A camera is given up after so many periods without a picture, if that is longer."""
 
@@ -143,6 +146,9 @@ class Watch:
     _since_s: float | None = None
     _told: set[str] = field(default_factory=set)
     _age_s: float = LEAST_AGE_S
+    _last_s: float | None = None
+    _mean_s: float = 0.0
+    _pictures: int = 0
     _open_due_s: float = -math.inf
     _picture_due_s: float = math.inf
     _call_due_s: float = math.inf
@@ -188,6 +194,7 @@ class Watch:
         self.state = State.OPEN
         self.counts.opened += 1
         self._age_s = self.limits.age_for(period_s)
+        self._last_s, self._pictures = None, 0
         self._call_due_s = math.inf
         if not self.runs:
             return self._back(now_s)
@@ -220,6 +227,7 @@ class Watch:
         self._picture_due_s = math.inf
         self.state = State.WELL
         self._failures = 0
+        self._learn(now_s)
         return True, events
 
     def failed(self, generation: int, now_s: float, sentence: str) -> Sequence[Action]:
@@ -259,6 +267,16 @@ class Watch:
         if self.state is State.WELL or not self.runs:
             return self._age_s
         return max(self._age_s, self.limits.first_s)
+
+    def _learn(self, now_s: float) -> None:
+        """The rhythm of its pictures: a stream's header is a guess, and a camera may send slower than it says."""
+        if self._last_s is not None and self.runs and math.isfinite(self._age_s):
+            self._pictures += 1
+            interval_s = now_s - self._last_s
+            self._mean_s += (interval_s - self._mean_s) / min(self._pictures, LEARNT)
+            if self._pictures >= LEARNT:
+                self._age_s = self.limits.age_for(self._mean_s)
+        self._last_s = now_s
 
     def _give_up(self, now_s: float, sentence: str) -> Sequence[Action]:
         code = "camera.lost" if self.state is State.OPENING else "camera.frozen"

@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": "convert_model",
     "quantize": "quantize",
     "tune": "tune",
+    "health": "health",
     "demo": "demo",
     "devices": "devices",
     "cameras": "cameras",

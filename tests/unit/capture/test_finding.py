@@ -1,6 +1,39 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+from lineside.capture.camera import Attached
 from lineside.capture.finding import find, host_settings
+from lineside.core.errors import NotInstalledError
+
+
+def kind(attached):
+    return lambda _name: SimpleNamespace(SCHEMES=("mine",), attached=attached)
+
+
+def raising(error):
+    def attached():
+        raise error
+
+    return attached
+
+
+def test_what_a_kind_finds_is_its_answer():
+    camera = Attached("mine:7", "mine", "Maker Model", "7")
+    assert find("mine", kind(lambda: [camera])).cameras == (camera,)
+
+
+def test_a_package_that_is_missing_is_named_with_the_line_that_installs_it():
+    lack = NotInstalledError("mine needs the package x: pip install 'lineside[mine]'")
+    found = find("mine", kind(raising(lack)))
+    assert (found.schemes, found.cameras, found.fault) == (("mine",), (), "")
+    assert "pip install 'lineside[mine]'" in found.lack
+
+
+def test_a_driver_that_fails_while_it_looks_does_not_hide_the_other_kinds():
+    found = find("mine", kind(raising(OSError("no such bus"))))
+    assert "no such bus" in found.fault
+    assert found.lack == ""
 
 
 def test_a_kind_that_is_named_by_address_is_not_looked_for():

@@ -165,6 +165,26 @@ def test_a_limit_of_nothing_is_refused(key):
         Limits(**{key: 0})
 
 
+def paced(one, period_s, count):
+    now_s = 0.0
+    for _ in range(count):
+        now_s += period_s
+        one.tick(now_s)
+        assert one.picture(1, now_s)[0]
+        one.wanted(1, now_s)
+    return one.due_s() - now_s
+
+
+def test_a_rhythm_that_the_header_had_wrong_is_learnt():
+    assert paced(running(period_s=2.0), 0.04, 20) == pytest.approx(1.0)
+    assert paced(running(period_s=0.04), 0.9, 20) == pytest.approx(4.5)
+
+
+def test_a_limit_that_is_set_is_not_learnt_away_and_silence_that_is_no_fault_stays_none():
+    assert paced(running(limits=Limits(age_s=3.0)), 0.04, 20) == pytest.approx(3.0)
+    assert paced(running(period_s=math.inf), 0.04, 20) == math.inf
+
+
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(

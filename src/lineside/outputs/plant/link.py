@@ -27,12 +27,15 @@ class PlantTrigger:
         at_s: When it was heard, in monotonic seconds.
         product: The product code that holds for this part; `None` where the control sets none.
         serial: The part's serial number, or an empty string.
+        order: The link's own number of the trigger, which belongs into the answer: it says which of several triggers
+            without a number, or with the same one, is meant.
     """
 
     id: int | None
     at_s: float
     product: str | None = None
     serial: str = ""
+    order: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,10 @@ class TriggerRefused:
 
 @dataclass(frozen=True, slots=True)
 class PlantNote:
-    """Something that people should know: the control is away, or back, or does not acknowledge.
+    """Something that people should know: the control is away, or back, does not acknowledge, or was reset.
 
     Attributes:
-        code: `plc.lost`, `plc.back`, `plc.unacknowledged`, `plc.garbage`.
+        code: `plc.lost`, `plc.back`, `plc.unacknowledged`, `plc.garbage`, `plc.reset`, `plc.unanswered`.
         at_s: Monotonic seconds.
         sentence: What happened.
     """
@@ -99,6 +102,7 @@ class PlantAnswer:
         product: The recipe's code, or an empty string.
         serial: The part's serial number, or an empty string.
         detail: The grounds as a sentence.
+        order: `PlantTrigger.order` of the trigger that this answers; `None` for a part that no trigger of this link began.
     """
 
     trigger: int | None
@@ -110,6 +114,7 @@ class PlantAnswer:
     product: str = ""
     serial: str = ""
     detail: str = ""
+    order: int | None = None
 
 
 class PlantLink(Protocol):
@@ -132,8 +137,12 @@ class PlantLink(Protocol):
     def answer(self, answer: PlantAnswer) -> None:
         """The answer is written, results first and `results valid` last.
 
+        Answers are shown in the order of their triggers, each until the control has acknowledged it: one may have to wait
+        for those before it, which this method does not.
+
         Raises:
-            OutputError: It could not be written; the plant's control does not know this part, and must reject it.
+            OutputError: It could not be written; the plant's control may not know this part, and must reject it then. Or the
+                trigger is not one that waits for an answer: it has one already, or was reset.
         """
 
     def close(self) -> None:

@@ -1,0 +1,109 @@
+"""An MQTT broker: how it is named in settings, and a client that is ready to connect to it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, model_validator
+
+from lineside.core.documents import Table
+from lineside.core.errors import NotInstalledError, SettingsError
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+
+
+class BrokerTable(Table):
+    """Which broker, and how it knows us and we know it."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="The broker.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="8883 with TLS, else 1883.")
+    client_id: str = Field(
+        default="", max_length=64, description="Unique at the broker; empty lets it choose."
+    )
+    tls: bool = Field(default=False, description="Encrypted; the broker must prove itself.")
+    ca_file: str | None = Field(default=None, description="Certificates of a plant's own authority.")
+    cert_file: str | None = Field(default=None, description="Our certificate, where the broker asks for one.")
+    key_file: str | None = Field(default=None, description="Its key.")
+    username: str | None = Field(default=None, description="Where the broker asks for one.")
+    password_env: str | None = Field(
+        default=None, description="Name of the environment variable that holds the password."
+    )
+    keepalive_s: int = Field(default=15, ge=2, le=3600, description="After half more of it the will is sent.")
+    timeout_s: float = Field(
+        default=5.0, gt=0, le=300, description="Of connecting, and of an acknowledgement."
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.tls and (self.ca_file or self.cert_file or self.key_file):
+            raise ValueError("tls = true where a certificate is named")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file together")
+        if self.password_env and self.username is None:
+            raise ValueError("a username beside password_env")
+        return self
+
+    @property
+    def reached_at(self) -> int:
+        """The port: the one that is set, or the usual one."""
+        return self.port or (8883 if self.tls else 1883)
+
+    @property
+    def where(self) -> str:
+        """Host and port, for messages."""
+        return f"{self.host}:{self.reached_at}"
+
+
+def new_client(table: BrokerTable, who: str) -> Client:
+    """A client that is not connected yet. It reconnects by itself once it is.
+
+    Args:
+        table: The broker.
+        who: Whose client it is, for messages: the kind of output.
+
+    Raises:
+        NotInstalledError: paho-mqtt is not installed.
+        SettingsError: The password's variable is not set, or a certificate cannot be read.
+    """
+    try:
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+    except ModuleNotFoundError as missing:
+        raise NotInstalledError(
+            f'"{who}" needs the package "paho-mqtt": pip install \'lineside[mqtt]\''
+        ) from missing
+    client = Client(CallbackAPIVersion.VERSION2, client_id=table.client_id, clean_session=True)
+    client.connect_timeout = table.timeout_s
+    if table.username is not None:
+        client.username_pw_set(table.username, _password(table, who))
+    if table.tls:
+        client.tls_set_context(_context(table, who))
+    return client
+
+
+def _password(table: BrokerTable, who: str) -> str | None:
+    if table.password_env is None:
+        return None
+    password = os.environ.get(table.password_env)
+    if not password:
+        raise SettingsError(f"{who}: password_env: the environment variable {table.password_env} is not set")
+    return password
+
+
+def _context(table: BrokerTable, who: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=table.ca_file)
+        if table.cert_file is not None:
+            context.load_cert_chain(table.cert_file, table.key_file)
+    except (OSError, ssl.SSLError) as fault:
+        files = " or ".join(str(f) for f in (table.ca_file, table.cert_file, table.key_file) if f)
+        raise SettingsError(f"{who}: {files}: the certificate cannot be used: {fault}") from fault
+    return context
+
+
+def refusal_of(reason: Any) -> str | None:
+    """Why a broker refuses us, in its own words; `None` where it does not."""
+    return str(reason) if reason.is_failure else None
