@@ -47,7 +47,7 @@ def require_aravis():
 def require_pylon():
     if find_spec("pypylon") is None:
         missing("pylon", "pypylon is not installed")
-    os.environ.setdefault("PYLON_CAMEMU", "4")  # read once, when pylon looks for cameras first
+    os.environ.setdefault("PYLON_CAMEMU", "4")  # read whenever pylon looks for cameras
 
 
 def require_gentl():

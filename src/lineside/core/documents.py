@@ -60,7 +60,8 @@ def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> S
     shown = f'"{got}"' if isinstance(got, str) else got
     close = near(got, re.findall("'([^']+)'", message)) if isinstance(got, str) else ""
     hint = close if "?" in close else ""
-    return SettingsError(f"{where}: {path}: expected {message}; got {shown}{hint}")
+    at = f"{where}: {path}" if path else where  # a check of the whole table has no path
+    return SettingsError(f"{at}: expected {message}; got {shown}{hint}")
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NOTHING: NDArray[np.uint8] = np.empty(0, np.uint8)
 _TICKS = ("GevTimestampTickFrequency", "TimestampTickFrequency")
+_NO_NUMBER = 2**64 - 1
 _NO_BUFFER = "Statistic_Buffer_Underrun_Count"
 
 
@@ -122,7 +123,7 @@ class PylonDevice:
         return None
 
     def _grabbed(self, result: Any) -> Grabbed:
-        number = int(result.BlockID)
+        number = int(result.BlockID) if result.BlockID < _NO_NUMBER else None
         if not result.GrabSucceeded():
             fault = str(result.ErrorDescription).strip().rstrip(".") or f"error {result.ErrorCode:#x}"
             return Grabbed(result.Release, _NOTHING, number=number, fault=fault)

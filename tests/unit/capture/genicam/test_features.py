@@ -161,6 +161,7 @@ def test_own_options_are_told_from_features_by_their_first_letter():
 @pytest.mark.parametrize(
     ("features", "text"),
     [
+        ({"buffer": 4}, "camera top: features: expected options (levels, buffers, "),
         ({"buffer": 4}, '"buffer" is neither; did you mean "buffers"?'),
         ({"buffers": 1}, "buffers: expected greater than or equal to 2; got 1"),
         ({"levels": [1]}, "levels"),
