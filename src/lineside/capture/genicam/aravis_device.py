@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _NUMBER_BITS = 16  # GigE Vision's block numbers; extended ones of 64 bits never begin again
 _NS = 1e-9
+_QUIET_S = 0.02
 _LONGEST_AGE_S = 10.0  # an older beginning is a step of the host's clock
 _NOTHING: NDArray[np.uint8] = np.empty(0, np.uint8)
 _FAULTS = {
@@ -88,8 +89,18 @@ class AravisDevice:
             raise SourceError(f"{self._who}: it opens no stream of pictures")
         for _ in range(self._buffers):
             self._library.stream_push_buffer(self._stream, self._library.buffer_new_allocate(payload_bytes))
+        self._pass_over_what_came()
         call(self._who, "camera_start_acquisition", camera)
         self._is_running = True
+
+    def _pass_over_what_came(self) -> None:
+        """The buffers are empty. What arrives before the start are packets that tried the network, or of another's pictures."""
+        library, quiet_us = self._library, int(_QUIET_S * 1e6)
+        for _ in range(4 * self._buffers):
+            buffer = library.stream_timeout_pop_buffer(self._stream, quiet_us)
+            if not buffer:
+                return
+            library.stream_push_buffer(self._stream, buffer)
 
     def grab(self, timeout_s: float) -> Grabbed | None:
         """The oldest buffer; see `Device.grab`."""
