@@ -1,6 +1,7 @@
 """A real RTSP server, run by the system's Python, which has GStreamer: `rtsp_server.py PORT SIZE FPS MODE [FILE]`.
 
 MODE `live` encodes pictures whose left half says when they were made: 48 bars, a bit of the monotonic clock in µs each.
+MODE `unsliced` does the same with one slice a picture; `live` has several where the machine has several cores.
 MODE `file` sends an H.264 file that was encoded beforehand, so that it costs the server next to nothing.
 The server prints one line when it listens: its port.
 """
@@ -66,11 +67,11 @@ class Pushed(GstRtspServer.RTSPMediaFactory):
         GLib.timeout_add(max(250 // self._fps, 1), push)
 
 
-def live(width, height, fps):
+def live(width, height, fps, threads):
     """Pictures that are drawn and encoded as they are sent."""
     pipeline = (
         f"caps=video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 ! x264enc tune=zerolatency "
-        f"speed-preset=ultrafast bitrate=4000 threads=1 key-int-max={fps}"
+        f"speed-preset=ultrafast bitrate=4000 threads={threads} key-int-max={fps}"
     )
     # An encoder that is too slow drops pictures, as a camera's does; a queue would make them old.
     queue = "max-buffers=1 leaky-type=downstream"
@@ -93,7 +94,11 @@ def main():
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(port)
-    factory = live(width, height, int(fps)) if mode == "live" else recorded(rest[0], int(fps))
+    factory = (
+        recorded(rest[0], int(fps))
+        if mode == "file"
+        else live(width, height, int(fps), int(mode == "unsliced"))
+    )
     if mode == "live" and rest:
         user, password = rest
         auth = GstRtspServer.RTSPAuth()

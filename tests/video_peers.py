@@ -8,8 +8,8 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
-from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cache, partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
@@ -152,5 +152,23 @@ def mjpeg_server(*, user=None, password=None, fps=25, shape=(48, 64, 3)):
         yield server.server_address[1]
     finally:
         stopping.set()
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def file_server(folder):
+    """The files of a folder over HTTP; gives the port."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
         server.shutdown()
         server.server_close()

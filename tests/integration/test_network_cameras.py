@@ -7,14 +7,16 @@ import statistics
 import time
 from threading import Condition
 
+import cv2
+import numpy as np
 import pytest
 
 from lineside.capture.camera import CameraSettings, open_camera
 from lineside.capture.feed import Feed
-from lineside.capture.stream.options import VARIABLE
+from lineside.capture.stream.options import GATE, VARIABLE
 from lineside.core.delivery import Delivery
 from lineside.core.errors import ImageTooLargeError, LinesideError, SettingsError, SourceError
-from video_peers import RtspServer, mjpeg_server, read_clock_us
+from video_peers import RtspServer, file_server, mjpeg_server, read_clock_us
 
 PATIENCE_S = 40
 ENGINES = ["opencv", "pyav"]
@@ -167,6 +169,42 @@ def test_pictures_above_the_limit_are_refused(engine):
         open_camera(settings(f"http://127.0.0.1:{port}/", engine, limit_px=100)).read(10)
 
 
+def segment(path):
+    """Two seconds of video as HTTP live streaming sends them."""
+    av = pytest.importorskip("av", reason="pip install 'lineside[av]'")
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(50):
+            image = np.full((48, 64, 3), 4 * level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+
+
+def test_a_server_cannot_make_it_read_a_file_of_this_machine(engine, tmp_path):
+    segment(tmp_path / "part.ts")
+    for name, place in (("own", "part.ts"), ("foreign", f"file://{tmp_path}/part.ts")):
+        (tmp_path / f"{name}.m3u8").write_text(
+            f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n{place}\n#EXT-X-ENDLIST\n"
+        )
+    with file_server(tmp_path) as port:
+        camera = open_camera(settings(f"http://127.0.0.1:{port}/own.m3u8", engine))
+        assert camera.read(10).image.shape == (48, 64, 3)
+        camera.close()
+        with pytest.raises(SourceError):
+            open_camera(settings(f"http://127.0.0.1:{port}/foreign.m3u8", engine)).read(10)
+
+
+def test_a_file_can_be_opened_while_a_camera_is(tmp_path):
+    path = tmp_path / "belt.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
+    for _ in range(10):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    with GATE.held("rtsp_transport;udp", 1):
+        assert open_camera(CameraSettings("file", f"video:{path}")).read(10) is not None
+
+
 def test_the_processs_environment_is_as_it_was():
     before = os.environ.get(VARIABLE)
     with mjpeg_server() as port:
@@ -189,14 +227,15 @@ def test_hardware_that_is_not_there_is_told_and_the_processor_decodes():
 def test_a_frame_less_of_delay_is_had_without_the_parser():
     pytest.importorskip("av", reason="pip install 'lineside[av]'")
     ages_ms = {}
-    with RtspServer() as server:
+    with RtspServer("640x480", 25, "unsliced") as server:
         for low_delay in (False, True):
             features = {"engine": "pyav", "low_delay": low_delay}
             with Watched(settings(server.address, features=features)) as watched:
                 watched.until(lambda watched=watched: len(watched.frames) > 40)
-                ages_ms[low_delay] = statistics.median(
+                # The quickest ones: what a busy machine adds is no matter of the parser.
+                ages_ms[low_delay] = sorted(
                     f.captured_s * 1e3 - read_clock_us(f.image) / 1e3 for f in watched.frames[15:]
-                )
+                )[3]
     assert ages_ms[True] < ages_ms[False]
 
 

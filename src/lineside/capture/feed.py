@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import deque
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from lineside.capture.camera import Remarking, StreamEvent, TriggerMode
 from lineside.capture.camera import open_camera as open_any
+from lineside.capture.listeners import Listeners
 from lineside.capture.reader import Reader, closed, is_end
 from lineside.capture.requests import Request, Requests
 from lineside.capture.tally import FeedStatistics, Tally
@@ -31,8 +31,6 @@ MOST_REQUESTS = 8
 
 STALE_S = 0.5
 """A trigger that could not reach the camera in this time is missed: its part has moved on."""
-
-_log = logging.getLogger(__name__)
 
 
 class Feed:
@@ -65,9 +63,7 @@ class Feed:
     ) -> None:
         self._settings = settings
         self._open_camera = open_camera
-        self._on_frame = on_frame
-        self._on_event = on_event or _write_down
-        self._on_missed = on_missed or (lambda _part, _error: None)
+        self._listeners = Listeners(settings.id, on_frame, on_event, on_missed)
         limits = limits or Limits()
         self._watch = Watch(
             settings.id,
@@ -203,7 +199,9 @@ class Feed:
                 self._do(self._tally.add(frame, self._cameras.get(generation)))
                 number = self._tally.frames - 1
             part = None if request is None else request.part
-            self._on_frame(replace(frame, sequence=number, part=part))
+            fault = self._listeners.frame(replace(frame, sequence=number, part=part))
+        if fault is not None and part is not None:
+            self._miss((Request(part, 0),), str(fault))
 
     def spoilt(self, generation: int, error: ImageError, request: Request | None) -> None:
         """A reader's picture is missed; the camera is well."""
@@ -214,7 +212,7 @@ class Feed:
                 return
             self._do(self._tally.incomplete(str(error)))
             self._tally.missed += request is not None
-        self._on_missed(None if request is None else request.part, error)
+        self._listeners.missed(None if request is None else request.part, error)
 
     def unasked(self, generation: int) -> None:
         """A reader dropped a picture that nobody had asked for."""
@@ -292,7 +290,7 @@ class Feed:
             case GiveUp(generation):
                 self._give_up(generation)
             case StreamEvent():
-                self._on_event(action)
+                self._listeners.event(action)
 
     def _give_up(self, generation: int) -> None:
         with self._changed:
@@ -334,8 +332,4 @@ class Feed:
         with self._changed:
             self._tally.missed += len(requests)
         for request in requests:
-            self._on_missed(request.part, SourceError(f"camera {self._settings.id}: {why}"))
-
-
-def _write_down(event: StreamEvent) -> None:
-    _log.warning("%s: camera %s: %s", event.code, event.stream, event.sentence)
+            self._listeners.missed(request.part, SourceError(f"camera {self._settings.id}: {why}"))

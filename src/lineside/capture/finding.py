@@ -79,7 +79,9 @@ def find(kind: str, load: Callable[[str], Any] | None = None) -> Found:
         attached: Callable[[], list[Attached]] | None = getattr(module, "attached", None)
         if attached is None:
             return Found(kind, schemes, can_look=False)
-        return Found(kind, schemes, tuple(guarded(f"cameras of kind {kind}", attached)))
+        return Found(
+            kind, schemes, tuple(guarded(f"cameras of kind {kind} could not be looked for", attached))
+        )
     except NotInstalledError as lack:
         return Found(kind, schemes, lack=str(lack))
     except LinesideError as fault:

@@ -25,7 +25,10 @@ IDLE_S = 0.25
 TOO_OLD_S = 0.005
 """A picture that was taken so long before its trigger is not the trigger's."""
 
-_UNASKED = 64
+_FLUSHED = 64
+
+MOST_UNASKED = 3
+"""So many pictures between two triggers, or any before two triggers in a row, and the camera runs by itself."""
 
 
 class Owner(Protocol):
@@ -83,15 +86,16 @@ class Reader:
         self._settings = settings
         self._open_camera = open_camera
         self._owner = owner
+        self._unasked = 0
+        self._was_unasked = False
 
     def run(self) -> None:
         """The whole life of the opening."""
         camera: Camera | None = None
         closing: LinesideError | None = None
-        # What is above the camera may fail as well. Then the camera is still closed and told as lost, and the fault goes
-        # the way of all faults of a thread.
+        # A fault of our own must not leave the camera open and nobody told; it goes the way of all faults of a thread.
         ended: LinesideError = SourceError(
-            f"camera {self._settings.id}: what takes its pictures failed, which is a fault of lineside or of your code"
+            f"camera {self._settings.id}: a fault of lineside ended its thread"
         )
         try:
             camera = self._guarded(lambda: self._open_camera(self._settings))
@@ -112,11 +116,24 @@ class Reader:
         if not self._owner.opened(self._generation, camera, period_s or (1 / fps if fps else None)):
             return
         if self._settings.is_triggered:
+            self._flush(camera)
             while self._answer_next(camera):
                 pass
         else:
             while self._read_next(camera):
                 pass
+
+    def _flush(self, camera: Camera) -> None:
+        """Drop what the camera had sent before its trigger mode was on."""
+        for _ in range(_FLUSHED):
+            if not self._owner.calling(self._generation, 0):
+                return
+            try:
+                if self._called(lambda: camera.read(0)) is None:
+                    return
+            except ImageError:
+                pass  # nobody asked for it, whole or not
+            self._owner.unasked(self._generation)
 
     def _read_next(self, camera: Camera) -> bool:
         """Hand on the next picture of a camera that runs by itself. False where the reader shall end."""
@@ -136,16 +153,28 @@ class Reader:
     def _answer_next(self, camera: Camera) -> bool:
         """Wait for a trigger and hand on its picture. False where the reader shall end."""
         request = self._owner.next_request(self._generation, IDLE_S)
-        for _ in range(_UNASKED):
-            if not self._owner.calling(self._generation, 0):
-                return False
+        while self._owner.calling(self._generation, 0):
             try:
                 if self._called(lambda: camera.read(0)) is None:
-                    break
+                    return request is None or self._answer(camera, request)
             except ImageError:
                 pass  # nobody asked for it, whole or not
-            self._owner.unasked(self._generation)
-        return request is None or self._answer(camera, request)
+            self._drop()
+        return False
+
+    def _drop(self) -> None:
+        """A picture came that nobody had asked for.
+
+        Raises:
+            SourceError: They come all the time. The next one would be taken for the answer to the next trigger.
+        """
+        self._owner.unasked(self._generation)
+        self._unasked += 1
+        if self._unasked >= MOST_UNASKED or (self._unasked == 1 and self._was_unasked):
+            raise SourceError(
+                f"camera {self._settings.id}: it sends pictures that nobody asked for; expected one for each trigger. Is its "
+                "trigger mode on?"
+            )
 
     def _answer(self, camera: Camera, request: Request) -> bool:
         if isinstance(camera, Expectant):
@@ -164,8 +193,9 @@ class Reader:
             if frame is None:
                 continue
             if frame.captured_s is not None and frame.captured_s < triggered_s - TOO_OLD_S:
-                self._owner.unasked(self._generation)
+                self._drop()
                 continue
+            self._was_unasked, self._unasked = self._unasked > 0, 0
             self._owner.take(self._generation, frame, request)
             return True
         return False
@@ -177,29 +207,31 @@ class Reader:
             self._owner.returned(self._generation)
 
     def _guarded(self, work: Callable[[], T]) -> T:
-        return guarded(f"camera {self._settings.id}", work)
+        return guarded(f"camera {self._settings.id}: its driver failed as its kind does not expect", work)
 
 
-def guarded(name: str, work: Callable[[], T]) -> T:
+def guarded(what: str, work: Callable[[], T]) -> T:
     """What the work gives.
 
+    Args:
+        what: What failed, if it does, for people.
+        work: Code that is not ours: a driver's, or a listener's.
+
     Raises:
-        LinesideError: Its own, or a `SourceError` for what a driver raised that its kind does not know.
+        LinesideError: Its own, or a `SourceError` for anything else that it raised.
     """
     try:
         return work()
     except LinesideError:
         raise
-    except Exception as fault:  # a kind may be other people's, and its driver may raise anything
-        raise SourceError(
-            f"{name}: its driver failed in a way that its kind does not know: {type(fault).__name__}: {fault}"
-        ) from fault
+    except Exception as fault:  # other people's code may raise anything
+        raise SourceError(f"{what}: {type(fault).__name__}: {fault}") from fault
 
 
 def closed(camera: Camera, name: str) -> LinesideError | None:
     """What went wrong when the camera was closed."""
     try:
-        guarded(f"camera {name}", camera.close)
+        guarded(f"camera {name}: it could not be closed", camera.close)
     except LinesideError as fault:
         return fault
     return None

@@ -217,10 +217,10 @@ def test_a_trigger_without_a_picture_is_missed_and_its_camera_opened_again(fed, 
 
 def test_a_picture_that_nobody_asked_for_never_gets_a_number(fed, heard):
     class Chatty(StubCamera):
-        """Sends a picture by itself before each that it is triggered for."""
+        """Sends a picture by itself before the first that it is triggered for."""
 
         def read(self, timeout_s):
-            if not self._due and self._sequence % 2 == 0:
+            if not self._due and self._sequence == 0:
                 return self._picture(Picture(250))
             return super().read(timeout_s)
 
@@ -249,6 +249,67 @@ def test_a_picture_that_was_taken_before_its_trigger_is_not_the_triggers(fed, he
     feed.trigger(4)
     heard.until(lambda: heard.frames)
     assert (heard.frames[0].part, heard.frames[0].image.flat[0]) == (4, 1)
+
+
+def test_a_camera_that_runs_though_it_should_be_triggered_is_refused(fed, heard):
+    class Running(StubCamera):
+        def read(self, timeout_s):
+            return self._picture(Picture(250))
+
+    feed = fed(open_camera=Running, trigger=TriggerMode.SOFTWARE)
+    heard.until(lambda: "camera.lost" in heard.events)
+    assert "trigger mode" in feed.statistics().fault
+    assert heard.frames == []
+
+
+def test_a_camera_that_sends_a_picture_too_many_for_each_trigger_is_refused(fed, heard):
+    class Twice(StubCamera):
+        """Answers each trigger with two pictures, the second of which would answer the next trigger."""
+
+        def read(self, timeout_s):
+            if self._due:
+                self._again = True
+            elif getattr(self, "_again", False):
+                self._again = False
+                return self._picture(Picture(250))
+            return super().read(timeout_s)
+
+    feed = fed(open_camera=lambda settings: Twice(settings, rest=Picture(1)), trigger=TriggerMode.SOFTWARE)
+    wait_for(feed, State.OPEN)
+    for part in range(4):
+        feed.trigger(part)
+        heard.until(lambda part=part: len(heard.frames) + len(heard.missed) == part + 1)
+    heard.until(lambda: "camera.lost" in heard.events)
+    assert {int(frame.image.flat[0]) for frame in heard.frames} <= {1}
+
+
+def test_a_listener_that_fails_ends_neither_the_watch_nor_the_camera(heard, caplog):
+    def angry(_):
+        raise RuntimeError("no")
+
+    def frame(frame):
+        heard.frame(frame)
+        if frame.part == 1:
+            raise RuntimeError("the engine is full")
+
+    settings = CameraSettings("top", "stub:", trigger=TriggerMode.PLC)
+    with Feed(
+        settings,
+        StubCameras([[SourceError("unplugged")]]),
+        on_frame=frame,
+        on_event=angry,
+        on_missed=heard.miss,
+        backoff=Backoff(0.01, 0.02),
+    ) as feed:
+        until = time.monotonic() + PATIENCE_S
+        while feed.statistics().opened < 2 and time.monotonic() < until:
+            time.sleep(0.002)
+        for part in (1, 2):
+            feed.trigger(part)
+        heard.until(lambda: len(heard.frames) == 2 and heard.missed)
+    assert [part for part, _ in heard.missed] == [1]
+    assert "the engine is full" in str(heard.missed[0][1])
+    assert feed.statistics().losses == 1
 
 
 def test_a_spoilt_picture_is_missed_and_the_camera_stays_open(fed, heard):

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from lineside.capture.stream.options import OptionsGate
 
-PROTOCOLS = "tcp,udp,rtp,srtp,rtsp,rtsps,tls,http,https,httpproxy"
-"""What a stream may make FFmpeg open: the network, never a file of this machine."""
-
 
 class OpenCvDecoder:
     """A `cv2.VideoCapture` that is open.
@@ -84,7 +81,8 @@ def open_network(
 
     # FFmpeg writes to stderr what cannot be caught here; the line tells it in its own way.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    options = f"rtsp_transport;{transport}|protocol_whitelist;{PROTOCOLS}"
+    # Nothing that a file would mind: one may be opened elsewhere in this process meanwhile.
+    options = f"rtsp_transport;{transport}"
     open_ms, read_ms = (round(1000 * seconds) for seconds in timeouts_s)
     with gate.held(options, timeouts_s[0]):
         capture = cv2.VideoCapture(

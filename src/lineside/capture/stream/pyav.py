@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.capture.stream.opencv import PROTOCOLS
 from lineside.core.errors import ImageError, NotInstalledError, SourceError
 from lineside.core.geometry import Size
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lineside.capture.cameras.rtsp import Features
+
+PROTOCOLS = "tcp,udp,rtp,srtp,rtsp,rtsps,tls,http,https,httpproxy"
+"""What a stream may make FFmpeg open: the network, never a file of this machine."""
 
 
 class PyAvDecoder:
@@ -63,7 +65,8 @@ class PyAvDecoder:
                 raise ImageError(f"{self._name}: packets of this picture were lost")
             picture: NDArray[np.uint8] = np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
         except self._fault as fault:
-            raise SourceError(f"{self._name}: the stream is lost: {fault}") from fault
+            # The fault's own text holds the address with its password.
+            raise SourceError(f"{self._name}: the stream is lost: {_plain(fault)}") from None
         return picture
 
     def close(self) -> None:
