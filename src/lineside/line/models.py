@@ -12,8 +12,8 @@ from lineside.dispatch.settings import Settings
 from lineside.judge.recipe import Recipe
 from lineside.judge.recipe_book import RecipeBook
 from lineside.judge.recipe_tables import RecipeDocument
-from lineside.line.crops import cropped
 from lineside.line.events import LateLook
+from lineside.line.preparing import prepared
 from lineside.line.products import ByCode, OneProduct, Product
 from lineside.line.stages import StagedLook
 
@@ -130,14 +130,14 @@ class Models:
             for name, value in recipe.asked(judge, **_kind(first.card)).items()
             if value is not None
         }
-        crops = {view: recipe.camera(view).crop for view in judge.cameras}
+        preparations = {view: prepared(recipe, view) for view in judge.cameras}
         return Product(
             code,
             judge,
             looks,
             asked,
             judge.cameras,
-            {view: cropped(crop) for view, crop in crops.items() if crop is not None},
+            {view: prepare for view, prepare in preparations.items() if prepare is not None},
             {"recipe": {"name": recipe.name, "sha256": recipe.sha256, "file": str(recipe.file)}}
             if recipe.sha256
             else {},
