@@ -36,7 +36,8 @@ unit = "mm"
 at_most = 31.0
 
 [camera.top]
-crop = [100, 50, 740, 530]
+picture = [640, 480]
+adjust = { crop = { left = 100, top = 50, width = 640, height = 480 } }
 features = { ExposureTime = 800.0 }
 
 [camera.side]
@@ -44,7 +45,7 @@ picture = [640, 480]
 calibration = { mm_per_px = 0.05 }
 
 [baseline.top]
-picture = "baseline/top.png"
+file = "baseline/top.json"
 
 [[golden]]
 pictures = { top = "golden/ok-top.png", side = "golden/ok-side.png" }

@@ -169,3 +169,18 @@ def test_a_rule_that_fails_or_answers_nonsense_is_unknown_also_in_a_combination(
     for how in ("all", "any", "not"):
         said = judged(Combine((broken,), how), seen("top", NAMES, CAP))
         assert (said.verdict, said.reason) == (Verdict.UNKNOWN, Reason.RULE_ERROR)
+
+
+def test_a_kind_that_is_no_kind_is_a_fault_of_the_plug_in(monkeypatch):
+    import types
+
+    from lineside.core.documents import Table
+    from lineside.core.errors import PluginError
+
+    half = types.SimpleNamespace(make=lambda settings, about: object())
+    monkeypatch.setattr(plugins, "load", lambda *_: half)
+    with pytest.raises(PluginError, match=r'the kind "odd" to have Settings and make'):
+        open_rule({"kind": "odd"}, NAMES)
+    half.Settings = Table
+    with pytest.raises(PluginError, match="what it made has no min_confidence"):
+        open_rule({"kind": "odd"}, NAMES)

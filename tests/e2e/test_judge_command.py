@@ -118,13 +118,54 @@ def test_a_second_model_looks_at_what_the_first_one_found(cli, recipe, tmp_path)
         assert sum(one["confidence"] for one in own) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_crop_that_reaches_beyond_the_picture_is_unknown(cli, recipe):
-    change(recipe, "[end]", "[camera.top]\ncrop = [0, 0, 400, 300]\n[end]")
-    (part,) = json.loads(cli("judge", recipe, "part-0.png", "--json", code=1).stdout)
-    assert (part["verdict"], part["reason"]) == ("UNKNOWN", "image_unhealthy")
-    change(recipe, "[0, 0, 400, 300]", "[10, 10, 310, 300]")
+def test_the_plants_parts_are_judged_by_both_cameras_together(cli, recipe):
+    change(recipe, "[end]", "[camera.top]\n[camera.side]\n[end]")
+    change(recipe, "spots.onnx", "shipped:plant")
+    change(recipe, "at_most = 3", "at_most = 0")
+    parts = json.loads(cli("judge", recipe, "synthetic:disc?count=3&seed=3", "--json", code=1).stdout)
+    assert [[view["camera"] for view in one["views"]] for one in parts] == [["top", "side"]] * 3
+    assert [one["verdict"] for one in parts] == ["PASS", "FAIL", "PASS"]
+    assert parts[1]["detail"].count("missing_hole") == 2
+    done = cli("judge", recipe, "synthetic:disc?count=3&seed=3&camera=top", code=2)
+    assert "say which one" in done.stderr
+
+
+def test_pictures_are_adjusted_as_on_the_line_but_for_those_that_are_already(cli, recipe):
+    change(
+        recipe,
+        "[end]",
+        "[camera.top]\nadjust.crop = { left = 20, top = 10, width = 300, height = 300 }\n[end]",
+    )
     (part,) = json.loads(cli("judge", recipe, "part-1.png", "--json").stdout)
-    assert (part["views"][0]["width"], part["views"][0]["height"]) == (300, 290)
+    assert (part["views"][0]["width"], part["views"][0]["height"]) == (300, 300)
+    (part,) = json.loads(cli("judge", recipe, "part-1.png", "--adjusted", "--json").stdout)
+    assert part["views"][0]["width"] == 320
+    cli("judge", recipe, "--golden")
+    change(recipe, "left = 20", "left = 40")
+    (part,) = json.loads(cli("judge", recipe, "part-0.png", "--json", code=1).stdout)
+    assert part["verdict"] == "UNKNOWN"
+    assert "crop" in part["detail"]
+    change(recipe, "left = 40", "leftt = 40")
+    told = cli("recipe", "check", recipe, code=2).stderr
+    assert 'plates.toml: camera.top.adjust: crop.leftt: no such key; did you mean "left"' in told
+    change(recipe, "leftt = 40", "left = 0")
+    change(recipe, "[camera.top]", "[camera.top]\npicture = [320, 320]")
+    assert (
+        "expected the size of camera.top.picture, 320x320; got 300x300"
+        in cli("recipe", "check", recipe, code=2).stderr
+    )
+
+
+def test_what_is_usual_in_pictures_is_checked_too(cli, recipe, tmp_path):
+    change(recipe, "[end]", '[baseline.top]\nfile = "usual.json"\nhealth = { focus = 0.2 }\n[end]')
+    assert "usual.json" in cli("recipe", "check", recipe, code=2).stderr
+    change(recipe, 'file = "usual.json"\n', "")
+    cli("recipe", "check", recipe)
+    change(recipe, "focus = 0.2", "focuss = 0.2")
+    assert (
+        'baseline.top.health: focuss: no such key; did you mean "focus"'
+        in cli("recipe", "check", recipe, code=2).stderr
+    )
 
 
 def test_pictures_or_golden_ones_and_nothing_else(cli, recipe):

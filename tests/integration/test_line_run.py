@@ -13,6 +13,7 @@ from lineside.core.errors import DeviceError, ModelOutputError, SettingsError, S
 from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge, open_rule
 from lineside.line.line import Detection, Line, LineSettings
+from lineside.testing.rules import StandInRule
 
 QUICK = LineSettings(
     parts_per_minute=6000, deadline_s=5.0, max_captures=1000, max_frames=1000, backoff=Backoff(0.01, 0.02)
@@ -150,16 +151,10 @@ def test_a_hanging_camera_is_late_and_the_line_ends_all_the_same():
 def test_a_gate_or_a_rule_that_fails_is_visible_and_the_line_goes_on():
     model = FakeModel()
 
-    class Brittle:
-        min_confidence = 0.1
-
-        def violation(self, detections):
-            raise ZeroDivisionError
-
     def gate(inspection):
         raise ValueError("the gate is jammed")
 
-    judge = Judge([Brittle()], names=NAMES, cameras=["top"])
+    judge = Judge([StandInRule(ZeroDivisionError())], names=NAMES, cameras=["top"])
     line = Line({"top": FakeCamera}, Detection(model, lambda: model), judge, QUICK, gate=gate)
     statistics = line.run(SECONDS)
     assert statistics.reasons == {Reason.RULE_ERROR: PARTS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from lineside.core.errors import ImageError, SettingsError
 from lineside.core.verdict import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lineside.capture.pictures import Reading
     from lineside.capture.sources import FrameSource
@@ -37,6 +38,12 @@ def judge_pictures(
     *,
     golden: Annotated[
         bool, typer.Option("--golden", help="Judge the recipe's golden pictures, and compare.")
+    ] = False,
+    adjusted: Annotated[
+        bool,
+        typer.Option(
+            "--adjusted", help="The pictures are as the rules see them, cropped and rotated already."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
     save: Annotated[
@@ -63,7 +70,9 @@ def judge_pictures(
         raise SettingsError(f"{recipe}: golden: expected at least one table with pictures and their verdict")
     reading = options.reading(limit_px=limit_px, scale_16bit=scale_16bit)
     models = RecipeModels.opened(read, devices=devices, demotion=demotion, threads=threads)
-    parts = _golden_parts(models, reading) if golden else _parts(models, source or [], reading)
+    parts = (
+        _golden_parts(models, reading) if golden else _parts(models, source or [], reading, adjusted=adjusted)
+    )
     judged = _all(models, parts, save)
     _report(judged, as_json=as_json)
     if not all(one.is_right for one in judged):
@@ -114,7 +123,7 @@ class JudgedPart:
 
 
 def _parts(
-    models: RecipeModels, arguments: Sequence[str], reading: Reading
+    models: RecipeModels, arguments: Sequence[str], reading: Reading, *, adjusted: bool
 ) -> Iterator[tuple[str, list[View], None]]:
     """Each part that the arguments name, with its views."""
     from lineside.capture.sources import open_sources
@@ -123,16 +132,38 @@ def _parts(
     for argument in arguments:
         pictures = by_camera(argument)
         if pictures:
-            yield argument, read_views(models, pictures, reading), None
+            yield argument, read_views(models, pictures, reading, adjusted=adjusted), None
             continue
-        for source in open_sources([argument], reading=reading):
-            try:
-                yield from _pictures(models, source)
-            finally:
-                source.close()
+        with ExitStack() as stack:
+            sources = open_sources([argument], reading=reading)
+            for source in sources:
+                stack.callback(source.close)
+            by_name = {source.name.rpartition("/")[2]: source for source in sources}
+            if len(sources) > 1 and set(by_name) == set(models.judge.cameras):
+                yield from _together(models, by_name, adjusted=adjusted)
+                continue
+            for source in sources:
+                yield from _pictures(models, source, adjusted=adjusted)
 
 
-def _pictures(models: RecipeModels, source: FrameSource) -> Iterator[tuple[str, list[View], None]]:
+def _together(
+    models: RecipeModels, sources: Mapping[str, FrameSource], *, adjusted: bool
+) -> Iterator[tuple[str, list[View], None]]:
+    """Each part of a drawn plant, with the views of all its cameras."""
+    from lineside.cli.drawings import frame_name
+    from lineside.core.frame import Frame
+
+    for outcomes in zip(*sources.values(), strict=True):
+        frames = [outcome for outcome in outcomes if isinstance(outcome, Frame)]
+        if len(frames) < len(sources) or len({frame.part for frame in frames}) > 1 or frames[0].part is None:
+            raise SettingsError(f"{outcomes[0].stream}: expected pictures of one part from each camera")
+        views = [models.view(name, one, adjusted=adjusted) for name, one in zip(sources, frames, strict=True)]
+        yield ", ".join(frame_name(frame) for frame in frames), views, None
+
+
+def _pictures(
+    models: RecipeModels, source: FrameSource, *, adjusted: bool
+) -> Iterator[tuple[str, list[View], None]]:
     """Each picture of a source as a part of its own; one that cannot be read is a part too."""
     from lineside.cli.drawings import frame_name
     from lineside.cli.recipe_models import sole_camera
@@ -144,7 +175,7 @@ def _pictures(models: RecipeModels, source: FrameSource) -> Iterator[tuple[str, 
         if isinstance(outcome, Frame):
             is_video = outcome.time_s is not None and outcome.part is None
             name = f"{frame_name(outcome)} #{outcome.sequence}" if is_video else frame_name(outcome)
-            yield name, [models.view(camera, outcome)], None
+            yield name, [models.view(camera, outcome, adjusted=adjusted)], None
             continue
         reason = Reason.IMAGE_UNHEALTHY if isinstance(outcome.error, ImageError) else Reason.NO_FRAME
         yield outcome.stream, [View(camera, reason=reason, detail=str(outcome.error))], None
@@ -170,7 +201,7 @@ def _golden_parts(models: RecipeModels, reading: Reading) -> Iterator[tuple[str,
 
     for golden in models.recipe.golden:
         name = ", ".join(path.name for path in golden.pictures.values())
-        yield name, read_views(models, golden.pictures, reading), golden
+        yield name, read_views(models, golden.pictures, reading, adjusted=True), golden
 
 
 def _all(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli import options
+from lineside.core.documents import parsed
 from lineside.core.errors import LinesideError, SettingsError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _check(recipe: Recipe, cameras: Sequence[str] | None, *, models: bool) -> No
     Raises:
         LinesideError: It cannot.
     """
-    from lineside.cli.recipe_models import check_thresholds, only_camera, read_card
+    from lineside.cli.recipe_models import adjustments, check_thresholds, only_camera, read_card
 
     line = cameras or only_camera(recipe)
     if models:
@@ -88,12 +89,27 @@ def _check(recipe: Recipe, cameras: Sequence[str] | None, *, models: bool) -> No
     pictures = [
         (f"golden[{n}]", file) for n, one in enumerate(recipe.golden) for file in one.pictures.values()
     ]
-    for camera in recipe.document.baseline:
-        picture = recipe.baseline_picture(camera)
-        pictures += [] if picture is None else [(f"baseline.{camera}", picture)]
     for key, file in pictures:
         if not file.is_file():
             raise SettingsError(f"{recipe.file}: {key}: expected a picture; there is no file {file}")
+    adjustments(recipe)
+    _check_baselines(recipe)
+
+
+def _check_baselines(recipe: Recipe) -> None:
+    """Refuse what cannot be read of the cameras' usual pictures.
+
+    Raises:
+        SettingsError: There is such.
+    """
+    from lineside.capture.health.baseline import load_baseline
+    from lineside.capture.health.gate import HealthSettings
+
+    for camera, table in recipe.document.baseline.items():
+        parsed(HealthSettings, table.health, f"{recipe.file}: baseline.{camera}.health")
+        file = recipe.baseline_file(camera)
+        if file is not None:
+            load_baseline(file)
 
 
 def _show_list(good: Sequence[Recipe]) -> None:
@@ -152,7 +168,8 @@ def show(
         raise SettingsError(f"{file}: golden: there is none to draw into; give --picture")
     models = RecipeModels.opened(recipe, devices=devices)
     folder = OutputFolder(save, inputs=[str(one) for one in pictures.values()])
-    for view in read_views(models, pictures, options.reading(limit_px=None, scale_16bit=None)):
+    reading = options.reading(limit_px=None, scale_16bit=None)
+    for view in read_views(models, pictures, reading, adjusted=picture is None):
         if view.frame is None:
             raise SettingsError(f"{view.camera}: {view.detail}")
         canvas, missing = drawn(models, view)

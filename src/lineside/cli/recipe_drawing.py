@@ -38,7 +38,7 @@ def drawn(models: RecipeModels, view: View) -> tuple[NDArray[np.uint8], list[str
             outlines.append((name, region.outline(view.detections)))
         except UndecidableError as doubt:
             missing.append(f"{view.camera}: {name}: {doubt}")
-    return draw_outlines(draw(view.frame.image, view.detections), outlines), missing
+    return draw(draw_outlines(view.frame.image, outlines), view.detections), missing
 
 
 def regions(models: RecipeModels, camera: str) -> list[tuple[str, Region]]:

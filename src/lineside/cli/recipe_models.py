@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lineside.core.documents import parsed
 from lineside.core.errors import LinesideError, SettingsError, UnansweredError, UnknownNameError, near
 from lineside.core.frame import Frame
 from lineside.core.inspection import View
-from lineside.core.verdict import Reason
 from lineside.line.border import Fault, attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from lineside.capture.adjust import Adjustment
     from lineside.capture.pictures import Reading
     from lineside.core.detections import Detections
     from lineside.detector.detector import Detector
@@ -68,6 +69,7 @@ class RecipeModels:
         judge: Its judge.
         first: The model that looks at the whole picture.
         later: Those of the stages, by name.
+        adjustments: What is done to the pictures of each camera before.
     """
 
     recipe: Recipe
@@ -75,6 +77,7 @@ class RecipeModels:
     judge: Judge
     first: Detector
     later: Mapping[str, Detector]
+    adjustments: Mapping[str, Adjustment]
 
     @classmethod
     def opened(cls, recipe: Recipe, **where: Any) -> RecipeModels:
@@ -98,20 +101,26 @@ class RecipeModels:
         stages = recipe.planned(first.names, {name: one.names for name, one in later.items()})
         judge = recipe.judge(stages, only_camera(recipe))
         check_thresholds(recipe, judge, first.card)
-        return cls(recipe, stages, judge, first, later)
+        return cls(recipe, stages, judge, first, later, adjustments(recipe))
 
-    def view(self, camera: str, frame: Frame) -> View:
-        """What all models saw in a picture, or the reason why that is not known."""
-        try:
-            cut = self._cropped(camera, frame)
-            found = attempt("detect", lambda: self._found(cut))
-        except UnansweredError as refusal:
-            return View(camera, frame=frame, reason=refusal.reason, detail=str(refusal))
+    def view(self, camera: str, frame: Frame, *, adjusted: bool = False) -> View:
+        """What all models saw in a picture, or the reason why that is not known.
+
+        Args:
+            camera: Whose picture it is.
+            frame: The picture.
+            adjusted: Whether it is as the rules see it already, and not as the camera gave it.
+        """
+        adjustment = None if adjusted else self.adjustments.get(camera)
+        shown = frame if adjustment is None else attempt("adjust", lambda: adjustment.apply(frame))
+        if isinstance(shown, Fault):
+            return View(camera, frame=frame, reason=shown.reason, detail=shown.sentence)
+        found = attempt("detect", lambda: self._found(shown))
         if isinstance(found, Fault):
-            return View(camera, frame=cut, reason=found.reason, detail=found.sentence)
+            return View(camera, frame=shown, reason=found.reason, detail=found.sentence)
         if isinstance(found, UnansweredError):
-            return View(camera, frame=cut, reason=found.reason, detail=str(found))
-        return View(camera, frame=cut, detections=found)
+            return View(camera, frame=shown, reason=found.reason, detail=str(found))
+        return View(camera, frame=shown, detections=found)
 
     def _found(self, frame: Frame) -> Detections | UnansweredError:
         asked = self.recipe.asked(
@@ -132,42 +141,49 @@ class RecipeModels:
         answer = attempt(crop.stage, lambda: model(crop.image, **asked))
         return UnansweredError(answer.sentence, answer.reason) if isinstance(answer, Fault) else answer
 
-    def _cropped(self, camera: str, frame: Frame) -> Frame:
-        """The picture as the rules see it; one that has the crop's size already is taken as it is.
 
-        Raises:
-            UnansweredError: The crop reaches beyond the picture.
-        """
-        crop, (height, width) = self.recipe.camera(camera).crop, frame.image.shape[:2]
-        if crop is None or (crop[2] - crop[0], crop[3] - crop[1]) == (width, height):
-            return frame
-        left, top, right, bottom = crop
-        if right > width or bottom > height:
-            raise UnansweredError(
-                f"the crop of {camera} to {right}, {bottom} reaches beyond the picture of {width}x{height}",
-                Reason.IMAGE_UNHEALTHY,
+def adjustments(recipe: Recipe) -> dict[str, Adjustment]:
+    """What is done to the pictures of each camera before the model.
+
+    Raises:
+        SettingsError: A table is not accepted, or its crop has another size than the camera's `picture`.
+    """
+    from lineside.capture.adjust import Adjustment, AdjustmentSettings
+
+    made = {}
+    for name, table in recipe.document.camera.items():
+        where = f"{recipe.file}: camera.{name}.adjust"
+        settings = parsed(AdjustmentSettings, table.adjust, where)
+        crop, size = settings.crop, table.size
+        if crop is not None and size is not None and (crop.height, crop.width) != size:
+            raise SettingsError(
+                f"{where}.crop: expected the size of camera.{name}.picture, {size}; got {crop.width}x{crop.height}"
             )
-        return replace(frame, image=frame.image[top:bottom, left:right].copy())
+        made[name] = Adjustment(settings, name)
+    return made
 
 
-def read_views(models: RecipeModels, pictures: Mapping[str, Path], reading: Reading) -> list[View]:
+def read_views(
+    models: RecipeModels, pictures: Mapping[str, Path], reading: Reading, *, adjusted: bool
+) -> list[View]:
     """The views of one part, from files; a picture that cannot be read is a view with its reason.
 
     Args:
         models: The open models.
         pictures: A file by camera; an empty name stands for the recipe's only camera.
         reading: How files are read.
+        adjusted: Whether they are as the rules see them already.
 
     Raises:
         SettingsError: The empty name stands for several cameras, or a name for none.
     """
-    return [_read_view(models, name, path, reading) for name, path in pictures.items()]
+    return [_read_view(models, one, reading, adjusted=adjusted) for one in pictures.items()]
 
 
-def _read_view(models: RecipeModels, name: str, path: Path, reading: Reading) -> View:
+def _read_view(models: RecipeModels, picture: tuple[str, Path], reading: Reading, *, adjusted: bool) -> View:
     from lineside.capture.pictures import read_picture
 
-    cameras = models.judge.cameras
+    (name, path), cameras = picture, models.judge.cameras
     camera = name or sole_camera(cameras)
     if camera not in cameras:
         raise UnknownNameError(f'{models.recipe.file}: no camera "{camera}"{near(camera, cameras)}')
@@ -177,7 +193,7 @@ def _read_view(models: RecipeModels, name: str, path: Path, reading: Reading) ->
     )
     if isinstance(image, Fault):
         return View(camera, reason=image.reason, detail=image.sentence)
-    return models.view(camera, Frame(image, str(path), 0))
+    return models.view(camera, Frame(image, str(path), 0), adjusted=adjusted)
 
 
 def sole_camera(cameras: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ class CalibrationTable(Table):
 
     mm_per_px: Annotated[tuple[Scale, Scale] | None, BeforeValidator(_as_pair)] = None
     """Millimetres per pixel; of x and of y where they differ. For a camera that looks straight down."""
-    points: list[PointTable] | None = Field(None, min_length=4, max_length=10_000)
+    points: list[PointTable] | None = Field(None, min_length=4, max_length=2000)
     """At least four places on the plane of the parts, not three of four on one line. For a camera that looks aslant."""
     max_error_mm: Scale = 0.5
     """So far may a point be from where the plane says it is."""
@@ -209,10 +209,10 @@ def _project(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArra
 
 def _homography(px: NDArray[np.float64], mm: NDArray[np.float64]) -> NDArray[np.float64]:
     from_px, from_mm = _normaliser(px), _normaliser(mm)
-    rows = []
+    rows: list[tuple[float, ...]] = [(0.0,) * 9]  # four points give eight rows, and nine unknowns need nine
     for (x, y), (u, v) in zip(_project(from_px, px), _project(from_mm, mm), strict=True):
         rows += [(-x, -y, -1, 0, 0, 0, u * x, u * y, u), (0, 0, 0, -x, -y, -1, v * x, v * y, v)]
-    solution = np.linalg.svd(np.array(rows))[2][-1].reshape(3, 3)
+    solution = np.linalg.svd(np.array(rows), full_matrices=False)[2][-1].reshape(3, 3)
     matrix: NDArray[np.float64] = np.linalg.inv(from_mm) @ solution @ from_px
     return matrix
 

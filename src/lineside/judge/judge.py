@@ -69,11 +69,12 @@ class Judge:
         """The judgement on a part.
 
         Args:
-            views: Those of its cameras; one that is missing is a reason for UNKNOWN.
+            views: Those of its cameras; one that is missing is a reason for UNKNOWN. Several of one camera are all looked at, those of
+                other cameras are not.
         """
         shown = {view.camera for view in views}
         missing = [View(n, reason=Reason.NO_FRAME, detail="no view") for n in self.cameras if n not in shown]
-        sound = [*missing, *(_sound(view, self.names) for view in views)]
+        sound = [*missing, *(_sound(view, self.names) for view in views if view.camera in self.cameras)]
         doubts = [doubt for view in sound if (doubt := unproven(view))]
         said = [judged(rule, sound) for rule in self.rules]
         if any(view.detections is not None for view in sound):

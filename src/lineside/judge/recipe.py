@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.documents import parsed
 from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.judge.blinding import lowest_confidence, refuse_blinded
 from lineside.judge.judge import Judge
 from lineside.judge.recipe_tables import CameraTable, RecipeDocument
 from lineside.judge.rule import About, RuleTable
@@ -170,7 +171,7 @@ class Recipe:
             if str(fault).startswith(str(self.file)):
                 raise
             raise SettingsError(f"{self.file}: {fault}") from fault
-        self._refuse_blinded(judge, stages)
+        refuse_blinded(self, judge, stages)
         return judge
 
     def cameras_of(self, cameras: Sequence[str]) -> tuple[str, ...]:
@@ -222,10 +223,10 @@ class Recipe:
             for one in self.document.golden
         )
 
-    def baseline_picture(self, camera: str) -> Path | None:
-        """The picture that a camera's image health is compared with; `None` where there is none."""
+    def baseline_file(self, camera: str) -> Path | None:
+        """The file of what is usual in a camera's pictures; `None` where there is none."""
         table = self.document.baseline.get(camera)
-        return None if table is None or table.picture is None else self._path(table.picture)
+        return None if table is None or table.file is None else self._path(table.file)
 
     def asked(self, judge: Judge, *, classifies: bool = False, classes: int = 0) -> dict[str, Any]:
         """The thresholds of a call to the first model, as `Detector` and `Engine.submit` take them.
@@ -239,7 +240,7 @@ class Recipe:
         if classifies:
             return {"confidence": 0.0, "max_detections": max(classes, 1)}
         model = self.model
-        lowest = min([judge.min_confidence, *(stage.min_confidence for stage in self.stages)])
+        lowest = lowest_confidence(self, judge)
         return {
             "confidence": lowest if model.confidence is None else model.confidence,
             "iou": model.nms.threshold,
@@ -254,35 +255,6 @@ class Recipe:
         if classifies:
             return {"confidence": 0.0, "max_detections": max(classes, 1)}
         return {"confidence": judge.min_confidence}
-
-    def _refuse_blinded(self, judge: Judge, stages: Stages) -> None:
-        """Refuse thresholds of the first model that hide from the rules what they look for.
-
-        Raises:
-            SettingsError: They do.
-        """
-        model = self.model
-        lowest = min([judge.min_confidence, *(stage.min_confidence for stage in self.stages)])
-        if model.confidence is not None and model.confidence > lowest:
-            raise SettingsError(
-                f"{self.file}: model.confidence: expected {lowest:g} at most, which is what the rules and stages look at; got "
-                f"{model.confidence:g}. What the model drops no rule can see"
-            )
-        if model.classes is None:
-            return
-        for name in model.classes:
-            if name not in stages.first_names:
-                raise UnknownNameError(
-                    f'{self.file}: model.classes: the model has no class "{name}"{near(name, stages.first_names)}'
-                )
-        hidden = set(stages.first_names) - set(model.classes)
-        for needed in _named_classes([dict(table) for table in self.document.rule]) | {
-            name for stage in self.stages for name in stage.on
-        }:
-            if needed in hidden:
-                raise SettingsError(
-                    f'{self.file}: model.classes: expected "{needed}" among them, which a rule or a stage looks for'
-                )
 
     def _model(self, path: str) -> str:
         return path if path.startswith("shipped:") else str(self._path(path))
@@ -304,20 +276,3 @@ def _table(data: bytes, file: Path) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise SettingsError(f"{file}: expected TOML in UTF-8: {fault}") from fault
-
-
-def _named_classes(value: Any) -> set[str]:
-    """Every class that rules' tables name, at any depth."""
-    found: set[str] = set()
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in ("classes", "between") and isinstance(inner, list):
-                found |= {name for name in inner if isinstance(name, str)}
-            elif key == "class" and isinstance(inner, str):
-                found.add(inner)
-            else:
-                found |= _named_classes(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            found |= _named_classes(inner)
-    return found

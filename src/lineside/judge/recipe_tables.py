@@ -75,9 +75,9 @@ class CameraTable(Table):
     judged: bool = True
     """Whether a part needs a view of it. Where it does, at least one rule must look at it."""
     picture: tuple[int, int] | None = None
-    """Width and height of the pictures that the rules see, in pixels. Regions outside are refused at once."""
-    crop: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom in pixels of the camera's picture; all else is cut away before the model."""
+    """Width and height in pixels of the pictures that the rules see, after `adjust`. Regions outside are refused at once."""
+    adjust: dict[str, Any] = Field(default_factory=dict)
+    """What is done to its pictures before the model: lens, rotation, crop, mask. The line checks it."""
     features: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """The camera's features, by their names."""
     calibration: CalibrationTable | None = None
@@ -87,33 +87,21 @@ class CameraTable(Table):
     def _fits(self) -> CameraTable:
         if self.picture is not None and min(self.picture) < 1:
             raise ValueError(f"picture as width and height in pixels; got {list(self.picture)}")
-        if self.crop is None:
-            return self
-        left, top, right, bottom = self.crop
-        if not (0 <= left < right and 0 <= top < bottom):
-            raise ValueError(f"crop as left, top, right, bottom with an area; got {list(self.crop)}")
-        if self.picture is not None and self.picture != (right - left, bottom - top):
-            raise ValueError(
-                f"a picture of the crop's size, {right - left}x{bottom - top}; got {self.picture[0]}x{self.picture[1]}"
-            )
         return self
 
     @property
     def size(self) -> Size | None:
         """Size of the pictures that the rules see; `None` where it is not said."""
-        if self.crop is not None:
-            left, top, right, bottom = self.crop
-            return Size(height=bottom - top, width=right - left)
         return None if self.picture is None else Size(height=self.picture[1], width=self.picture[0])
 
 
 class BaselineTable(Table):
-    """What a healthy picture of a camera looks like."""
+    """What is usual in the pictures of a camera for this product."""
 
-    picture: Name | None = None
-    """A picture of a good part, from the folder that the recipe is in."""
-    limits: dict[str, float] = Field(default_factory=dict)
-    """Limits of image health that differ for this product, by their names."""
+    file: Name | None = None
+    """What `lineside health` learned of good pictures, from the folder that the recipe is in."""
+    health: dict[str, Any] = Field(default_factory=dict)
+    """How far from usual a picture may be, where it differs for this product. The line checks it."""
 
 
 class GoldenTable(Table):
@@ -167,7 +155,7 @@ class RecipeDocument(Table):
     camera: dict[Name, CameraTable] = Field(default_factory=dict)
     """What is special about a camera, by its id."""
     baseline: dict[Name, BaselineTable] = Field(default_factory=dict)
-    """What a healthy picture looks like, by camera."""
+    """What is usual in pictures, by camera."""
     golden: list[GoldenTable] = Field(default_factory=list)
     """Parts whose verdict is known."""
     end: EndTable

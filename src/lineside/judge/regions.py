@@ -35,7 +35,7 @@ _SLACK_PX = 0.5  # a region's corner on the picture's edge may be rounded beyond
 class RegionTable(Table):
     """A polygon or a rectangle, and when an object is in it."""
 
-    polygon: list[Point] | None = Field(None, min_length=3, max_length=1000)
+    polygon: list[Point] | None = Field(None, min_length=3, max_length=200)
     """Its corners in turn, `[[x, y], …]`."""
     rectangle: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     """Left, top, right, bottom."""

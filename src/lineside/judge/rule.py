@@ -124,10 +124,14 @@ class RuleTable:
             raise SettingsError(f"{where}: expected a kind: {known}; got {dict(table)!r}")
         rest = {key: value for key, value in table.items() if key != "kind"}
         try:
-            schema = plugins.load(KINDS, kind).Settings
+            module = plugins.load(KINDS, kind)
         except PluginError as fault:
             raise type(fault)(f"{where}: {fault}") from fault
-        return cls(kind, parsed(schema, rest, where), where)
+        if not (hasattr(module, "Settings") and hasattr(module, "make")):
+            raise PluginError(
+                f'{where}: expected the kind "{kind}" to have Settings and make; it has not both'
+            )
+        return cls(kind, parsed(module.Settings, rest, where), where)
 
     def leaves(self) -> Iterator[RuleTable]:
         """Itself, or the tables that it combines, down to those that combine none."""
@@ -144,6 +148,11 @@ class RuleTable:
             SettingsError: It does not fit them: an unknown class, a region outside of the picture.
         """
         rule: Rule = plugins.load(KINDS, self.kind).make(self.settings, replace(about, where=self.where))
+        lacking = [name for name in ("min_confidence", "cameras", "judge") if not hasattr(rule, name)]
+        if lacking:
+            raise PluginError(
+                f'{self.where}: expected the kind "{self.kind}" to make a rule; what it made has no {lacking[0]}'
+            )
         return rule
 
 

@@ -35,7 +35,7 @@ def draw_outlines(
     line_px, scale = max(2, round(side_px * 0.003)), max(0.4, side_px / 1400)
     for name, corners in outlines:
         draw_oriented(canvas, corners, _WHITE, line_px)
-        x, y = np.rint(corners.min(axis=0)).astype(int).tolist()
+        x, y = np.rint(corners[corners.sum(axis=1).argmin()]).astype(int).tolist()
         at = (max(x, 0) + 2 * line_px, max(y, 0) + round(24 * scale) + 2 * line_px)
         for colour, width in ((_BLACK, 3 * line_px // 2 + 2), (_WHITE, max(1, line_px // 2))):
             cv2.putText(canvas, name, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, width, cv2.LINE_AA)

@@ -92,6 +92,13 @@ def test_a_rule_for_one_camera_does_not_look_at_another(see):
     assert judge([see("top"), see("side", ("stain", 0.9))]).verdict is Verdict.FAIL
 
 
+def test_every_shot_of_a_camera_is_looked_at_and_other_cameras_are_not(see):
+    judge = Judge([open_rule(FORBID, NAMES)], names=NAMES, cameras=["top"])
+    assert judge([see("top"), see("top", ("dent", 0.9))]).verdict is Verdict.FAIL
+    assert judge([see("top"), see("side", ("dent", 0.9))]).verdict is Verdict.PASS
+    assert judge([see("side")]).reason is Reason.NO_FRAME
+
+
 def test_a_marginal_object_is_neither_there_nor_away(see):
     forbid = open_rule({"kind": "forbid", "classes": ["dent"], "marginal": [0.25, 0.4]}, NAMES)
     require = open_rule({"kind": "require", "classes": ["dent"], "marginal": [0.25, 0.4]}, NAMES)

@@ -109,6 +109,18 @@ def test_a_plane_through_known_points_gives_them_back(angle, count):
     assert np.allclose(plane.to_mm(project(matrix, inside), PICTURE), inside, atol=1e-6)
 
 
+def test_many_points_are_fitted_and_the_worst_is_named():
+    matrix = aslant()
+    grid = np.stack(np.meshgrid(np.linspace(0, 80, 40), np.linspace(0, 60, 50)), axis=-1).reshape(-1, 2)
+    px = project(matrix, grid) + np.random.default_rng(3).normal(0, 0.2, grid.shape)
+    plane = Plane.through(px, grid, 0.5)
+    assert np.allclose(plane.to_mm(project(matrix, grid), PICTURE), grid, atol=0.02)
+    assert 0.05 < plane.error_mm < 0.5
+    px[777] += 8
+    with pytest.raises(SettingsError, match=r"points\[777\] is .* mm off"):
+        Plane.through(px, grid, 0.5)
+
+
 @pytest.mark.parametrize(
     ("px", "words"),
     [

@@ -58,6 +58,17 @@ def test_areas_and_insides_are_those_of_shapely(corners, x, y, width, height):
     assert contains(array, square).tolist() == [polygon.covers(shapely.Point(p)) for p in square]
 
 
+@given(points, st.tuples(coordinates, coordinates, sides, sides), st.floats(-3, 3))
+def test_the_share_of_a_turned_box_is_that_of_shapely(corners, box, angle):
+    polygon = shapely.Polygon(corners)
+    assume(polygon.is_valid and polygon.area > 0 and len(set(corners)) == len(corners))
+    x, y, width, height = box
+    turned = affinity.rotate(shapely.box(x, y, x + width, y + height), angle, use_radians=True)
+    array = np.array(turned.exterior.coords)[:-1]
+    expected = polygon.intersection(turned).area
+    assert shared_area(np.array(corners), array) == pytest.approx(expected, abs=1e-6)
+
+
 @given(points)
 def test_a_polygon_is_simple_where_shapely_says_so(corners):
     assume(len(set(corners)) == len(corners))
