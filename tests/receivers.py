@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -98,6 +99,13 @@ class Process:
         self._process.terminate()
         self._process.wait(20)
         self._process = None
+
+    def freeze(self):
+        """It is there, and does nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self):
         if self._process is not None:
