@@ -119,11 +119,13 @@ class Log:
     Attributes:
         parts: How often each of the control's triggers was answered.
         events: How often each code was told.
+        sentences: The latest of each, with its time of day.
         end: The last record; `None` before it.
     """
 
     parts: Counter[int | None] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
+    sentences: dict[str, str] = field(default_factory=dict)
     end: dict[str, object] | None = None
 
     def read(self, lines: Iterator[str]) -> None:
@@ -138,6 +140,7 @@ class Log:
                     self.parts[record["trigger"]] += 1
                 case "event":
                     self.events[record["code"]] += 1
+                    self.sentences[record["code"]] = f"{record['at']} {record['sentence']}"
                 case "end":
                     self.end = record
 

@@ -39,7 +39,10 @@ def table(samples: Sequence[Sample], log: Log, grown: Mapping[str, float]) -> st
         "",
         f"{end.parts} parts in {end.at_s:.0f} s, {60 * end.parts / max(end.at_s, 1e-9):.0f} a minute",
         "grown after the warm-up: " + ", ".join(f"{name} {by:+.1f}" for name, by in grown.items()),
-        f"told: {dict(log.events)}",
+        *(
+            f"told {count} times: {code}, at last: {log.sentences[code]}"
+            for code, count in log.events.items()
+        ),
         f"the line's end: {log.end}",
     ]
     return "\n".join(lines)
