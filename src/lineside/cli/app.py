@@ -25,13 +25,18 @@ COMMANDS = {
     "init": "init_line",
     "check": "check_line",
     "run": "run_line",
+    "outbox": "outbox",
+    "verify": "verify",
+    "replay": "replay",
     "devices": "devices",
+    "cameras": "cameras",
     "plan": "plan",
+    "plant": "plant",
     "simulate": "simulate_line",
     "judge": "judge_pictures",
     "recipe": "recipes",
 }
-"""Each command: a file of this folder, and the function in it or the group of commands."""
+"""Each command: a file of this folder and the function in it, or the group of commands."""
 
 BAD_INPUT, BAD_DEVICE, BAD_OUTPUT = 2, 3, 4
 

@@ -110,6 +110,8 @@ class Care:
             pace.observe(run.profile_s, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
+            if device.batch_limit.most is not None:
+                device.grow(len(run.jobs), now_s)
         self._trust_again(device, out)
         self.settle_down(device, now_s, out)
 
@@ -149,9 +151,9 @@ class Care:
             return
         if fault is Fault.MEMORY:
             if jobs:
-                device.max_batch = max(len(jobs) // 2, 1)
+                device.batch_limit.cut(len(jobs), now_s, self._settings)
             device.alive = False
-            out.append(Terminate(device.name, detail or "out of memory", device.max_batch))
+            out.append(Terminate(device.name, detail or "out of memory", device.batch_limit.most))
         if jobs:  # a probe that fails says no more of why than the run before it
             device.blamed = Reason.MODEL_UNHEALTHY if fault is Fault.MODEL else Reason.DEVICE_LOST
         self._quarantine(device, detail or "a run failed", now_s, out)
@@ -248,10 +250,14 @@ class Care:
 
     def _look_again(self, device: Device) -> None:
         """Plan a probe for a device that is idle and was slow; one plan at a time."""
-        if device.is_idle and any(lane.pace.ratio > _SLOWED for lane in device.lanes.values()):
-            device.refreshing = True
-            due_s = device.idle_since_s + self._settings.refresh_s
-            self._alarms.at(due_s, lambda now_s, out: self._refresh(device, now_s, out))
+        if device.running is not None or device.health is not Health.HEALTHY:
+            return
+        for lane in device.lanes.values():
+            if lane.pace.ratio > _SLOWED:
+                device.refreshing = True
+                due_s = device.idle_since_s + self._settings.refresh_s
+                self._alarms.at(due_s, lambda now_s, out: self._refresh(device, now_s, out))
+                return
 
     def _refresh(self, device: Device, now_s: float, out: list[Action]) -> None:
         device.refreshing = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Reason
+from lineside.dispatch.batch_limit import BatchLimit
 from lineside.dispatch.lane import Lane
 from lineside.dispatch.statistics import DeviceStatistics
 from lineside.dispatch.words import Health
@@ -50,13 +51,14 @@ class Device:
         healthy_since_s: When it came into service.
         cool_down_s: Seconds of the last cool-down.
         recycle: Why its worker is to be replaced when its run has ended, or `None`.
+        batch_limit: How large its batches may be after it ran out of memory.
         refreshing: It is to be looked at because it was slow.
         probes_left: Good probes that are still wanted.
     """
 
     __slots__ = (
-        "again_s", "alive", "armed_s", "batches", "blamed", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
-        "lanes", "max_batch", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "shared",
+        "again_s", "alive", "armed_s", "batch_limit", "batches", "blamed", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
+        "lanes", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "shared",
         "started_s", "stuck", "turns",
     )  # fmt: skip
 
@@ -79,7 +81,7 @@ class Device:
         self.healthy_since_s = 0.0
         self.cool_down_s = 0.0
         self.probes_left = 0
-        self.max_batch: int | None = None
+        self.batch_limit = BatchLimit()
         self.memory_bytes = 0
         self.recycle: str | None = None
         self.turns = 0
@@ -90,15 +92,21 @@ class Device:
 
     def load(self, model: str, times: ServiceTimes) -> None:
         """Let a model run here; what is known of its pace starts anew."""
-        if self.max_batch is not None:
-            times = times.limited(self.max_batch)
         old = self.lanes.get(model)
         lane = self.lanes[model] = Lane(self, model, times)
+        lane.limit(self.batch_limit.most)
         if old is not None:
             lane.judged, lane.live = old.judged, old.live
             for job in lane.judged.jobs + lane.live.jobs:
                 job.lane = lane
         self.shared = len(self.lanes) > 1
+
+    def grow(self, size: int, now_s: float) -> None:
+        """After a run of so many pictures that ended well: have larger batches again where it is time."""
+        full = max((lane.full.max_batch for lane in self.lanes.values()), default=1)
+        if self.batch_limit.grows(size, full, now_s):
+            for lane in self.lanes.values():
+                lane.limit(self.batch_limit.most)
 
     def unload(self, model: str) -> None:
         """Let a model run here no more."""
@@ -109,6 +117,14 @@ class Device:
     def is_idle(self) -> bool:
         """It is healthy and has no run."""
         return self.running is None and self.health is Health.HEALTHY
+
+    @property
+    def is_wanted(self) -> bool:
+        """Some picture waits for it."""
+        for lane in self.lanes.values():  # noqa: SIM110 # after every run; a generator costs more than the looks
+            if not lane.is_empty:
+                return True
+        return False
 
     @property
     def waiting(self) -> int:

@@ -9,7 +9,7 @@ from lineside.core.geometry import Size
 from lineside.dispatch.events import BatchDone, BatchFailed, WorkerUp
 from lineside.dispatch.look import Look
 from lineside.dispatch.profile import ServiceTimes
-from lineside.dispatch.wire import packed, unpacked
+from lineside.dispatch.wire import Wire
 
 SIZE = Size(height=20, width=30)
 NAMES = ("a", "b")
@@ -26,8 +26,13 @@ def found(count, **more):
     )
 
 
-def sent(*results):
-    news = unpacked(packed(BatchDone("cpu:0", 7, results)))
+def passed(message, ends=None):
+    here, there = ends or (Wire(), Wire())
+    return there.unpacked(here.packed(message))
+
+
+def sent(*results, ends=None):
+    news = passed(BatchDone("cpu:0", 7, results), ends)
     assert (type(news), news.device, news.run) == (BatchDone, "cpu:0", 7)
     return news.results
 
@@ -73,7 +78,47 @@ def test_results_of_any_kind_arrive_in_their_order():
     ids=["nothing", "order", "failure", "up"],
 )
 def test_other_messages_arrive_as_they_left(message):
-    assert unpacked(packed(message)) == message
+    assert passed(message) == message
+
+
+def test_class_names_are_sent_once_and_each_model_keeps_its_own():
+    ends = Wire(), Wire()
+    others = Detections.proven(
+        xyxy=np.zeros((0, 4), np.float32),
+        confidence=np.zeros(0, np.float32),
+        class_id=np.zeros(0, np.int32),
+        names=("c",),
+        size=SIZE,
+        truncated=False,
+    )
+    first = len(ends[0].packed(BatchDone("cpu:0", 7, [found(2)])))
+    ends = Wire(), Wire()
+    names = [one.names for _ in range(3) for one in sent(found(2), others, ends=ends)]
+    assert names == [NAMES, ("c",)] * 3
+    assert names[0] is names[2]
+    assert len(ends[0].packed(BatchDone("cpu:0", 7, [found(2)]))) < first
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"confidence": 0.4, "classes": ["a", 1], "nms": None, "iou": 0.5, "multi_label": True},
+        {"confidence": np.float64(0.4)},
+        {"classes": np.array([1, 2])},
+        {"classes": (np.int64(1),)},
+        {"classes": SIZE},
+    ],
+)
+def test_what_is_asked_for_arrives_with_its_types(asked):
+    order = passed(("run", 3, "model", [(0, (4, 5, 3), (15, 3, 1)), (4, 5, 3)], [asked]))
+    assert order[:4] == ("run", 3, "model", [(0, (4, 5, 3), (15, 3, 1)), (4, 5, 3)])
+    for name, value in asked.items():
+        arrived = order[4][0][name]
+        assert type(arrived) is type(value)
+        assert np.array_equal(arrived, value)
+        assert [type(each) for each in np.atleast_1d(arrived)] == [
+            type(each) for each in np.atleast_1d(value)
+        ]
 
 
 def test_a_look_arrives_with_its_times():
