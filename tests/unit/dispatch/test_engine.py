@@ -296,9 +296,9 @@ def test_a_model_that_a_card_has_no_memory_for_is_refused_before_it_is_loaded(tm
         prepare=prepare,
         libraries=lambda: ({"nvidia": card}, {}),
     )
-    card.used = 895_000_000
+    card.used = 899_900_000
     with pytest.raises(
-        DeviceMemoryError, match=r"a has 5 MB of memory free, and it needs about \d+ MB .* ran before runs on"
+        DeviceMemoryError, match=r"a has 0 MB of memory free, and it needs about \d+ MB .* ran before runs on"
     ):
         rig.engine.swap("shipped:plant")
     assert rig.workers["a"].models == ["model"]
