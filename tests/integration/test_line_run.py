@@ -18,7 +18,8 @@ from lineside.line.board import Board
 from lineside.line.cameras import CameraStation
 from lineside.line.events import LateLook
 from lineside.line.link import Link
-from lineside.line.loop import Loop, LoopSettings, Parts
+from lineside.line.loop import Loop
+from lineside.line.parts import LoopSettings, Parts
 from lineside.line.products import OneProduct, Product
 from lineside.line.schedule import Schedule
 from lineside.line.standing import device_rows
