@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import devices
 import frames
+import pixels
 import start
 import streams
 import tuning
@@ -62,6 +63,7 @@ def _sections(asked: argparse.Namespace, folder: Path, share: float) -> list[Cal
         "in-situ": lambda: frames.in_situ(folder, rounds(200), threads),
         "four-streams": lambda: streams.four_streams(folder, 4 * share + 1, 5),
         "second-session": lambda: streams.second_session(folder, rounds(300), threads),
+        "pixels": lambda: pixels.against_opencv(rounds(60)),
         "devices": lambda: devices.against_the_cpu(folder, rounds(150), threads),
         "tuning": lambda: tuning.against_a_sweep(folder, rounds(20), 60 * share + 20),
         "import": start.importing,

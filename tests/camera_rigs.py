@@ -8,6 +8,7 @@ from importlib import import_module
 import cv2
 import numpy as np
 
+import genicam_rigs
 from lineside.testing.camera_checks import Rig
 from video_peers import mjpeg_server
 from webcam import Webcam
@@ -20,6 +21,28 @@ def kind(name):
 @contextmanager
 def synthetic(_folder):
     yield Rig(kind("synthetic"), "synthetic:cap?size=160x120&variants=1", fps=50, absent="synthetic:cup")
+
+
+@contextmanager
+def gige(_folder):
+    with genicam_rigs.fake_gige() as fake:
+        small = {"Width": 64, "Height": 48}
+        yield Rig(kind("gige"), f"gige:{fake.address}", features=small, absent="gige:no-such-serial")
+
+
+@contextmanager
+def pylon(_folder):
+    genicam_rigs.require_pylon()
+    small = {"Width": 64, "Height": 48}
+    yield Rig(kind("pylon"), "pylon:0815-0000", features=small, fps=50, absent="pylon:0815")
+
+
+@contextmanager
+def gentl(_folder):
+    producer = genicam_rigs.require_gentl()
+    yield Rig(
+        kind("gentl"), f"gentl:{producer}#1", fps=50, absent=f"gentl:{producer}#7", takes_triggers=False
+    )
 
 
 @contextmanager
@@ -70,5 +93,14 @@ def usb(folder):
     yield Rig(Kind, "usb:0", absent="usb:7", takes_triggers=False)
 
 
-RIGS = {"folder": folder, "rtsp": rtsp, "synthetic": synthetic, "usb": usb, "video": video}
+RIGS = {
+    "folder": folder,
+    "gentl": gentl,
+    "gige": gige,
+    "pylon": pylon,
+    "rtsp": rtsp,
+    "synthetic": synthetic,
+    "usb": usb,
+    "video": video,
+}
 """By the name of the kind. A new kind adds itself here, and the whole suite runs over it."""

@@ -3,21 +3,24 @@
 # Where it cannot, it says so on stderr and prints nothing: those tests are skipped with their reason.
 set -uo pipefail
 
-# An RTSP server: tests/video_peers.py.
+# An RTSP server: tests/video_peers.py. A GigE Vision camera without a sensor: tests/genicam_rigs.py. A broker and a database for
+# results: tests/integration.
 packages=(
     gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
+    aravis-tools libaravis-0.8-0 iproute2
+    mosquitto mosquitto-clients openssl postgresql
 )
-names=",rtsp"
+names=",rtsp,aravis,mosquitto,postgres"
 
 if ! command -v apt-get > /dev/null; then
-    echo "debian_peers: there is no apt-get here; the tests with a real RTSP server are skipped" >&2
+    echo "debian_peers: there is no apt-get here; the tests with real peers are skipped" >&2
     exit 0
 fi
 as_root=()
 if [ "$(id -u)" != 0 ]; then
     if ! sudo -n true 2> /dev/null; then
-        echo "debian_peers: neither root nor sudo; the tests with a real RTSP server are skipped unless it is there" >&2
+        echo "debian_peers: neither root nor sudo; the tests with real peers are skipped unless it is there" >&2
         exit 0
     fi
     as_root=(sudo -n)
@@ -26,7 +29,7 @@ if ! dpkg-query -W "${packages[@]}" > /dev/null 2>&1; then
     "${as_root[@]}" apt-get update -qq >&2 &&
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
             apt-get install -qq -y --no-install-recommends "${packages[@]}" >&2 || {
-        echo "debian_peers: the packages could not be installed; the tests with a real RTSP server are skipped" >&2
+        echo "debian_peers: the packages could not be installed; the tests with real peers are skipped" >&2
         exit 0
     }
 fi

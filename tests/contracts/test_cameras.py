@@ -12,7 +12,7 @@ from lineside.capture.camera import KINDS
 from lineside.core import plugins
 from lineside.testing.camera_checks import CHECKS
 
-FOREIGN = ("cv2", "av", "pypylon", "genicam", "harvesters", "gi")
+FOREIGN = ("cv2", "av", "pypylon", "genicam", "harvesters", "viva_genicam", "gi")
 
 
 def test_every_kind_has_a_rig():

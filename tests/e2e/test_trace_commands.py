@@ -38,10 +38,14 @@ SPOTS = (3, 0, 5)
 def trace(plant, tmp_path, cache, monkeypatch):
     """Six parts: their spots are 3, 0, 5, 3, 0, 5; the last came too late. Its model and recipe lie in `line/`."""
     monkeypatch.setenv("LINESIDE_CACHE", str(cache))
+    return traced(plant, tmp_path, RECIPE)
+
+
+def traced(plant, tmp_path, text):
     home = tmp_path / "line"
     home.mkdir()
     shutil.copy(plant.model, home)
-    (home / "plates.toml").write_text(RECIPE)
+    (home / "plates.toml").write_text(text)
     recipe = Recipe.read(home / "plates.toml")
     models = RecipeModels.opened(recipe)
     about = {
@@ -115,6 +119,16 @@ def test_the_same_model_judges_every_part_the_same(cli, trace):
     shown = cli("replay", trace, "all").stdout
     assert "0 of 6 parts are judged otherwise" in shown
     assert "1 were not judged by their pictures then" in shown
+
+
+def test_pictures_that_the_recipe_had_cropped_are_not_cropped_again(cli, plant, tmp_path, cache, monkeypatch):
+    monkeypatch.setenv("LINESIDE_CACHE", str(cache))
+    crop = "[camera.camera]\nadjust.crop = { left = 20, top = 10, width = 290, height = 300 }\n[end]"
+    trace = traced(plant, tmp_path, RECIPE.replace("[end]", crop))
+    told = json.loads(cli("replay", trace, "0..4", "--json").stdout)
+    changes = [view for one in told["parts"] for view in one["views"]]
+    assert len(changes) == 5
+    assert all((c["lost"], c["gained"], c["most"]) == (0, 0, 0.0) for c in changes)
 
 
 def test_another_recipe_shows_what_it_would_have_changed(cli, trace, tmp_path):

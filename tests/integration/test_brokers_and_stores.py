@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,26 @@ def test_a_broker_that_restarts_under_load_gets_every_result(broker, tmp_path):
     reader.close()
 
 
+@pytest.mark.filterwarnings(
+    "ignore:unclosed <ssl.SSLSocket:ResourceWarning"
+)  # paho's own, of a handshake without an answer
+def test_a_broker_that_freezes_is_given_up_after_the_time_and_taken_again(broker, tmp_path):
+    sink = open_sink(secured(broker, tmp_path, timeout_s=0.5))
+    sink.emit(parcel(tmp_path, 1))
+    broker.freeze()
+    started = time.monotonic()
+    for _ in range(2):  # once on the open connection, once on a new one
+        with pytest.raises(OutputError):
+            sink.emit(parcel(tmp_path, 2))
+    assert time.monotonic() - started < 15
+    broker.thaw()
+    reader = Reader(broker, tmp_path, "lineside/caps/results")
+    sink.emit(parcel(tmp_path, 3))
+    assert until(lambda: reader.got and reader.got[-1]["part"] == 3)
+    sink.close()
+    reader.close()
+
+
 def test_the_status_is_online_then_offline_also_where_the_line_is_killed(broker, tmp_path):
     reader = Reader(broker, tmp_path, "lineside/caps/status")
     sink = open_sink(secured(broker, tmp_path))
@@ -154,8 +175,8 @@ def test_settings_of_a_broker_that_cannot_work_are_refused(tmp_path, monkeypatch
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    with postgres(tmp_path_factory.mktemp("pg") / "cluster") as running:
+def cluster():
+    with postgres() as running:
         yield running
 
 

@@ -14,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from line_standins import Log
 from lineside.core.errors import OutputError, SettingsError
@@ -221,6 +223,54 @@ def test_a_span_of_time_is_verified_alone(tmp_path):
     first.unlink()  # moved to an archive
     assert verify(tmp_path, Span(since="2026-03-05")).is_sound
     assert verify(tmp_path).findings[0].fault is Fault.MISSING
+
+
+def test_a_trace_that_is_being_written_is_sound_at_every_moment(tmp_path):
+    with opened(tmp_path, segment_bytes=20_000, batch_s=0.0, keep=Keep(failures=False)) as trace:
+        looks = 0
+        for part in range(400):
+            while not trace.append(inspection(part)):
+                time.sleep(0.001)
+            if part % 40 == 20 and segment_files(tmp_path):
+                assert verify(tmp_path).findings == []
+                looks += 1
+    assert looks >= 5
+    assert verify(tmp_path).parts == 400
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["drop", "twice", "swap", "change"]), st.integers(0, 9), st.integers(0, 9)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_no_other_order_or_content_of_records_is_sound(tmp_path_factory, changes):
+    folder = tmp_path_factory.mktemp("trace")
+    chain = Segments(folder, most_bytes=10**6)
+    chain.append(
+        [{"kind": "part", "part": n, "at": "2026-03-04T00", "verdict": "PASS"} for n in range(10)],
+        "2026-03-04",
+    )
+    chain.write_head()
+    chain.close()
+    before = lines(folder)
+    rows = list(before)
+    for what, *places in changes:
+        if not rows:
+            break
+        here, there = (place % len(rows) for place in places)
+        if what == "drop":
+            del rows[here]
+        elif what == "twice":
+            rows.insert(there, rows[here])
+        elif what == "swap":
+            rows[here], rows[there] = rows[there], rows[here]
+        else:
+            rows[here] = rows[here].replace(b"PASS", b"FAIL", 1)
+    (segment,) = segment_files(folder)
+    segment.write_bytes(b"".join(rows))
+    assert verify(folder).is_sound == (rows == before)
 
 
 def test_what_a_kill_leaves_of_a_line_is_set_aside_and_told_and_the_chain_goes_on(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socketserver
+import threading
 import time
 
 import pytest
@@ -100,6 +102,30 @@ def test_a_long_answer_is_not_read(sink, receiver, tmp_path):
     with pytest.raises(OutputError) as caught:
         sink.emit(parcel(tmp_path))
     assert len(str(caught.value)) < 400
+
+
+def test_a_receiver_that_took_the_result_and_breaks_off_its_answer_gets_it_once(tmp_path):
+    """It promises a long answer and hangs up in the middle of it."""
+    taken = []
+
+    class Breaks(socketserver.StreamRequestHandler):
+        def handle(self):
+            length = 0
+            while (line := self.rfile.readline()) not in {b"\r\n", b""}:
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            taken.append(self.rfile.read(length))
+            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nthank you")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Breaks) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        sink = open_sink({"kind": "webhook", "url": f"http://127.0.0.1:{server.server_address[1]}/"})
+        sink.emit(parcel(tmp_path))
+        sink.close()
+        server.shutdown()
+        thread.join()
+    assert len(taken) == 1
 
 
 def test_pictures_go_along_while_the_body_stays_small_enough(receiver, tmp_path):

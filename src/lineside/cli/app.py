@@ -20,23 +20,23 @@ COMMANDS = {
     "convert": "convert_model",
     "quantize": "quantize",
     "tune": "tune",
-    "health": "health",
     "demo": "demo",
     "init": "init_line",
     "check": "check_line",
     "run": "run_line",
+    "recipe": "recipes",
+    "judge": "judge_pictures",
+    "health": "health",
+    "cameras": "cameras",
+    "plant": "plant",
     "outbox": "outbox",
     "verify": "verify",
     "replay": "replay",
     "devices": "devices",
-    "cameras": "cameras",
     "plan": "plan",
-    "plant": "plant",
     "simulate": "simulate_line",
-    "judge": "judge_pictures",
-    "recipe": "recipes",
 }
-"""Each command: a file of this folder and the function in it, or the group of commands."""
+"""Each command: a file of this folder, and the function in it or the group of commands."""
 
 BAD_INPUT, BAD_DEVICE, BAD_OUTPUT = 2, 3, 4
 

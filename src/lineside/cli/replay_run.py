@@ -114,8 +114,11 @@ class Replay:
             LinesideError: Its recipe or model cannot be opened, or a picture is not the one that was judged.
         """
         models = self.models(record)
-        views = tuple(models.view(view["camera"], self._frame(record, view)) for view in record["views"])
-        cameras = [view.camera for view in views]
+        # What was kept is what the rules saw: a crop or a rotation of the recipe is in it already.
+        views = tuple(
+            models.view(view["camera"], self._frame(record, view), adjusted=True) for view in record["views"]
+        )
+        cameras = tuple(dict.fromkeys(view.camera for view in views))  # one may have taken several shots
         judge = models.recipe.judge(models.stages, cameras)
         said = judge([view for view in views if view.camera in judge.cameras])
         changes = [

@@ -15,13 +15,13 @@ from lineside.capture.feed import Feed
 from lineside.capture.health.gate import HealthGate
 from lineside.capture.watch import Limits
 from lineside.core import plugins
-from lineside.core.errors import ImageError
 from lineside.line.ejector import Ejector, EjectorSettings
 from lineside.line.feeds import FeedStation
 from lineside.line.joining import Joiner
 from lineside.line.models import Models
 from lineside.line.parts import LoopSettings, Parts
 from lineside.line.plant import Plant
+from lineside.line.preparing import looked_at
 from lineside.line.schedule import Schedule
 from lineside.line.standing import absence_of, device_rows
 from lineside.line.triggers import Asked, ByThemselves, Timed
@@ -167,17 +167,8 @@ def _feed(settings: LineSettings, table: CameraTable) -> Callable[[Ears], Feed]:
 
 def _prepare(table: CameraTable) -> Callable[[Frame], Frame]:
     """What is done to each picture of a camera: it is looked at and adjusted, where that was asked for."""
-    adjustment = Adjustment(table.adjust or AdjustmentSettings(), table.id)
     gate = None if table.health is None else HealthGate(table.health)
-
-    def looked_at(frame: Frame) -> Frame:
-        # The gate sees what the camera saw: a mask or a crop would hide what is wrong with it.
-        finding = None if gate is None else gate.check(frame.image)
-        if finding is not None:
-            raise ImageError(f"{finding.ailment}: {finding.detail}")
-        return adjustment.apply(frame)
-
-    return looked_at
+    return looked_at(gate, Adjustment(table.adjust or AdjustmentSettings(), table.id))
 
 
 def _triggers(settings: LineSettings) -> Callable[[float, float | None], Triggers]:

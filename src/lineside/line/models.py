@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from lineside.capture.adjust import Adjustment, AdjustmentSettings
-from lineside.core.documents import parsed
-from lineside.core.errors import ModelError, SettingsError
+from lineside.core.errors import ModelError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.settings import Settings
@@ -15,13 +13,13 @@ from lineside.judge.recipe import Recipe
 from lineside.judge.recipe_book import RecipeBook
 from lineside.judge.recipe_tables import RecipeDocument
 from lineside.line.events import LateLook
+from lineside.line.preparing import prepared
 from lineside.line.products import ByCode, OneProduct, Product
 from lineside.line.stages import StagedLook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from lineside.core.frame import Frame
     from lineside.line.board import Board
     from lineside.line.desk import Looks
     from lineside.line.events import News
@@ -132,14 +130,14 @@ class Models:
             for name, value in recipe.asked(judge, **_kind(first.card)).items()
             if value is not None
         }
-        _refuse_unused(recipe, judge.cameras)
+        preparations = {view: prepared(recipe, view) for view in judge.cameras}
         return Product(
             code,
             judge,
             looks,
             asked,
             judge.cameras,
-            _adjustments(recipe, judge.cameras),
+            {view: prepare for view, prepare in preparations.items() if prepare is not None},
             {"recipe": {"name": recipe.name, "sha256": recipe.sha256, "file": str(recipe.file)}}
             if recipe.sha256
             else {},
@@ -207,38 +205,6 @@ def only_recipe(settings: LineSettings) -> Recipe:
         document=RecipeDocument.model_validate(tables),
         rules=settings.rules,
     )
-
-
-def _adjustments(recipe: Recipe, views: Sequence[str]) -> dict[str, Callable[[Frame], Frame]]:
-    """What the recipe has done to the pictures of each view.
-
-    Raises:
-        SettingsError: A key of it is not accepted.
-    """
-    found: dict[str, Callable[[Frame], Frame]] = {}
-    for view in views:
-        table = recipe.camera(view).adjust
-        settings = parsed(AdjustmentSettings, table, f"{recipe.file}: camera.{view}.adjust")
-        if not settings.is_nothing:
-            found[view] = Adjustment(settings, view).apply
-    return found
-
-
-def _refuse_unused(recipe: Recipe, views: Sequence[str]) -> None:
-    """Refuse what a recipe asks for and the line does not do, which would else be silently wrong.
-
-    Raises:
-        SettingsError: There is some.
-    """
-    for view in views:
-        if recipe.camera(view).features:
-            raise SettingsError(
-                f"{recipe.file}: camera.{view}.features: the line does not set a camera's features for each product; expected them in line.toml"
-            )
-    if recipe.document.baseline:
-        raise SettingsError(
-            f"{recipe.file}: baseline: the line looks at pictures by [[camera]] health alone; expected no baseline for each product"
-        )
 
 
 def _kind(card: ModelCard) -> dict[str, Any]:

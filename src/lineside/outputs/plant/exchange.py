@@ -163,7 +163,8 @@ class Exchange:
             fits = [o for o in self._owed if o.answer is None and o.order == answer.order]
         else:
             fits = [o for o in self._owed if o.answer is None and o.id == answer.trigger]
-        if len(fits) > 1:
+        # Without a number and an order it may as well be a part that no trigger of this link began.
+        if len(fits) > 1 or (fits and answer.order is None and answer.trigger is None):
             raise OutputError(
                 f"inspection {answer.inspection}: expected an answer with the trigger's order; {len(fits)} triggers with the "
                 f"number {answer.trigger} wait, and without it nobody can tell which is meant"

@@ -102,7 +102,8 @@ class PlantAnswer:
         product: The recipe's code, or an empty string.
         serial: The part's serial number, or an empty string.
         detail: The grounds as a sentence.
-        order: `PlantTrigger.order` of the trigger that this answers; `None` for a part that no trigger of this link began.
+        order: `PlantTrigger.order` of the trigger that this answers; `None` for a part that no trigger of this link began. An
+            answer without it is never taken for that to a trigger without a number.
     """
 
     trigger: int | None

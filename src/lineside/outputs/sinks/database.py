@@ -116,10 +116,7 @@ class DatabaseSink:
             options: dict[str, Any] = {"timeout": wait_s}
         else:
             url = url.set(drivername="postgresql+psycopg", password=self._password or url.password)
-            options = {
-                "connect_timeout": max(2, round(wait_s)),
-                "options": f"-c statement_timeout={round(wait_s * 1000)}",
-            }
+            options = _postgres_options(wait_s)
             if self._settings.ca_file is not None:
                 options |= {"sslmode": "verify-full", "sslrootcert": self._settings.ca_file}
         engine = create_engine(url, connect_args=options, pool_size=1, max_overflow=0, pool_pre_ping=True)
@@ -140,6 +137,19 @@ class DatabaseSink:
         added = connection.execute(tables.insert_inspection(connection.dialect.name), tables.row(parcel))
         if added.first() is not None and (rows := tables.detection_rows(parcel)):
             connection.execute(tables.detection.insert(), rows)
+
+
+def _postgres_options(wait_s: float) -> dict[str, Any]:
+    """What bounds the waits: for a server that is busy, and for one whose cable is out."""
+    seconds = max(2, round(wait_s))  # libpq takes no connect time-out below 2 s
+    return {
+        "connect_timeout": seconds,
+        "options": f"-c statement_timeout={round(wait_s * 1000)}",
+        "tcp_user_timeout": round(wait_s * 1000),
+        "keepalives_idle": seconds,
+        "keepalives_interval": seconds,
+        "keepalives_count": 2,
+    }
 
 
 def _said(fault: Exception) -> str:

@@ -26,6 +26,7 @@ _MALFORMED = frozenset({400, 410, 413, 415, 422})
 _ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 _HOPS = 3
 _ANSWER_BYTES = 2048
+_CHUNKS = 8
 
 
 class Settings(Table):
@@ -130,11 +131,7 @@ class WebhookSink:
     def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
         """The status, where it sends us, and the beginning of what it says; no more of it is read."""
         with self._client.stream("POST", url, content=body, headers=headers) as answer:
-            said = b""
-            if not answer.is_success:
-                for chunk in answer.iter_raw(_ANSWER_BYTES):
-                    said = (said + chunk)[:_ANSWER_BYTES]
-                    break
+            said = _beginning(answer)
             return answer.status_code, answer.headers.get("location", ""), said.decode("utf-8", "replace")
 
     def _body(self, parcel: Parcel) -> bytes:
@@ -167,6 +164,25 @@ class WebhookSink:
             headers["webhook-timestamp"] = str(int(now.timestamp()))
             headers["webhook-signature"] = self._signer.sign(parcel.key, now, body.decode())
         return headers
+
+
+def _beginning(answer: Any) -> bytes:
+    """The beginning of an answer. A short one is read to its end, so that its connection can be used again.
+
+    Who drips bytes is left after a few of them; one that said 2xx has taken the result, whatever becomes of the rest.
+    """
+    import httpx2
+
+    said = b""
+    try:
+        for number, chunk in enumerate(answer.iter_raw(), start=1):
+            said += chunk
+            if number == _CHUNKS or len(said) > _ANSWER_BYTES:
+                break
+    except httpx2.HTTPError:
+        if not answer.is_success:
+            raise
+    return said[:_ANSWER_BYTES]
 
 
 def _signer(key: str) -> Any:

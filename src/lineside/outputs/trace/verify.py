@@ -16,6 +16,8 @@ from lineside.outputs.trace.segments import read_head, read_lines, segment_files
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lineside.outputs.trace.segments import Head
+
 
 class Fault(StrEnum):
     """What can be wrong with a trace."""
@@ -118,6 +120,7 @@ def verify(folder: Path, span: Span | None = None, *, with_pictures: bool = True
     Raises:
         OutputError: There is no trace, or it cannot be read.
     """
+    head = read_head(folder)  # before the segments: of a line that runs they have at least what it says
     files = segment_files(folder)
     if not files:
         raise OutputError(f"{folder}: expected the folder of a trace, with a folder segments; found none")
@@ -126,7 +129,7 @@ def verify(folder: Path, span: Span | None = None, *, with_pictures: bool = True
         for place, line in enumerate(read_lines(path), start=1):
             walk.take(path, place, line)
     if span is None or span.until is None:
-        walk.compare_head(folder, files[-1])
+        walk.compare_head(head, files[-1])
     if with_pictures:
         walk.compare_pictures(folder / "pictures")
     return walk.found
@@ -225,12 +228,11 @@ class _Walk:
         elif kind == "lost_end":
             self._add(Fault.MISSING, path, place, record[NUMBER], None, str(record.get("detail")))
 
-    def compare_head(self, folder: Path, last: Path) -> None:
+    def compare_head(self, head: Head | None, last: Path) -> None:
         """The chain ends where its head says, or behind it."""
         self._forgive_the_line_being_written()
-        head, found = read_head(folder), self.found
         if head is None:
-            found.notices.append(
+            self.found.notices.append(
                 "head.json is not there or damaged: whether records are missing at the end is not known"
             )
             return
@@ -238,7 +240,7 @@ class _Walk:
         if head.number > end:
             gone = f"record {end + 1}" if head.number == end + 1 else f"records {end + 1} to {head.number}"
             self._add(Fault.MISSING, last, 0, None, None, f"at the end, {gone} should stand")
-        elif head.number == end and end >= 0 and head.hash != self._previous:
+        elif head.number == end and end >= 0 and self._previous and head.hash != self._previous:
             self._add(Fault.REPLACED, last, 0, end, None, "the head holds another hash of the last record")
 
     def _forgive_the_line_being_written(self) -> None:

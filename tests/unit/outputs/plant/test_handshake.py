@@ -168,6 +168,16 @@ def test_an_answer_finds_its_trigger_by_the_order_where_numbers_are_missing_or_a
     assert bench.status.verdict == 2
 
 
+def test_an_answer_to_nobody_in_particular_is_never_that_to_a_trigger_without_a_number():
+    bench = Bench()
+    trigger = bench.trigger(0)
+    with pytest.raises(OutputError, match="order"):
+        bench.answer(None)
+    assert not bench.status.results_valid
+    bench.answer(None, 2, Verdict.FAIL, order=trigger.order)
+    assert bench.status.verdict == 2
+
+
 def test_a_second_answer_to_a_part_is_refused():
     bench = Bench(depth=2)
     bench.trigger(1)

@@ -1,0 +1,244 @@
+"""A machine-vision camera as lineside's `Camera`, whatever library speaks to it."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from lineside.capture.camera import CameraStatistics, TriggerMode
+from lineside.capture.genicam.clocks import FrameNumbers, PtpClock
+from lineside.capture.genicam.features import set_features
+from lineside.capture.genicam.triggers import period_s, set_rate, set_trigger, split
+from lineside.core.delivery import Delivery
+from lineside.core.errors import ImageError, ImageTooLargeError, LinesideError, SourceError
+from lineside.core.frame import Frame
+from lineside.core.geometry import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineside.capture.camera import CameraSettings
+    from lineside.capture.genicam.device import Device, Grabbed, Value
+
+_SLICE_S = 0.1
+"""How long a reader holds the device at most before it looks whether it was closed."""
+
+
+class GenicamCamera:
+    """A camera with its features set, whose pictures flow. It owns the device, also where its making fails.
+
+    Args:
+        settings: How it is opened.
+        device: The camera under our control.
+        features: Its features by name.
+        levels: The values that become 0 and 255; `None` for the upper 8 bits.
+
+    Raises:
+        SettingsError: A feature is not accepted.
+        ImageFormatError: Its pixel format is not read.
+        ImageTooLargeError: Its pictures are larger than the limit.
+        SourceError: The camera does not answer.
+    """
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        device: Device,
+        features: Mapping[str, Value],
+        *,
+        levels: Sequence[int] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._device = device
+        self._who = f"camera {settings.id}"
+        self._levels = levels
+        self._reading, self._asking = Lock(), Lock()
+        self._is_closed = False
+        self._has_begun = False
+        self._frames = self._dropped = self._incomplete = self._missed = self._no_room = 0
+        self._numbers = FrameNumbers(device.number_bits)
+        try:
+            self._set_up(features)
+            self._ptp = PtpClock(device.nodes)
+            self._period_s = period_s(device.nodes, settings.trigger)
+            device.start()
+        except LinesideError:
+            self.close()
+            raise
+
+    def _set_up(self, features: Mapping[str, Value]) -> None:
+        nodes, mode = self._device.nodes, self._settings.trigger
+        first, of_trigger = split(features, mode, self._who)
+        set_features(nodes, first, self._who)
+        if self._settings.fps is not None:
+            set_rate(nodes, self._settings.fps, self._who)
+        set_trigger(nodes, mode, of_trigger, self._who)
+        self._check_format()
+
+    def _check_format(self) -> None:
+        from lineside.capture.pixels.formats import pixel_format
+
+        nodes = self._device.nodes
+        try:
+            if nodes.describe("PixelFormat") is not None:
+                pixel_format(str(nodes.get("PixelFormat")))
+            if nodes.describe("Width") is not None and nodes.describe("Height") is not None:
+                self._check_size(Size(int(nodes.get("Height")), int(nodes.get("Width"))))
+        except ImageError as fault:
+            raise type(fault)(f"{self._who}: {fault}") from fault
+
+    def _check_size(self, size: Size) -> None:
+        if size.height * size.width > self._settings.limit_px:
+            raise ImageTooLargeError(
+                f"expected pictures of at most {self._settings.limit_px} pixels, got {size}. Raise limit_px or set "
+                "Width and Height"
+            )
+
+    @property
+    def period_s(self) -> float | None:
+        """Seconds between two pictures, as the camera says; see `Paced`."""
+        return self._period_s
+
+    def trigger(self) -> None:
+        """The camera was told to take one picture, which a later `read` gives. Any thread may ask.
+
+        Raises:
+            SourceError: The camera is lost, or is not triggered by software.
+        """
+        if not self._settings.is_triggered:
+            raise SourceError(
+                f'{self._who}: it is triggered by itself or a wire; expected trigger = "software", it is '
+                f'"{self._settings.trigger}"'
+            )
+        with self._asking:
+            self._check_open()
+            self._has_begun = True
+            self._device.nodes.set("TriggerSoftware", value=True)
+
+    def configure(self, features: Mapping[str, Value]) -> None:
+        """The camera has other values of features from the next exposure on, as for another product. Any thread may ask.
+
+        Raises:
+            SettingsError: A value is not accepted; those before it have been set.
+            SourceError: The camera is lost.
+        """
+        first, of_trigger = split(features, self._settings.trigger, self._who)
+        with self._asking:
+            self._check_open()
+            set_features(self._device.nodes, {**first, **of_trigger}, self._who)
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next fresh picture, or `None` where none came in time; see `Camera.read`."""
+        left_s = max(timeout_s, 0.0)
+        while True:
+            wait_s = min(left_s, _SLICE_S)
+            with self._reading:
+                self._check_open()
+                grabbed = self._next(wait_s)
+                if grabbed is not None:
+                    return self._frame_of(grabbed)
+            left_s -= wait_s
+            if left_s <= 0:
+                return None
+
+    def _next(self, timeout_s: float) -> Grabbed | None:
+        """The oldest buffer, or the newest whole one where only that counts. What lies before it is counted."""
+        grabbed = self._grab(timeout_s)
+        if grabbed is None or self._settings.delivery is not Delivery.LATEST:
+            return grabbed
+        while (newer := self._grab_behind(grabbed)) is not None:
+            old, grabbed = (newer, grabbed) if newer.fault and not grabbed.fault else (grabbed, newer)
+            old.release()
+            if old.fault:
+                self._incomplete += 1
+            else:
+                self._dropped += 1
+        return grabbed
+
+    def _grab(self, timeout_s: float) -> Grabbed | None:
+        grabbed = self._device.grab(timeout_s)
+        while grabbed is not None and self._is_from_before(grabbed):
+            grabbed.release()
+            grabbed = self._device.grab(0.0)
+        if grabbed is None:
+            return None
+        self._count_gap(self._numbers.missing_before(grabbed.number))
+        return grabbed
+
+    def _is_from_before(self, grabbed: Grabbed) -> bool:
+        """The rest of what a camera was sending when we began to listen: test packets, half a picture. Nobody asked for it.
+
+        Not so where a wire triggers: there the first picture may be a part's, and its beginning lost.
+        """
+        if not grabbed.fault or grabbed.number is not None:
+            self._has_begun = True
+        return not self._has_begun and self._settings.trigger is not TriggerMode.HARDWARE
+
+    def _count_gap(self, missing: int) -> None:
+        """Pictures between this one and the last: lost on their way, or by us, who had no room for them."""
+        if not missing:
+            return
+        no_room, self._no_room = self._no_room, self._device.no_room()
+        if self._no_room > no_room:
+            self._dropped += missing
+        else:
+            self._missed += missing
+
+    def _grab_behind(self, held: Grabbed) -> Grabbed | None:
+        """The next buffer that is there already; the one in hand is given back where the camera is lost."""
+        try:
+            return self._grab(0.0)
+        except LinesideError:
+            held.release()
+            raise
+
+    def _frame_of(self, grabbed: Grabbed) -> Frame:
+        from lineside.capture.pixels.convert import convert
+
+        captured_s = self._settings.clock() - grabbed.age_s
+        host_s = self._settings.wall_at(captured_s)
+        try:
+            size = self._whole_size(grabbed)
+            image = convert(grabbed.raw, grabbed.form, size, row_bytes=grabbed.row_bytes, levels=self._levels)
+        except ImageError as fault:
+            self._incomplete += 1
+            raise type(fault)(f"{self._who}: {fault}") from fault
+        finally:
+            grabbed.release()
+        by_ptp_s = self._ptp.wall_s(grabbed.device_s, host_s, self._settings.clock)
+        frame = Frame(
+            image=image,
+            stream=self._settings.id,
+            sequence=self._frames,
+            captured_s=captured_s,
+            wall_s=host_s if by_ptp_s is None else by_ptp_s,
+            device_s=grabbed.device_s,
+            device_frame=grabbed.number,
+        )
+        self._frames += 1
+        return frame
+
+    def _whole_size(self, grabbed: Grabbed) -> Size:
+        """The picture's size, where it is whole and not too large."""
+        size = grabbed.size
+        which = "a picture" if grabbed.number is None else f"picture {grabbed.number}"
+        if grabbed.fault or size is None:
+            raise ImageError(f"{which} cannot be used: {grabbed.fault or 'it has no size'}")
+        self._check_size(size)
+        return size
+
+    def statistics(self) -> CameraStatistics:
+        """What it has done. Any thread may ask."""
+        return CameraStatistics(self._frames, self._dropped, self._incomplete, self._missed)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise SourceError(f"{self._who}: it was closed")
+
+    def close(self) -> None:
+        """The device is let go of; may be called twice, and while another thread reads."""
+        with self._asking:
+            is_first, self._is_closed = not self._is_closed, True
+        if is_first:
+            with self._reading:
+                self._device.close()

@@ -1,0 +1,91 @@
+"""A camera's numbers tell which pictures are missing, and its clock when one was taken."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineside.capture.genicam.clocks import FrameNumbers, HostClock, PtpClock
+from lineside.core.errors import SettingsError
+from standin_genicam import TableNodes, choice, command
+
+HOST_S = 1_800_000_000.0
+
+
+@given(
+    first=st.integers(1, 65_535),
+    steps=st.lists(st.integers(1, 300), max_size=60),
+)
+def test_gaps_are_counted_across_the_turn_of_sixteen_bits(first, steps):
+    numbers = FrameNumbers(16)
+    numbers.missing_before(first)
+    at, missing = first, 0
+    for step in steps:
+        at = (at + step - 1) % 65_535 + 1  # never 0
+        missing += numbers.missing_before(at)
+    assert missing == sum(steps) - len(steps)
+
+
+def test_a_camera_that_counts_anew_has_no_gap():
+    numbers = FrameNumbers(0)
+    assert [numbers.missing_before(n) for n in (10, 11, 0, 1, 5)] == [0, 0, 0, 0, 3]
+
+
+def test_a_damaged_picture_without_a_number_fills_one_gap():
+    numbers = FrameNumbers(16)
+    assert [numbers.missing_before(n) for n in (10, None, 12, 13, None, 17)] == [0, 0, 0, 0, 0, 2]
+
+
+def ptp(status="Slave", latch=True):
+    more = {"PtpDataSetLatch": command()} if latch else {}
+    return TableNodes(PtpStatus=choice(status, "Slave", "Master", "Listening"), **more)
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 37.0])
+def test_a_camera_that_follows_a_grandmaster_tells_the_time_in_utc(ahead_s):
+    clock = PtpClock(ptp())
+    assert clock.wall_s(HOST_S + ahead_s + 0.25, HOST_S, lambda: 0.0) == pytest.approx(HOST_S + 0.25)
+
+
+def test_a_clock_that_cannot_be_right_is_not_believed():
+    assert PtpClock(ptp()).wall_s(HOST_S + 12, HOST_S, lambda: 0.0) is None
+    assert PtpClock(ptp()).wall_s(None, HOST_S, lambda: 0.0) is None
+    assert PtpClock(ptp("Master")).wall_s(HOST_S, HOST_S, lambda: 0.0) is None
+    assert PtpClock(ptp(SettingsError)).wall_s(HOST_S, HOST_S, lambda: 0.0) is None
+    assert PtpClock(TableNodes()).wall_s(HOST_S, HOST_S, lambda: 0.0) is None
+
+
+def test_the_status_is_asked_every_few_seconds_and_not_for_each_picture():
+    nodes, now = ptp(), [0.0]
+    clock = PtpClock(nodes)
+    for now[0] in (0.0, 1.0, 4.9):
+        assert clock.wall_s(HOST_S, HOST_S, lambda: now[0]) == HOST_S
+    nodes.table["PtpStatus"][1] = "Listening"
+    now[0] = 5.0
+    assert clock.wall_s(HOST_S, HOST_S, lambda: now[0]) is None
+    assert nodes.log == [("PtpDataSetLatch", True)] * 2
+
+
+def test_older_cameras_spell_ptp_otherwise():
+    nodes = TableNodes(GevIEEE1588Status=choice("Slave", "Slave"), GevIEEE1588DataSetLatch=command())
+    assert PtpClock(nodes).wall_s(HOST_S, HOST_S, lambda: 0.0) == HOST_S
+
+
+@given(ways_s=st.lists(st.floats(0.001, 0.5), min_size=1, max_size=40), apart_s=st.floats(-1e6, 1e6))
+def test_a_pictures_age_is_what_its_way_took_longer_than_the_shortest(ways_s, apart_s):
+    clock = HostClock()
+    shortest_s = float("inf")
+    for i, way_s in enumerate(ways_s):
+        taken_s = 1000 + i * 0.04
+        shortest_s = min(shortest_s, way_s)
+        age_s = clock.age_s(taken_s + apart_s, taken_s + way_s)
+        assert age_s == pytest.approx(way_s - shortest_s, abs=1e-3)
+
+
+def test_a_clock_that_is_set_makes_no_picture_old():
+    clock = HostClock()
+    assert clock.age_s(100.0, 5.0) == 0
+    assert clock.age_s(100_000.0, 5.04) == 0
+    assert clock.age_s(100_000.04, 5.18) == pytest.approx(0.1, abs=1e-3)
+    assert clock.age_s(None, 6.0) == 0
