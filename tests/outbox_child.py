@@ -58,6 +58,9 @@ def main():
             told = stored
             sys.stdout.write(f"{stored}\n")
             sys.stdout.flush()
+    end = time.monotonic() + 40
+    while outbox.statistics().rows and time.monotonic() < end:
+        time.sleep(0.01)
     sys.exit(0 if outbox.close(30) else 1)
 
 

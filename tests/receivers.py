@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -187,50 +188,44 @@ def mosquitto(folder, *, secured=False):
 
 
 @contextlib.contextmanager
-def postgres(folder):
-    """A cluster of its own, as the user postgres where the tests run as root: yields the port."""
+def postgres():
+    """A cluster of its own, as the user postgres where the tests run as root: yields its process."""
     paths = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     initdb = program("initdb", peer="postgres", paths=[str(path / "initdb") for path in paths])
-    server = Path(initdb).with_name("postgres")
-    folder.mkdir()
+    server = Path(initdb).resolve().with_name("postgres")
     before = {}
-    if os.getuid() == 0:
-        import pwd
+    with tempfile.TemporaryDirectory(
+        prefix="lineside-pg-"
+    ) as name:  # pytest's own folders are closed to other users
+        folder = Path(name)
+        if os.getuid() == 0:
+            import pwd
 
-        try:
-            user = pwd.getpwnam("postgres")
-        except KeyError:
-            promised("postgres", "there is no user postgres, and it refuses to run as root")
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        for parent in list(folder.parents)[:4]:  # pytest's folders are closed to others
-            if parent != Path("/tmp") and parent.stat().st_uid == 0:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        before = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    (folder / "password").write_text("let me in\n")
-    (folder / "password").chmod(0o644)
-    words = [
-        "-D",
-        folder / "data",
-        "-U",
-        "line",
-        "--auth=scram-sha-256",
-        f"--pwfile={folder / 'password'}",
-        "--no-sync",
-    ]
-    subprocess.run([initdb, *words], check=True, capture_output=True, cwd="/", **before)
-    port = free_port()
-    words = [
-        "-D",
-        folder / "data",
-        "-p",
-        str(port),
-        "-c",
-        "listen_addresses=127.0.0.1",
-        "-c",
-        f"unix_socket_directories={folder}",
-    ]
-    with Process([server, *words, "-c", "fsync=off"], port, cwd="/", **before) as running:
-        yield running
+            try:
+                user = pwd.getpwnam("postgres")
+            except KeyError:
+                promised("postgres", "there is no user postgres, and it refuses to run as root")
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            before = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        (folder / "password").write_text("let me in\n")
+        (folder / "password").chmod(0o644)
+        words = ["-U", "line", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}", "--no-sync"]
+        subprocess.run(
+            [initdb, "-D", folder / "data", *words], check=True, capture_output=True, cwd="/", **before
+        )
+        port = free_port()
+        words = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            f"unix_socket_directories={folder}",
+            "-c",
+            "fsync=off",
+        ]
+        with Process(
+            [server, "-D", folder / "data", "-p", str(port), *words], port, cwd="/", **before
+        ) as running:
+            yield running
 
 
 def s3(folder):

@@ -175,8 +175,8 @@ def test_settings_of_a_broker_that_cannot_work_are_refused(tmp_path, monkeypatch
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    with postgres(tmp_path_factory.mktemp("pg") / "cluster") as running:
+def cluster():
+    with postgres() as running:
         yield running
 
 

@@ -77,7 +77,7 @@ class DurableOutbox:
         self._is_ending, self._is_over = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._offered = self._dropped = 0
-        self._is_closed = False
+        self._is_closed = self._is_released = False
         opened = {name: _opened(name, sink) for name, sink in sinks.items()}
         self._owner = Owner(folder)
         try:
@@ -196,7 +196,9 @@ class DurableOutbox:
         for thread in threads:  # those that only slept have ended at once
             thread.join(0.05)
         has_ended = not any(thread.is_alive() for thread in threads)
-        if has_ended:  # a thread that hangs in a sink still needs them
+        if has_ended and not self._is_released:  # a thread that hangs in a sink still needs them
+            self._is_released = True
+            self._writer.tidy()  # what was sent after its thread had ended
             self._look.close()
             self._store.close()
             self._owner.release()

@@ -83,7 +83,7 @@ class Writer:
             batch, is_open = self._gather()
             if batch:
                 self._keep([self._row(offer) for offer in batch])
-            self._tidy()
+            self.tidy()
 
     def _gather(self) -> tuple[list[Offer], bool]:
         """What comes within the time of a batch, and whether more can come."""
@@ -131,8 +131,8 @@ class Writer:
                 self._wake()
                 return
 
-    def _tidy(self) -> None:
-        """Keep the quota, and remove what nobody needs."""
+    def tidy(self) -> None:
+        """The quota is kept, and what nobody needs is removed. For the thread that works, and for the end after it."""
         limits = self._settings
         try:
             lost = self._store.evict(
