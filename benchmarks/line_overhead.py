@@ -26,7 +26,8 @@ from lineside.dispatch.worker import WorkerModel
 from lineside.judge.judge import Judge, open_rule
 from lineside.line.board import Board
 from lineside.line.events import Capture, FrameArrived
-from lineside.line.loop import Loop, LoopSettings, Parts
+from lineside.line.loop import Loop
+from lineside.line.parts import LoopSettings, Parts
 from lineside.line.plant import Plant
 from lineside.line.products import OneProduct, Product
 from lineside.line.schedule import Schedule

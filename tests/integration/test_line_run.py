@@ -18,12 +18,14 @@ from lineside.line.board import Board
 from lineside.line.cameras import CameraStation
 from lineside.line.events import LateLook
 from lineside.line.link import Link
-from lineside.line.loop import Loop, LoopSettings, Parts
+from lineside.line.loop import Loop
+from lineside.line.parts import LoopSettings, Parts
 from lineside.line.products import OneProduct, Product
 from lineside.line.schedule import Schedule
 from lineside.line.standing import device_rows
 from lineside.line.triggers import Timed
 from lineside.testing.hand_workers import Mode, Script
+from lineside.testing.rules import StandInRule
 
 QUICK = LoopSettings(deadline_s=5.0, max_captures=1000, max_frames=1000, backoff=Backoff(0.01, 0.02))
 SECONDS = 0.3
@@ -218,16 +220,10 @@ def test_a_hanging_camera_is_late_and_the_line_ends_all_the_same():
 
 
 def test_a_gate_or_a_rule_that_fails_is_visible_and_the_line_goes_on():
-    class Brittle:
-        min_confidence = 0.1
-
-        def violation(self, detections):
-            raise ZeroDivisionError
-
     def gate(inspection):
         raise ValueError("the gate is jammed")
 
-    judge = Judge([Brittle()], names=NAMES, cameras=["top"])
+    judge = Judge([StandInRule(ZeroDivisionError())], names=NAMES, cameras=["top"])
     statistics, _ = run(cameras={"top": FakeCamera}, judge=judge, gate=gate)
     assert statistics.reasons == {Reason.RULE_ERROR: PARTS}
     assert sum(e.code == "gate.failed" for e in statistics.events) == PARTS

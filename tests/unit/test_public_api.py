@@ -31,6 +31,7 @@ def test_the_public_names():
         "Detections",
         "Detector",
         "Engine",
+        "Line",
         "LinesideError",
         "Masks",
         "ModelCard",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lineside.capture.plant.settings import PlantSettings
     from lineside.cli.demo_model import Asked
     from lineside.cli.demo_plant import DemoLine, DemoModel
-    from lineside.line.loop import LoopSettings
+    from lineside.line.parts import LoopSettings
     from lineside.line.pictures import FailurePictures
     from lineside.line.report import RunReport
     from lineside.line.statistics import Statistics
@@ -93,7 +93,7 @@ def demo(
         raise SettingsError("--pictures: expected together with --export-dataset DIR")
     from lineside.cli.demo_model import Asked
     from lineside.core.backoff import Backoff
-    from lineside.line.loop import LoopSettings
+    from lineside.line.parts import LoopSettings
 
     # Short pauses: a newcomer watches for seconds.
     how = LoopSettings(deadline_s=deadline_ms / 1e3, backoff=Backoff(0.1, 0.5))

@@ -14,7 +14,8 @@ from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge, open_rule
 from lineside.line.cameras import CameraStation
 from lineside.line.link import Link
-from lineside.line.loop import Loop, Parts
+from lineside.line.loop import Loop
+from lineside.line.parts import Parts
 from lineside.line.products import OneProduct, Product
 from lineside.line.record import RunRecord
 from lineside.line.report import Promise
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.engine import Engine
     from lineside.line.board import Board
     from lineside.line.cameras import Camera
-    from lineside.line.loop import LoopSettings
     from lineside.line.outbox import Sink
+    from lineside.line.parts import LoopSettings
     from lineside.line.statistics import Statistics
 
 

@@ -66,11 +66,6 @@ class Fleet:
             found = self._routes[model] = sorted(lanes, key=lambda lane: lane.single_s())
         return found
 
-    def absence(self, model: str) -> Reason:
-        """Why a model has no device in service: it, where every device that has it went out of service for its answers."""
-        blamed = {device.blamed for device in self.devices.values() if model in device.lanes}
-        return Reason.MODEL_UNHEALTHY if blamed == {Reason.MODEL_UNHEALTHY} else Reason.DEVICE_LOST
-
     def fastest(self, model: str) -> tuple[str, float] | None:
         """The device that has been seen to do one picture in the shortest time, in service or not, and that; `None` without any."""
         if model not in self._fastest:
@@ -82,6 +77,11 @@ class Fleet:
             seconds, name = min(singles, default=(0.0, ""))
             self._fastest[model] = (name, seconds) if singles else None
         return self._fastest[model]
+
+    def absence(self, model: str) -> Reason:
+        """Why a model has no device in service: it, where every device that has it went out of service for its answers."""
+        blamed = {device.blamed for device in self.devices.values() if model in device.lanes}
+        return Reason.MODEL_UNHEALTHY if blamed == {Reason.MODEL_UNHEALTHY} else Reason.DEVICE_LOST
 
     def changed(self) -> None:
         """A device's health or models changed: the ways are looked for anew."""

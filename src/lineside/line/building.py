@@ -18,8 +18,8 @@ from lineside.core import plugins
 from lineside.line.ejector import Ejector, EjectorSettings
 from lineside.line.feeds import FeedStation
 from lineside.line.joining import Joiner
-from lineside.line.loop import LoopSettings, Parts
 from lineside.line.models import Models
+from lineside.line.parts import LoopSettings, Parts
 from lineside.line.plant import Plant
 from lineside.line.preparing import looked_at
 from lineside.line.schedule import Schedule

@@ -27,7 +27,7 @@ _HUNG_S = 2.0
 
 
 class Keeper:
-    """A thread beside the loop. Nothing that it does can hold a part up.
+    """Threads beside the loop. Nothing that it does can hold a part up.
 
     Args:
         loop: The loop.
@@ -60,10 +60,12 @@ class Keeper:
         self._written_s = float("-inf")
         self._faults: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self._reader = threading.Thread(target=self._read_recipes, name="recipes", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        self._reader.start()
 
     def ready(self) -> None:
         """Parts can come."""
@@ -132,7 +134,11 @@ class Keeper:
             if now_s - self._written_s >= _WRITE_S:
                 self._written_s = now_s
                 self.write()
-                self._guard("recipe.refresh", self._built.models.refresh)
+
+    def _read_recipes(self) -> None:
+        """Look for changed recipes in a thread of its own: a new model takes its time to open, and the watchdog does not wait."""
+        while not self._is_over.wait(_WRITE_S):
+            self._guard("recipe.refresh", self._built.models.refresh)
 
     def _look(self) -> None:
         is_alive = self._clock() - self._loop.beat_s < _HUNG_S

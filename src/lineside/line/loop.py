@@ -6,10 +6,9 @@ import math
 import queue
 import threading
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from lineside.core.backoff import Backoff
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judgement
@@ -42,19 +41,14 @@ from lineside.line.statistics import Counts, Tally
 from lineside.outputs.plant.link import LineState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from lineside.core.inspection import Inspection
-    from lineside.line.board import Board
-    from lineside.line.ejector import Ejector
     from lineside.line.events import Action, Event, News
-    from lineside.line.outbox import Sink
-    from lineside.line.plant import Plant
-    from lineside.line.products import Product, Products
-    from lineside.line.statistics import DeviceRow, Statistics
+    from lineside.line.parts import LoopSettings, Parts, Station
+    from lineside.line.products import Product
+    from lineside.line.statistics import Statistics
     from lineside.line.triggers import Triggers
-
-    Inbox = queue.SimpleQueue[Event | News]
 
 _OPENING_S = 60.0
 _STOPPING_S = 5.0
@@ -62,89 +56,6 @@ _BEAT_S = 0.25
 _LOOK_S = 0.02
 _RESERVE_S = 0.002  # of the deadline, for the rules and the plant
 _RESERVE = 0.1  # the same as a share of it, where it is short
-
-
-class Station(Protocol):
-    """A camera of the line, in threads of its own."""
-
-    @property
-    def is_tried(self) -> bool:
-        """Whether the camera is open, or could not be opened."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def put(self, request: Capture) -> None:
-        """Ask for a picture; what comes of it is posted."""
-
-    def stop(self) -> None:
-        """Let the threads end."""
-
-    def join(self, timeout_s: float) -> bool:
-        """Whether they have ended within the time."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoopSettings:
-    """How a line runs.
-
-    Attributes:
-        deadline_s: Seconds from a part's trigger to its answer.
-        max_captures: Triggers that one camera may leave unanswered.
-        max_frames: Pictures that may wait for the model.
-        outbox: Inspections that may wait for the sinks.
-        backoff: The pauses between attempts to open what was lost.
-
-    Raises:
-        SettingsError: A number is not positive.
-    """
-
-    deadline_s: float = 0.2
-    max_captures: int = 4
-    max_frames: int = 8
-    outbox: int = 32
-    backoff: Backoff = field(default_factory=Backoff)
-
-    def __post_init__(self) -> None:
-        for name in ("deadline_s", "max_captures", "max_frames", "outbox"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise SettingsError(f"{name}: expected a number above 0; got {value!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a line is made of.
-
-    Attributes:
-        views: The names of a part's views, in the order of the answer.
-        stations: The camera of each view, by the view's name; one camera may give several.
-        products: The rules for each part, and what looks at its pictures.
-        triggers: What makes parts come, from a moment on and for so many seconds, or `None` for no end.
-        inbox: Where the stations post.
-        board: Where everybody tells what people should hear.
-        plant: The links to the plant's controls.
-        ejector: What moves parts that have not passed off the line.
-        gate: Hears every answer at once, in the line's thread, after the plant: it must be quick.
-        record: Takes every answer, with what is to be said of its product; it never waits.
-        sinks: Get every inspection after its answer, in a thread of their own.
-        devices: How the devices stand now; is asked for statistics.
-        absence: Why no device is in service now, where none is.
-    """
-
-    views: tuple[str, ...]
-    stations: Mapping[str, Station]
-    products: Products
-    triggers: Callable[[float, float | None], Triggers]
-    inbox: Inbox
-    board: Board
-    plant: Plant | None = None
-    ejector: Ejector | None = None
-    gate: Callable[[Inspection], None] | None = None
-    record: Callable[[Inspection, Mapping[str, Any]], None] = lambda _inspection, _about: None
-    sinks: Sequence[Sink] = ()
-    devices: Callable[[], Sequence[DeviceRow]] = tuple
-    absence: Callable[[], Reason | None] = lambda: None
 
 
 class Loop:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from lineside.core.errors import ModelError
+from lineside.capture.adjust import Adjustment, AdjustmentSettings
+from lineside.core.documents import parsed
+from lineside.core.errors import ModelError, SettingsError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.settings import Settings
@@ -18,8 +20,9 @@ from lineside.line.products import ByCode, OneProduct, Product
 from lineside.line.stages import StagedLook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from lineside.core.frame import Frame
     from lineside.line.board import Board
     from lineside.line.desk import Looks
     from lineside.line.events import News
@@ -130,6 +133,7 @@ class Models:
             for name, value in recipe.asked(judge, **_kind(first.card)).items()
             if value is not None
         }
+        _refuse_unused(recipe, judge.cameras)
         preparations = {view: prepared(recipe, view) for view in judge.cameras}
         return Product(
             code,
@@ -205,6 +209,19 @@ def only_recipe(settings: LineSettings) -> Recipe:
         document=RecipeDocument.model_validate(tables),
         rules=settings.rules,
     )
+
+
+def _refuse_unused(recipe: Recipe, views: Sequence[str]) -> None:
+    """Refuse what a recipe asks for and the line does not do, which would else be silently wrong.
+
+    Raises:
+        SettingsError: There is some.
+    """
+    for view in views:
+        if recipe.camera(view).features:
+            raise SettingsError(
+                f"{recipe.file}: camera.{view}.features: the line does not set a camera's features for each product; expected them in line.toml"
+            )
 
 
 def _kind(card: ModelCard) -> dict[str, Any]:
