@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from lineside.capture.adjust import Adjustment, AdjustmentSettings
-from lineside.core.documents import parsed
 from lineside.core.errors import ModelError, SettingsError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
@@ -22,7 +20,6 @@ from lineside.line.stages import StagedLook
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lineside.core.frame import Frame
     from lineside.line.board import Board
     from lineside.line.desk import Looks
     from lineside.line.events import News
