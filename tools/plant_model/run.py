@@ -88,6 +88,12 @@ def start(plan: Plan, seed: int, source: Path | None = None) -> Run:
     return Run(network, Average(network), optimiser, plan, seed, origin=origin)
 
 
+def trained_name(entry: onnx.TensorProto) -> str:
+    """What a constant of an exported model is called in the network; empty for one that was not trained."""
+    is_trained = entry.name.startswith(_OF_THE_NETWORK)
+    return entry.name.removeprefix(_OF_THE_NETWORK) if is_trained else ""
+
+
 def exported(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The weights of an exported model, normalisation folded into the convolutions, and its recipe.
 
@@ -96,9 +102,9 @@ def exported(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     model = onnx.load(path)
     weights = {
-        entry.name.removeprefix(_OF_THE_NETWORK): torch.from_numpy(numpy_helper.to_array(entry).copy())
+        trained_name(entry): torch.from_numpy(numpy_helper.to_array(entry).copy())
         for entry in model.graph.initializer
-        if entry.name.startswith(_OF_THE_NETWORK)
+        if trained_name(entry)
     }
     recipe = next((entry.value for entry in model.metadata_props if entry.key == "recipe"), "{}")
     return weights, json.loads(recipe)
