@@ -36,7 +36,7 @@ COMMANDS = {
     "plan": "plan",
     "simulate": "simulate_line",
 }
-"""Each command: a file of this folder and the function in it, or the group of commands."""
+"""Each command: a file of this folder, and the function in it or the group of commands."""
 
 BAD_INPUT, BAD_DEVICE, BAD_OUTPUT = 2, 3, 4
 

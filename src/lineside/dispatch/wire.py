@@ -19,7 +19,6 @@ from lineside.dispatch.look import Look
 
 _PLAIN_FORM, _PICKLE_FORM = b"m", b"p"
 _DONE = "done"
-_LOOK = None  # in front of a `Look`
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None)})
 _FLOATS, _INTEGERS = np.dtype(np.float32), np.dtype(np.int32)
 _BYTES_EACH = 4 * 4 + 4 + 4  # a box, its confidence, its class
@@ -51,10 +50,10 @@ class Wire:
         return message
 
     def _flat(self, result: object) -> tuple[object, ...]:
-        """A result as plain values where it is boxes alone, as most are; with the times that it took, where there are some."""
+        """A result as plain values where it is boxes alone, as most are."""
         if type(result) is Look:
             times = (float(result.preprocess_s), float(result.run_s), float(result.postprocess_s))
-            return (_LOOK, times, *self._flat(result.detections))
+            return (None, times, *self._flat(result.detections))
         if type(result) is not Detections or not (
             result.masks is None and result.keypoints is None and result.xywhr is None
         ):
@@ -70,7 +69,7 @@ class Wire:
     def _restored(self, *parts: Any) -> Any:
         if len(parts) == 1:
             return parts[0]
-        if parts[0] is _LOOK:
+        if parts[0] is None:
             return Look(self._restored(*parts[2:]), *parts[1])
         values, names, height, width, truncated = parts
         if isinstance(names, tuple):
