@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lineside.models.card import ModelCard
 
 _LATE = 16  # pictures that may wait to be looked at after their answer; each is kept in memory
+_HANGS = 0.25  # of a deadline: where answers may take long, a slow run is no hung one, and another device still has the time
 
 
 class Models:
@@ -164,6 +165,7 @@ class Models:
 
     def _opened_engine(self, path: str) -> Engine:
         table = self._settings.document.devices
+        deadline_s = self._settings.document.line.deadline_ms / 1e3
         start = usual(path, table.priority)
         for notice in start.notices:
             self._board.post("device.tuned", notice)
@@ -174,8 +176,8 @@ class Models:
             demotion=table.demotion,
             routing=table.routing,
             facts=start.facts,
-            deadline_s=self._settings.document.line.deadline_ms / 1e3,
-            settings=Settings(late_limit=_LATE),
+            deadline_s=deadline_s,
+            settings=Settings(late_limit=_LATE, hang_s=max(Settings().hang_s, deadline_s * _HANGS)),
             note=self._board.post,
             late_result=lambda *_: self._post(LateLook()),
         )
