@@ -47,9 +47,19 @@ class Care:
         self._trust = Trust(settings, fleet, placing, alarms)
         self._retrying = Retrying(fleet, answers, placing, self._trust)
         self._watching = Watching(
-            settings, placing, alarms, hedging=self._hedging, trust=self._trust, retrying=self._retrying
+            settings,
+            fleet,
+            placing,
+            alarms,
+            hedging=self._hedging,
+            trust=self._trust,
+            retrying=self._retrying,
         )
         placing.watch = self._watching.watch
+
+    def oversleep(self, late_s: float, now_s: float) -> None:
+        """What was due so many seconds ago is only seen to now."""
+        self._watching.oversleep(late_s, now_s)
 
     @property
     def retried(self) -> int:
@@ -106,7 +116,8 @@ class Care:
         took_s = max(now_s - run.started_s, 1e-9)
         pace = run.lane.pace
         if not run.jobs:
-            pace.believe(took_s / run.profile_s)
+            if run.overslept_s is None:
+                pace.believe(took_s / run.profile_s)
             if device.health is Health.PROBING:
                 device.probes_left -= 1
                 if device.probes_left > 0:
@@ -115,7 +126,8 @@ class Care:
                 self._trust.healthy(device, now_s, out)
                 return
         else:
-            pace.observe(run.profile_s, took_s)
+            if run.overslept_s is None:  # else nobody knows what it took
+                pace.observe(run.profile_s, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
             if device.batch_limit.most is not None:

@@ -109,9 +109,14 @@ class Scheduler:
         Raises:
             SettingsError: The event names a device or a model that does not exist.
         """
-        now_s = max(self._now_s, now_s)
+        before_s = self._now_s
+        now_s = max(before_s, now_s)
         self._now_s = self._answers.now_s = now_s
         out: list[Action] = []
+        if self._alarms.is_due(now_s) or self._answers.is_due(now_s):
+            due_s = self.next_wake_s
+            if due_s is not None:
+                self._care.oversleep(now_s - max(due_s, before_s), now_s)
         # What was due before now is late; what is due right now may still be settled by the event.
         if self._answers.is_due(now_s):
             for job in self._answers.take_due(now_s, inclusive=False):
