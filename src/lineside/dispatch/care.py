@@ -128,6 +128,8 @@ class Care:
         else:
             if run.overslept_s is None:  # else nobody knows what it took
                 pace.observe(run.profile_s, took_s)
+                if len(run.jobs) == 1:
+                    self._fleet.saw(run.lane, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
             if device.batch_limit.most is not None:

@@ -75,13 +75,29 @@ class Fleet:
         """The device that has been seen to do one picture in the shortest time, in service or not, and that; `None` without any."""
         if model not in self._fastest:
             singles = [
-                (device.lanes[model].times.single_at_best_s, device.name)
+                (device.lanes[model].least_s, device.name)
                 for device in self.devices.values()
                 if model in device.lanes
             ]
             seconds, name = min(singles, default=(0.0, ""))
             self._fastest[model] = (name, seconds) if singles else None
         return self._fastest[model]
+
+    def usual(self, model: str) -> tuple[str, float] | None:
+        """The device that usually is done first with one picture, in service or not, and its seconds; `None` without any."""
+        singles = [
+            (device.lanes[model].single_s(), device.name)
+            for device in self.devices.values()
+            if model in device.lanes
+        ]
+        seconds, name = min(singles, default=(0.0, ""))
+        return (name, seconds) if singles else None
+
+    def saw(self, lane: Lane, took_s: float) -> None:
+        """A run of one picture took so long."""
+        if took_s < lane.least_s:
+            lane.least_s = took_s
+            self._fastest.pop(lane.model, None)
 
     def changed(self) -> None:
         """A device's health or models changed: the ways are looked for anew."""

@@ -165,8 +165,12 @@ class Scheduler:
         return self._fleet.is_loaded(model)
 
     def fastest(self, role: str) -> tuple[str, float] | None:
-        """The device that is done first with one picture, by its profile, and its seconds; `None` where none has the model."""
+        """The device that was seen to be done first with one picture, and its seconds; `None` where none has the model."""
         return self._fleet.fastest(self._fleet.model_of(role))
+
+    def usual(self, role: str) -> tuple[str, float] | None:
+        """The device that usually is done first with one picture, and its seconds; `None` where none has the model."""
+        return self._fleet.usual(self._fleet.model_of(role))
 
     def short_deadlines(self, role: str) -> tuple[str, ...]:
         """A sentence for each stream whose pictures ask for answers sooner than the fastest device has one."""
