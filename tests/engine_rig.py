@@ -29,7 +29,7 @@ def picture(number=0):
 class EngineRig:
     """An engine, its workers, and a clock that a test turns."""
 
-    def __init__(self, *, devices=DEVICES, prepare=lambda worker: None, units=None, **fittings):
+    def __init__(self, *, devices=DEVICES, prepare=lambda worker: None, units=None, takes=None, **fittings):
         self.now_s = 0.0
         self.planned = []
         self.workers = {}
@@ -43,6 +43,8 @@ class EngineRig:
             def make(post):
                 worker = self.workers[name] = HandWorker(name, post=post)
                 prepare(worker)
+                if takes is not None:
+                    self.work_by_itself(name, takes)
                 return worker
 
             return make
@@ -59,6 +61,16 @@ class EngineRig:
                 **fittings,
             ),
         )
+
+    def work_by_itself(self, name, takes):
+        """Let a worker end each run at once; the next of `takes` says how many seconds later that is on the clock."""
+        takes = iter(takes)
+
+        def at_once(given):
+            self.now_s += next(takes)
+            return [None] * len(given.pictures)
+
+        self.workers[name].at_once = at_once
 
     @property
     def tickets(self):

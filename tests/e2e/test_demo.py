@@ -122,7 +122,7 @@ BAD_CALLS = {
     "no time at all": (["--seconds", 0], "seconds"),
     "a rate of nothing": (["--rate", 0], "parts_per_minute"),
     "a deadline before the trigger": (["--deadline-ms", -5], "deadline_s"),
-    "a confidence above 1": (["--confidence", 40], "0 to 1"),
+    "a confidence above 1": (["--confidence", 40], "less than or equal to 1"),
     "a size that is none": (["--size", "640x"], "WIDTHxHEIGHT"),
     "a model that is not there": (["--model", "nowhere.onnx"], "nowhere.onnx"),
     "a model that is not shipped": (["--model", "shipped:plnt"], "shipped:plnt"),

@@ -190,6 +190,45 @@ def test_an_entry_of_a_device_that_was_passed_over_is_told(cache, pictures, expe
     assert [code for code, _ in notes] == ["device.demoted"]
 
 
+class HeldUp:
+    """A model that was measured on a busy machine: its first runs, or all, take much longer than its own time."""
+
+    batches = False
+
+    def __init__(self, run_s):
+        self._run_s = run_s
+
+    def run(self, pictures, asked):
+        time.sleep(self._run_s)
+        return [0] * len(pictures)
+
+    def probe(self, count):
+        time.sleep(0.15)
+
+    def cancel(self):
+        pass
+
+
+def held_up(run_s, notes):
+    worker = lambda post: ThreadWorker("cpu", opener=lambda model: HeldUp(run_s), post=post)  # noqa: E731 # one line
+    fittings = Fittings(deadline_s=0.1, note=lambda *what: notes.append(what))
+    return Engine.of(Crew({"cpu": worker}), Offer(WorkerModel("model", "best.onnx")), fittings)
+
+
+def test_a_line_that_was_held_up_while_it_was_measured_starts_and_says_so():
+    notes = []
+    with held_up(0.001, notes) as engine:
+        assert [code for code, _ in notes] == ["deadline.tight"]
+        assert engine.submit(np.zeros((4, 4, 3), np.uint8), deadline_s=float("inf")).result(60) == 0
+
+
+def test_a_line_that_is_too_slow_is_refused_after_some_more_runs():
+    with pytest.raises(
+        SettingsError, match=r"deadline_s: 100 ms: .* with best\.onnx; .* more runs of single"
+    ):
+        held_up(0.12, [])
+
+
 def test_slices_of_a_large_picture_are_spread_over_the_devices(cache, pictures):
     detector = Detector(MODEL, devices="cpu", threads=1, cache=cache)
     large = np.tile(pictures[0], (2, 2, 1))

@@ -47,9 +47,11 @@ def export(checkpoint: Path, target: Path) -> None:
         target: The file to write.
     """
     state = torch.load(checkpoint, weights_only=True)
-    network = PlantNet(len(state["names"]))
+    network = PlantNet(len(state["names"])).eval()
+    if state["fused"]:
+        network.fuse()
     network.load_state_dict(state["average"])
-    answer = WithAnswer(network.eval().fuse()).eval()
+    answer = WithAnswer(network.fuse()).eval()
     torch.onnx.export(
         answer,
         (torch.zeros(1, 3, SIDE, SIDE),),

@@ -1,10 +1,14 @@
-"""How long to train on what: `full` is the shipped model's recipe, `smoke` proves the pipeline in two minutes."""
+"""How long to train on what: `full`, then `refine` are the shipped model's recipe; the others prove the pipeline."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from plant_model.feed import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +22,21 @@ class Plan:
             will see, with their share of clean surface.
         rates: The highest learning rate of each cycle.
         pool_frames: Frames kept in memory.
+        pool_options: What of `PoolSettings` differs from the usual.
+        is_mining: Whether the average network of the stage before looks over each frame that comes into the pool,
+            for crops to be put at what it gets wrong.
         validation_frames: Frames of the validation, every `validate_every` steps.
+        validation_plants: Plants that they are of.
         validate_every: Steps.
     """
 
     cycles: tuple[tuple[Stage, ...], ...]
     rates: tuple[float, ...] = (2e-3,)
     pool_frames: int = 1400
+    pool_options: Mapping[str, Any] = field(default_factory=dict)
+    is_mining: bool = False
     validation_frames: int = 150
+    validation_plants: int = 10
     validate_every: int = 1500
 
     @property
@@ -49,13 +60,42 @@ class Plan:
         return sum(stage.steps for stage in self.stages)
 
 
+# What the refining draws: more small marks and misprints, and what the network gets wrong, in milder changes of the light.
+_REFINED = {
+    "defect_rate": 0.6,
+    "crops_at_defects": 0.35,
+    "crops_at_mistakes": 0.35,
+    "compared": 3,
+    "small_plants": 0.4,
+    "light_strength": 0.75,
+    "classes": (*("scratch", "dent", "stain") * 2, *("misprint",) * 4, "missing_hole", "crack"),
+}
+
 PLANS = {
     "full": Plan(((Stage(10000, 256, 16, 1), Stage(2600, 384, 8, 1), Stage(2000, 640, 8, 2)),)),
+    "refine": Plan(
+        ((Stage(1500, 384, 8, 1),) * 6,),
+        rates=(5e-4,),
+        pool_frames=1000,
+        pool_options=_REFINED,
+        is_mining=True,
+        validation_frames=1000,
+        validation_plants=50,
+        validate_every=2500,
+    ),
     "short": Plan(((Stage(1000, 256, 16, 1),),), pool_frames=300, validation_frames=100, validate_every=500),
     "smoke": Plan(
         ((Stage(150, 256, 16, 2), Stage(10, 640, 4, 2)),),
         pool_frames=120,
         validation_frames=40,
         validate_every=80,
+    ),
+    "smoke-refine": Plan(
+        ((Stage(20, 384, 4, 1),) * 2,),
+        rates=(5e-4,),
+        pool_frames=80,
+        pool_options=_REFINED,
+        is_mining=True,
+        validation_frames=40,
     ),
 }

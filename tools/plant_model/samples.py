@@ -100,10 +100,12 @@ class Photographer:
 
     Args:
         rng: Where the dice come from.
+        strength: How far the light goes from what it was, 1 for the most.
     """
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, strength: float = 1.0) -> None:
         self._rng = rng
+        self._strength = strength
         self._noise = np.clip(rng.normal(0, 24, 1 << 22), -127, 127).astype(np.int8)
 
     def change(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -120,16 +122,17 @@ class Photographer:
 
     def _curve(self) -> NDArray[np.uint8]:
         """A table (1, 256, 3) for gain, gamma, temperature and haze."""
-        rng = self._rng
+        rng, by = self._rng, self._strength
         value = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
-        warmth = rng.normal(0, 0.18)
-        gains = np.exp([-warmth, rng.normal(0, 0.03), warmth]) * np.exp(min(rng.normal(-0.08, 0.22), 0.12))
-        curve = value ** np.exp(rng.normal(0, 0.18)) * gains + rng.normal(0, 0.015)
+        warmth = rng.normal(0, 0.18 * by)
+        gains = np.exp([-warmth, rng.normal(0, 0.03 * by), warmth])
+        gains *= np.exp(min(rng.normal(-0.08 * by, 0.22 * by), 0.12))
+        curve = value ** np.exp(rng.normal(0, 0.18 * by)) * gains + rng.normal(0, 0.015 * by)
         return np.clip(curve * 255 + 0.5, 0, 255).astype(np.uint8)[None]
 
     def _slope(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         rng, side = self._rng, image.shape[0]
-        across, down = rng.normal(0, 0.15, 2)
+        across, down = rng.normal(0, 0.15 * self._strength, 2)
         ramp = np.linspace(-1, 1, side, dtype=np.float32)
         gain = 1 + across * ramp[None] + down * ramp[:, None]
         fixed = np.clip(gain * 128, 0, 255).astype(np.uint8)

@@ -1,31 +1,31 @@
-"""Train the plant model: `python -m plant_model.train --out DIR`. Run again, it goes on from its last checkpoint."""
+"""Train the plant model: `python -m plant_model.train --out DIR`. Run again, it goes on from its last checkpoint.
+
+The second cycle begins where the first one ended: `--plan refine --from FIRST/plant.onnx`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
-import math
 import multiprocessing
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from lineside.capture.plant.defects import DEFECTS
 from plant_model.assign import from_array
-from plant_model.average import Average
 from plant_model.curves import draw_curves
 from plant_model.feed import Feed
 from plant_model.loss import DetectionLoss, Losses
 from plant_model.memory import keep_freed_memory
-from plant_model.network import PlantNet
+from plant_model.mining import weights_of
 from plant_model.plans import PLANS, Plan
 from plant_model.pool import PoolSettings
+from plant_model.run import Run, digest, load, rate_at, save, start
 from plant_model.team import share_gradients, together
 from plant_model.validate import validate, validation_frames
 
@@ -35,60 +35,12 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
     from plant_model.feed import Batch, Stage
+    from plant_model.mining import Weights
 
-_WARM_UP = 150  # steps
-_LAST_RATE = 0.01  # of the highest
-_WEIGHT_DECAY = 0.03
 _LONGEST_GRADIENT = 10.0
 _LOG_EVERY = 25
 _SAVE_EVERY = 250
-
-
-@dataclass
-class Run:
-    """A training under way.
-
-    Attributes:
-        network: What is trained.
-        average: The average of its weights, which is what is shipped.
-        optimiser: AdamW (Loshchilov and Hutter 2019).
-        plan: The plan.
-        seed: What everything is thrown from.
-        step: Batches done.
-        starts: How many times the run was started; each start draws other frames.
-    """
-
-    network: PlantNet
-    average: Average
-    optimiser: torch.optim.Optimizer
-    plan: Plan
-    seed: int
-    step: int = 0
-    starts: int = 0
-
-
-def start(plan: Plan, seed: int) -> Run:
-    """A run at its beginning."""
-    torch.manual_seed(seed)
-    network = PlantNet(len(DEFECTS)).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(_groups(network), lr=plan.rates[0], betas=(0.9, 0.98), fused=True)
-    return Run(network, Average(network), optimiser, plan, seed)
-
-
-def _groups(network: nn.Module) -> list[dict[str, Any]]:
-    """Weights of convolutions decay; biases and normalisation do not."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": _WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
-
-
-def rate_at(plan: Plan, step: int) -> float:
-    """The learning rate: in each cycle a linear warm-up, then half a cosine (Loshchilov and Hutter 2017)."""
-    done, steps, highest = plan.within_cycle(step)
-    if done < _WARM_UP:
-        return highest * (done + 1) / _WARM_UP
-    progress = (done - _WARM_UP) / max(steps - _WARM_UP, 1)
-    return highest * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * progress)) / 2)
+_SEEDS_APART = 5  # starts that a run may need before it draws plants of the next one
 
 
 def rest(plan: Plan, done: int) -> list[Stage]:
@@ -110,7 +62,7 @@ def one_step(run: Run, criterion: DetectionLoss, batch: Batch) -> Losses:
         raw, logits = run.network(x)
     losses = criterion(raw.float(), logits.float(), from_array(_used(torch.from_numpy(rows))))
     for group in run.optimiser.param_groups:
-        group["lr"] = rate_at(run.plan, run.step)
+        group["lr"] = rate_at(run.plan, run.step) * group["share"]
     run.optimiser.zero_grad(set_to_none=True)
     losses.total.backward()
     share_gradients(run.network)
@@ -125,43 +77,6 @@ def _used(rows: Tensor) -> Tensor:
     """The rows without columns that are padding in every sample."""
     most = int((rows[..., 5] != 0).sum(1).amax())
     return rows[:, : max(most, 1)]
-
-
-def digest(run: Run) -> str:
-    """A fingerprint of all weights, trained and averaged, to the last bit: SHA-256, 16 digits of it."""
-    sha = hashlib.sha256()
-    for network in (run.network, run.average.network):
-        for value in network.state_dict().values():
-            sha.update(value.contiguous().numpy().tobytes())
-    return sha.hexdigest()[:16]
-
-
-def save(run: Run, path: Path) -> None:
-    """Write a checkpoint; the old one stays until the new one is whole."""
-    facts = {"seed": run.seed, "step": run.step, "starts": run.starts, "steps": run.plan.steps}
-    facts |= {"weights": digest(run)}
-    state = {
-        "network": run.network.state_dict(),
-        "average": run.average.network.state_dict(),
-        "optimiser": run.optimiser.state_dict(),
-        "facts": facts,
-        "names": list(DEFECTS),
-    }
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
-
-
-def load(run: Run, path: Path) -> None:
-    """Go on from a checkpoint, if there is one."""
-    if not path.exists():
-        return
-    state = torch.load(path, weights_only=True)
-    run.network.load_state_dict(state["network"])
-    run.average.network.load_state_dict(state["average"])
-    run.optimiser.load_state_dict(state["optimiser"])
-    run.step, run.starts = state["facts"]["step"], state["facts"]["starts"]
-    run.average.updates = run.step
 
 
 class Journal:
@@ -183,30 +98,39 @@ class Journal:
         print(name, *(f"{key} {text}" for key, text in texts.items()), sep="  ", flush=True)
 
 
-def train(run: Run, folder: Path, supply: Callable[[], Batch], *, is_first: bool) -> None:
+def train(run: Run, supply: Callable[[], Batch], clerk: Clerk | None) -> None:
     """Train until the plan is done, from wherever the run stands.
 
     Args:
         run: The run.
-        folder: For checkpoint and curves.
         supply: Gives this trainer's share of the next batch.
-        is_first: Whether this trainer keeps the books.
+        clerk: Keeps the books; only one of the trainers has one.
     """
-    clerk = Clerk(run, folder) if is_first else None
     for stage in rest(run.plan, run.step):
         criterion = DetectionLoss(stage.side)
         for _ in range(stage.steps):
             losses = one_step(run, criterion, supply())
             if clerk:
                 clerk.after_step(stage, losses)
+        if clerk:
+            clerk.after_stage()
 
 
 class Clerk:
-    """Keeps the books of a run: curves, checkpoints, validations."""
+    """Keeps the books of a run: curves, checkpoints, validations.
 
-    def __init__(self, run: Run, folder: Path) -> None:
+    Args:
+        run: The run.
+        folder: For all of them.
+        weights: Where the mining waits for the next stage's network, if there is any.
+    """
+
+    def __init__(self, run: Run, folder: Path, weights: Queue[Weights] | None) -> None:
+        self._weights = weights
         self._run, self._folder, self._journal = run, folder, Journal(folder)
-        self._frames = validation_frames(run.plan.validation_frames)
+        self._frames = validation_frames(run.plan.validation_frames, run.plan.validation_plants)
+        if run.origin and not run.step:
+            self._validate()
         self._since, self._pictures = time.monotonic(), 0
 
     def after_step(self, stage: Stage, losses: Losses) -> None:
@@ -220,10 +144,20 @@ class Clerk:
             save(run, self._folder / "checkpoint.pt")
             self._journal.write("digests", {"step": run.step, "weights": digest(run)})
         if run.step % run.plan.validate_every == 0 or is_last:
-            figures = validate(run.average.network, self._frames)
-            self._journal.write("validation", {"step": run.step} | asdict(figures) | {"weights": digest(run)})
+            self._validate()
             draw_curves(self._folder)
             self._since, self._pictures = time.monotonic(), 0
+
+    def _validate(self) -> None:
+        figures = validate(self._run.average.network, self._frames)
+        self._journal.write(
+            "validation", {"step": self._run.step} | asdict(figures) | {"weights": digest(self._run)}
+        )
+
+    def after_stage(self) -> None:
+        """Let the mining of the next stage, if there is one, go on with what has been learned."""
+        if self._weights is not None and self._run.step < self._run.plan.steps:
+            self._weights.put(weights_of(self._run.average.network))
 
     def _log(self, stage: Stage, losses: Losses) -> None:
         run, now = self._run, time.monotonic()
@@ -236,15 +170,21 @@ class Clerk:
         self._since, self._pictures = now, 0
 
 
-def _trainer(rank: int, options: argparse.Namespace, shares: Queue[Batch], meeting: Path) -> None:
-    """One of the processes that train together."""
+def _trainer(
+    rank: int,
+    options: argparse.Namespace,
+    queues: tuple[Queue[Batch], Queue[Weights] | None],
+    meeting: Path,
+) -> None:
+    """One of the processes that train together; the first keeps the books."""
+    shares, weights = queues
     keep_freed_memory()
     torch.set_num_threads(1)
     with together(rank, options.trainers, meeting):
-        run = start(PLANS[options.plan], options.seed)
+        run = start(PLANS[options.plan], options.seed, options.source)
         load(run, options.out / "checkpoint.pt")
         run.starts += 1
-        train(run, options.out, shares.get, is_first=rank == 0)
+        train(run, shares.get, None if rank else Clerk(run, options.out, weights))
 
 
 def _supervise(trainers: Sequence[SpawnProcess], feed: Feed) -> None:
@@ -262,23 +202,35 @@ def _supervise(trainers: Sequence[SpawnProcess], feed: Feed) -> None:
             raise SystemExit("training stopped: one of its processes failed; run it again to go on")
 
 
+def _pool(run: Run) -> PoolSettings:
+    """What a run draws from; a run that begins with another's weights draws plants that the other never saw."""
+    seed = run.seed * 10 + run.starts + (_SEEDS_APART if run.origin else 0)
+    return PoolSettings(seed=seed, frames=run.plan.pool_frames, **run.plan.pool_options)
+
+
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and curves")
     parser.add_argument("--plan", choices=sorted(PLANS), default="full")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--from", type=Path, dest="source", help="exported model whose weights it begins with"
+    )
     parser.add_argument("--trainers", type=int, default=2, help="processes that train together, a core each")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    run = start(PLANS[options.plan], options.seed)
+    run = start(PLANS[options.plan], options.seed, options.source)
     load(run, options.out / "checkpoint.pt")
-    pool = PoolSettings(seed=run.seed * 10 + run.starts, frames=run.plan.pool_frames)
-    feed = Feed(pool, rest(run.plan, run.step), options.trainers)
+    feed = Feed(_pool(run), rest(run.plan, run.step), options.trainers, is_mining=run.plan.is_mining)
+    if feed.weights is not None:
+        feed.weights.put(weights_of(run.average.network))
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         trainers = [
-            context.Process(target=_trainer, args=(rank, options, shares, Path(folder) / "meeting"))
+            context.Process(
+                target=_trainer, args=(rank, options, (shares, feed.weights), Path(folder) / "meeting")
+            )
             for rank, shares in enumerate(feed.shares)
         ]
         for trainer in trainers:

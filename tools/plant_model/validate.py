@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lineside.core.truth import FrameTruth
     from plant_model.network import PlantNet
 
-_SEEDS = range(500, 510)
+_FIRST_SEED = 500
 _SIDE = 640
 _LEAST_SCORE = 0.01
 _NMS_IOU = 0.6
@@ -53,11 +53,16 @@ class Figures:
     threshold: float
 
 
-def validation_frames(count: int) -> list[tuple[NDArray[np.uint8], FrameTruth]]:
-    """Frames of the seeds kept for validation, uint8 BGR (640, 640, 3) each, and their truth."""
-    share = -(-count // len(_SEEDS))
+def validation_frames(count: int, plants: int) -> list[tuple[NDArray[np.uint8], FrameTruth]]:
+    """Frames of the seeds kept for validation, uint8 BGR (640, 640, 3) each, and their truth.
+
+    Args:
+        count: How many.
+        plants: Of so many plants, at most 100, as many of each.
+    """
+    share = -(-count // plants)
     frames = []
-    for i, seed in enumerate(_SEEDS):
+    for i, seed in enumerate(range(_FIRST_SEED, _FIRST_SEED + plants)):
         plant = Plant(PlantSettings(("disc", "cap")[i % 2], seed, defect_rate=0.5), light_for(i // 2, seed))
         frames += [plant.render(n * 37, n % len(CAMERAS)) for n in range(share)]
     return frames[:count]
@@ -87,7 +92,7 @@ def validate(network: PlantNet, frames: list[tuple[NDArray[np.uint8], FrameTruth
     truths = [truth for _, truth in frames]
     curves = [_average_precision(found, truths, c) for c in range(len(DEFECTS))]
     known = [c for c in curves if c is not None]
-    bad = np.array([_counts(t).any() for t in truths])
+    bad = np.array([counting(t).any() for t in truths])
     good = np.array([len(t.xyxy) == 0 for t in truths])
     top = np.array([f.score[0] if len(f.score) else 0.0 for f in found])
     threshold = float(np.quantile(top[good], 1 - _OVERKILL, method="higher")) if good.any() else 0.0
@@ -99,7 +104,7 @@ def validate(network: PlantNet, frames: list[tuple[NDArray[np.uint8], FrameTruth
     )
 
 
-def _counts(truth: FrameTruth) -> NDArray[np.bool_]:
+def counting(truth: FrameTruth) -> NDArray[np.bool_]:
     """Which defects are large enough to count."""
     sides = truth.xyxy[:, 2:] - truth.xyxy[:, :2]
     return np.asarray(sides.max(1, initial=0) >= truth.limit_px)
@@ -113,7 +118,7 @@ def _average_precision(
     wanted = 0
     for picture, truth in zip(found, truths, strict=True):
         mine = truth.class_id == class_id
-        boxes, counts = truth.xyxy[mine], _counts(truth)[mine]
+        boxes, counts = truth.xyxy[mine], counting(truth)[mine]
         wanted += int(counts.sum())
         hits += _hits(picture, class_id, boxes, counts)
     if not wanted:

@@ -16,9 +16,23 @@ if TYPE_CHECKING:
 
 
 class Running:
-    """The one run that a device is committed to. Without jobs it is a probe."""
+    """The one run that a device is committed to. Without jobs it is a probe.
 
-    __slots__ = ("cancelled", "expected_s", "jobs", "lane", "number", "profile_s", "started_s")
+    Attributes:
+        started_s: When it began; what the whole machine stood still since then does not count.
+        overslept_s: When that was last noticed, or `None`.
+    """
+
+    __slots__ = (
+        "cancelled",
+        "expected_s",
+        "jobs",
+        "lane",
+        "number",
+        "overslept_s",
+        "profile_s",
+        "started_s",
+    )
 
     def __init__(self, number: int, lane: Lane, jobs: list[Job], now_s: float) -> None:
         self.number = number
@@ -28,6 +42,7 @@ class Running:
         self.profile_s = lane.times.seconds[max(len(jobs), 1)]
         self.expected_s = self.profile_s * lane.pace.ratio
         self.cancelled = False
+        self.overslept_s: float | None = None
 
 
 class Device:
@@ -136,6 +151,15 @@ class Device:
         self.running = run
         self.started_s = run.started_s
         self.ready_s = run.started_s + run.expected_s
+
+    def oversleep(self, late_s: float, now_s: float) -> None:
+        """Do not count so many seconds of the run under way, in which nobody could have seen it end."""
+        run = self.running
+        if run is not None:
+            run.started_s += late_s
+            run.overslept_s = now_s
+            self.started_s = run.started_s
+            self.ready_s += late_s
 
     def end(self, now_s: float) -> Running:
         """The run, which is over."""

@@ -12,8 +12,6 @@ from collections import deque
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.core.frame import Frame
@@ -21,18 +19,17 @@ from lineside.dispatch.askings import Askings
 from lineside.dispatch.events import FrameArrived
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.routing import DEFAULT
-from lineside.dispatch.short_deadlines import refuse_short
-from lineside.dispatch.starting import PICTURE, Fittings, due_s, read_offer, staff
+from lineside.dispatch.starting import PICTURE, Fittings, due_s, read_offer, staff, trial_picture
 from lineside.dispatch.swapping import Swapper
 from lineside.dispatch.words import Request, Stream
 from lineside.dispatch.works import Works
-from lineside.models.probe import probe_picture
 from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from lineside.core.buffers import FrameBuffers
@@ -88,8 +85,8 @@ class Engine:
 
     Raises:
         ModelError: The model is bad, or fits on no device.
-        SettingsError: A setting is out of range, a device stands in the list twice, or the deadline is shorter than the fastest
-            device takes.
+        SettingsError: A setting is out of range, a device stands in the list twice, or no run of one picture kept the deadline,
+            also when it was tried again.
         DeviceError: No device can start, or one cannot and all are required.
 
     Example:
@@ -291,17 +288,15 @@ class Engine:
     def _swap(self, new: Offer, proof: Proof | None) -> None:
         def proven() -> None:
             before, after = self._look(_ROLE), self._look(new.model.name)
-            picture = (
-                np.zeros((32, 32, 3), np.uint8) if new.card is None else probe_picture(new.card.input.size)
-            )
-            after(picture)
-            refuse_short(self._within_s, self._works.fastest(new.model.name), new.model.path)
+            after(trial_picture(new))
+            self._works.prove_deadline(new)
             if proof is not None:
                 proof(before, after)
 
         self._works.admit(new)
         self._swapper.swap(self._offer, new, proven)
         self._offer = new
+        self._works.tell_tight(_ROLE)
 
     def _look(self, model: str) -> Look:
         """A model as a function, through the same devices as all else."""

@@ -70,7 +70,7 @@ class Fleet:
         """The device that has been seen to do one picture in the shortest time, in service or not, and that; `None` without any."""
         if model not in self._fastest:
             singles = [
-                (device.lanes[model].times.single_at_best_s, device.name)
+                (device.lanes[model].least_s, device.name)
                 for device in self.devices.values()
                 if model in device.lanes
             ]
@@ -82,6 +82,22 @@ class Fleet:
         """Why a model has no device in service: it, where every device that has it went out of service for its answers."""
         blamed = {device.blamed for device in self.devices.values() if model in device.lanes}
         return Reason.MODEL_UNHEALTHY if blamed == {Reason.MODEL_UNHEALTHY} else Reason.DEVICE_LOST
+
+    def usual(self, model: str) -> tuple[str, float] | None:
+        """The device that usually is done first with one picture, in service or not, and its seconds; `None` without any."""
+        singles = [
+            (device.lanes[model].single_s(), device.name)
+            for device in self.devices.values()
+            if model in device.lanes
+        ]
+        seconds, name = min(singles, default=(0.0, ""))
+        return (name, seconds) if singles else None
+
+    def saw(self, lane: Lane, took_s: float) -> None:
+        """A run of one picture took so long."""
+        if took_s < lane.least_s:
+            lane.least_s = took_s
+            self._fastest.pop(lane.model, None)
 
     def changed(self) -> None:
         """A device's health or models changed: the ways are looked for anew."""

@@ -68,6 +68,7 @@ class Lane:
         full: The profile as measured.
         times: The profile with the batches that the device may have.
         best: The batch that gives the most pictures a second; larger ones are not made.
+        least_s: The shortest run of one picture that was seen.
         pace: How runs compare with it.
         judged: Waiting pictures that are never dropped; they go first.
         live: Waiting pictures of live views.
@@ -81,6 +82,7 @@ class Lane:
         "drain",
         "full",
         "judged",
+        "least_s",
         "live",
         "model",
         "pace",
@@ -91,6 +93,7 @@ class Lane:
         self.device = device
         self.model = model
         self.full = times
+        self.least_s = times.single_at_best_s
         self.pace = Pace()
         self.judged = Queue()
         self.live = Queue()

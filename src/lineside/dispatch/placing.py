@@ -154,20 +154,13 @@ class Placing:
             out.append(Run(device.name, run.number, lane.model, requests))
         else:
             out.append(Probe(device.name, run.number, lane.model))
-        self.arm(device, self.suspect_at_s(run))
+        self.arm(device, now_s + self._settings.first_look_s(run.expected_s))
 
     def arm(self, device: Device, time_s: float) -> None:
         """Have a device's run looked at; one look is planned at a time, unless a sooner one is needed."""
         if time_s < device.armed_s:
             device.armed_s = time_s
             self._alarms.at(time_s, lambda now_s, out: self._look(device, time_s, now_s, out))
-
-    def suspect_at_s(self, run: Running) -> float:
-        """When a run takes much too long."""
-        settings, expected_s = self._settings, run.expected_s
-        return run.started_s + max(
-            settings.suspect_factor * expected_s, expected_s + settings.suspect_margin_s
-        )
 
     @property
     def draining(self) -> bool:

@@ -109,9 +109,14 @@ class Scheduler:
         Raises:
             SettingsError: The event names a device or a model that does not exist.
         """
-        now_s = max(self._now_s, now_s)
+        before_s = self._now_s
+        now_s = max(before_s, now_s)
         self._now_s = self._answers.now_s = now_s
         out: list[Action] = []
+        if self._alarms.is_due(now_s) or self._answers.is_due(now_s):
+            due_s = self.next_wake_s
+            if due_s is not None:
+                self._care.oversleep(now_s - max(due_s, before_s), now_s)
         # What was due before now is late; what is due right now may still be settled by the event.
         if self._answers.is_due(now_s):
             for job in self._answers.take_due(now_s, inclusive=False):
@@ -160,8 +165,12 @@ class Scheduler:
         return self._fleet.is_loaded(model)
 
     def fastest(self, role: str) -> tuple[str, float] | None:
-        """The device that is done first with one picture, by its profile, and its seconds; `None` where none has the model."""
+        """The device that was seen to be done first with one picture, and its seconds; `None` where none has the model."""
         return self._fleet.fastest(self._fleet.model_of(role))
+
+    def usual(self, role: str) -> tuple[str, float] | None:
+        """The device that usually is done first with one picture, and its seconds; `None` where none has the model."""
+        return self._fleet.usual(self._fleet.model_of(role))
 
     def short_deadlines(self, role: str) -> tuple[str, ...]:
         """A sentence for each stream whose pictures ask for answers sooner than the fastest device has one."""

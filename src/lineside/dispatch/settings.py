@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 
 from lineside.core.errors import SettingsError
 
+_LOOKS = 8  # at a run, up to the moment from which it hangs
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -58,6 +60,23 @@ class Settings:
     refresh_s: float = 0.25
     grow_s: float = 60.0
     grow_most_s: float = 3600.0
+
+    def suspect_after_s(self, expected_s: float) -> float:
+        """Seconds after which a run of so many expected ones makes its device suspect."""
+        return max(self.suspect_factor * expected_s, expected_s + self.suspect_margin_s)
+
+    def hang_after_s(self, expected_s: float) -> float:
+        """Seconds after which a run of so many expected ones hangs."""
+        return max(self.hang_factor * expected_s, self.hang_s)
+
+    def look_each_s(self, expected_s: float) -> float:
+        """Seconds between two looks at a run that is suspect; a look that is late by more has overslept."""
+        return self.hang_after_s(expected_s) / _LOOKS
+
+    def first_look_s(self, expected_s: float) -> float:
+        """Seconds after which a run is looked at first: when it is suspect, and in time to look twice before it hangs."""
+        hang_s = self.hang_after_s(expected_s)
+        return min(self.suspect_after_s(expected_s), hang_s - 2 * hang_s / _LOOKS)
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -1,10 +1,9 @@
-"""Deadlines that no device can keep: refused where they are known at the start, told where pictures bring them."""
+"""Deadlines that no device can keep, where pictures bring them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lineside.core.errors import SettingsError
 from lineside.dispatch.actions import DeadlineTooShort
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class ShortDeadlines:
             if row >= _IN_A_ROW and name not in self._told:
                 self._told.add(name)
                 out.append(DeadlineTooShort(name, _sentence(name, left_s, fastest)))
-        return f"; {_takes(fastest)}, and {left_s * 1e3:.1f} ms were left"
+        return f"; {takes(fastest)}, and {left_s * 1e3:.1f} ms were left"
 
     def standing(self, model: str) -> tuple[str, ...]:
         """A sentence for each stream whose latest pictures all came too late for the fastest device."""
@@ -76,29 +75,11 @@ class ShortDeadlines:
         self._told.clear()
 
 
-def refuse_short(deadline_s: float | None, fastest: tuple[str, float] | None, model: str) -> None:
-    """Refuse a deadline that the fastest device cannot keep with nothing else to do.
-
-    Args:
-        deadline_s: Seconds from a picture to its answer; `None` refuses nothing.
-        fastest: That device and its seconds for one picture, the fewest of those measured when the model was opened; `None` refuses nothing.
-        model: What the message calls the model.
-
-    Raises:
-        SettingsError: It cannot.
-    """
-    if deadline_s is None or fastest is None or deadline_s >= fastest[1]:
-        return
-    raise SettingsError(
-        f"deadline_s: {deadline_s * 1e3:g} ms: {_takes(fastest)} with {model}. Allow more than that, or take a "
-        "faster device or a smaller model"
-    )
-
-
-def _takes(fastest: tuple[str, float]) -> str:
+def takes(fastest: tuple[str, float]) -> str:
+    """The fastest device's figure, as a part of a sentence."""
     return f"the fastest device, {fastest[0]}, takes {fastest[1] * 1e3:.1f} ms for one picture at best"
 
 
 def _sentence(stream: str, left_s: float, fastest: tuple[str, float]) -> str:
     who = f"{stream}: its" if stream else "bare"
-    return f"{who} pictures come {left_s * 1e3:.1f} ms before their answer is due; {_takes(fastest)}, so none has one"
+    return f"{who} pictures come {left_s * 1e3:.1f} ms before their answer is due; {takes(fastest)}, so none has one"

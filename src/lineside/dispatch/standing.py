@@ -70,12 +70,14 @@ class Standing:
         devices: Each device.
         signals: For each maker's library whether it is read, and if not why.
         short_deadlines: A sentence for each stream whose pictures ask for answers sooner than the fastest device has one.
+        tight_deadline: A sentence where the engine's own deadline has been kept, but usually is not; else empty.
         buffers: The places for pictures.
     """
 
     devices: tuple[DeviceStanding, ...]
     signals: Mapping[str, str]
     short_deadlines: tuple[str, ...] = ()
+    tight_deadline: str = ""
     buffers: BufferStanding = BufferStanding()
 
     @property

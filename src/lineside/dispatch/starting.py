@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lineside.core.buffers import picture_bytes
 from lineside.core.errors import DeviceUnavailableError, LinesideError, SettingsError
 from lineside.dispatch.process_worker import ProcessWorker
@@ -22,6 +24,8 @@ from lineside.dispatch.worker import WorkerModel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
@@ -174,6 +178,13 @@ def read_offer(path: str | Path, facts: ModelFacts | None, *, name: str) -> Offe
         raise SettingsError(f"model: expected the path of an .onnx file; got {path!r}")
     card = ModelCard.read(path, facts=facts, run=run_once)
     return Offer(WorkerModel(name, os.fspath(path), facts), card)
+
+
+def trial_picture(offer: Offer) -> NDArray[np.uint8]:
+    """A picture that a model can look at: uint8 BGR (H, W, 3), of its input's size where that is known."""
+    from lineside.models.probe import probe_picture
+
+    return np.zeros((32, 32, 3), np.uint8) if offer.card is None else probe_picture(offer.card.input.size)
 
 
 def wait_for_start(roster: Roster, bulletin: Bulletin, demotion: str) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
 from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged
 from lineside.dispatch.buffers import SlotBuffers
+from lineside.dispatch.deadline_trial import refuse_short, tight
 from lineside.dispatch.desk import Desk
-from lineside.dispatch.events import Drain
+from lineside.dispatch.events import Drain, FrameArrived
 from lineside.dispatch.memory_admission import MemoryAdmission
-from lineside.dispatch.promises import Promises
+from lineside.dispatch.promises import Promises, Ticket
 from lineside.dispatch.roster import Roster
 from lineside.dispatch.scheduler import Scheduler
-from lineside.dispatch.short_deadlines import refuse_short
 from lineside.dispatch.signals import Signals
 from lineside.dispatch.standing import BufferStanding, Bulletin, DeviceStanding, Standing
-from lineside.dispatch.starting import wait_for_start
+from lineside.dispatch.starting import trial_picture, wait_for_start
 from lineside.dispatch.timer import Timer
+from lineside.dispatch.words import Request, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +50,7 @@ class Works:
 
     def __init__(self, crew: Crew, fittings: Fittings) -> None:
         self._crew = crew
+        self._fittings = fittings
         self._bulletin = Bulletin(fittings.note)
         self._drained = threading.Event()
         self._ticks = fittings.ticks
@@ -86,10 +90,11 @@ class Works:
         try:
             wait_for_start(self.roster, self._bulletin, fittings.demotion)
             self._memory.opened(0 if offer.card is None else offer.card.size_bytes)
-            refuse_short(fittings.deadline_s, self.fastest(offer.model.name), offer.model.path)
+            self.prove_deadline(offer)
         except BaseException:
             self.end(by_force=True)
             raise
+        self.tell_tight(offer.model.name)
 
     def standing(self, role: str) -> Standing:
         """How the devices stand, and who asks a role's model for more than they can."""
@@ -98,6 +103,7 @@ class Works:
             tuple(self._standing_of(device.name, device.health) for device in statistics.devices),
             dict(self._signals.told),
             self.desk.ask(lambda scheduler: scheduler.short_deadlines(role)),
+            self._tight(role),
             self._buffer_standing(),
         )
 
@@ -107,9 +113,40 @@ class Works:
             return BufferStanding(0, 0, self.buffers.elsewhere, 0)
         return BufferStanding(slots.count, slots.free, self.buffers.elsewhere, slots.copied)
 
-    def fastest(self, model: str) -> tuple[str, float] | None:
-        """The device that is done first with one picture, as measured, and its seconds; `None` where none has the model."""
-        return self.desk.ask(lambda scheduler: scheduler.fastest(model))
+    def prove_deadline(self, offer: Offer) -> None:
+        """Refuse a loaded model that no device is done with by the engine's deadline, also when it is tried again.
+
+        Raises:
+            SettingsError: There is no such device.
+        """
+        model = offer.model.name
+        refuse_short(
+            self._fittings.deadline_s,
+            offer.model.path,
+            fastest=lambda: self.desk.ask(lambda scheduler: scheduler.fastest(model)),
+            run=lambda limit_s: self._run_one(offer, limit_s),
+            clock=self._fittings.clock,
+        )
+
+    def tell_tight(self, role: str) -> None:
+        """Tell where a deadline that can be kept usually is not."""
+        if sentence := self._tight(role):
+            self._bulletin.say("deadline.tight", sentence)
+
+    def _tight(self, role: str) -> str:
+        return tight(
+            self._fittings.deadline_s,
+            fastest=lambda: self.desk.ask(lambda scheduler: scheduler.fastest(role)),
+            usual=lambda: self.desk.ask(lambda scheduler: scheduler.usual(role)),
+        )
+
+    def _run_one(self, offer: Offer, limit_s: float) -> bool:
+        """Run a model's test picture where it is done first; whether it ended in so many seconds."""
+        ticket = Ticket(trial_picture(offer), {}, "a test picture")
+        self.promises.give(ticket)
+        stream = Stream("", offer.model.name, ordered=False)
+        self.desk.post(FrameArrived(Request(stream, 0, math.inf, ticket)))
+        return not wait((ticket.future,), limit_s).not_done
 
     def admit(self, new: Offer) -> None:
         """Refuse a model that a card has no memory for beside the one that runs.

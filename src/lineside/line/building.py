@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.capture.adjust import Adjustment, AdjustmentSettings
 from lineside.capture.camera import TriggerMode
 from lineside.capture.feed import Feed
+from lineside.capture.health.baseline import load_baseline
 from lineside.capture.health.gate import HealthGate
 from lineside.capture.watch import Limits
 from lineside.core import plugins
@@ -104,7 +105,7 @@ def build(settings: LineSettings, board: Board, run: str) -> Built:
                 _feed(settings, table),
                 post=inbox.put,
                 note=board.post,
-                prepare=_prepare(table),
+                prepare=_prepare(settings, table),
                 asks=asks,
             )
             for table in settings.document.camera
@@ -165,10 +166,11 @@ def _feed(settings: LineSettings, table: CameraTable) -> Callable[[Ears], Feed]:
     return made
 
 
-def _prepare(table: CameraTable) -> Callable[[Frame], Frame]:
-    """What is done to each picture of a camera: it is looked at and adjusted, where that was asked for."""
-    gate = None if table.health is None else HealthGate(table.health)
-    return looked_at(gate, Adjustment(table.adjust or AdjustmentSettings(), table.id))
+def _prepare(settings: LineSettings, table: CameraTable) -> Callable[[Frame], Frame]:
+    """What is done to each picture of a camera: it is looked at, and adjusted where that was asked for."""
+    baseline = None if table.baseline is None else load_baseline(settings.path(table.baseline))
+    adjustment = Adjustment(table.adjust or AdjustmentSettings(), table.id)
+    return looked_at(HealthGate(table.health, baseline), adjustment)
 
 
 def _triggers(settings: LineSettings) -> Callable[[float, float | None], Triggers]:

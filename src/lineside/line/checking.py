@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineside.capture.camera import open_camera
+from lineside.capture.health.baseline import load_baseline
 from lineside.core import plugins
 from lineside.core.errors import LinesideError, ModelError, OutputError, SettingsError
 from lineside.core.placement import placements
@@ -74,6 +75,8 @@ def _attempt(what: str, look: Callable[[], str]) -> Check:
 
 
 def _camera(settings: LineSettings, table: CameraTable) -> str:
+    if table.baseline is not None:
+        load_baseline(settings.path(table.baseline))
     camera = open_camera(settings.camera(table))
     camera.close()
     return f"{settings.camera(table).shown} opens"

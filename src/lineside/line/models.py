@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from lineside.core.errors import ModelError
+from lineside.core.errors import ModelError, SettingsError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.settings import Settings
@@ -18,7 +18,7 @@ from lineside.line.products import ByCode, OneProduct, Product
 from lineside.line.stages import StagedLook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from lineside.line.board import Board
     from lineside.line.desk import Looks
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lineside.models.card import ModelCard
 
 _LATE = 16  # pictures that may wait to be looked at after their answer; each is kept in memory
+_HANGS = 0.25  # of a deadline: where answers may take long, a slow run is no hung one, and another device still has the time
 
 
 class Models:
@@ -130,6 +131,7 @@ class Models:
             for name, value in recipe.asked(judge, **_kind(first.card)).items()
             if value is not None
         }
+        _refuse_unused(recipe, judge.cameras)
         preparations = {view: prepared(recipe, view) for view in judge.cameras}
         return Product(
             code,
@@ -163,6 +165,7 @@ class Models:
 
     def _opened_engine(self, path: str) -> Engine:
         table = self._settings.document.devices
+        deadline_s = self._settings.document.line.deadline_ms / 1e3
         start = usual(path, table.priority)
         for notice in start.notices:
             self._board.post("device.tuned", notice)
@@ -173,8 +176,8 @@ class Models:
             demotion=table.demotion,
             routing=table.routing,
             facts=start.facts,
-            deadline_s=self._settings.document.line.deadline_ms / 1e3,
-            settings=Settings(late_limit=_LATE),
+            deadline_s=deadline_s,
+            settings=Settings(late_limit=_LATE, hang_s=max(Settings().hang_s, deadline_s * _HANGS)),
             note=self._board.post,
             late_result=lambda *_: self._post(LateLook()),
         )
@@ -205,6 +208,19 @@ def only_recipe(settings: LineSettings) -> Recipe:
         document=RecipeDocument.model_validate(tables),
         rules=settings.rules,
     )
+
+
+def _refuse_unused(recipe: Recipe, views: Sequence[str]) -> None:
+    """Refuse what a recipe asks for and the line does not do, which would else be silently wrong.
+
+    Raises:
+        SettingsError: There is some.
+    """
+    for view in views:
+        if recipe.camera(view).features:
+            raise SettingsError(
+                f"{recipe.file}: camera.{view}.features: the line does not set a camera's features for each product; expected them in line.toml"
+            )
 
 
 def _kind(card: ModelCard) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class HandWorker:
         refuses: Models that it cannot open, with the reason; `*` for all.
         waits: A start is answered by `come_up` and not at once.
         starts: How often it was started.
+        at_once: Answers each run as soon as it is given; `None` leaves that to `end` and `fail`.
     """
 
     def __init__(self, device: str, *, post: Post, times: ServiceTimes = _TIMES) -> None:
@@ -64,6 +65,7 @@ class HandWorker:
         self.refuses: dict[str, LinesideError] = {}
         self.waits = False
         self.starts = 0
+        self.at_once: Callable[[Given], Sequence[object]] | None = None
 
     def start(self, models: Sequence[WorkerModel]) -> None:
         """Have these models."""
@@ -90,6 +92,8 @@ class HandWorker:
     ) -> None:
         """Take a run on."""
         self.given.append(Given(run, model, tuple(pictures), tuple(asked)))
+        if self.at_once is not None:
+            self.end(self.at_once)
 
     def probe(self, run: int, model: str) -> None:
         """Take a probe on."""

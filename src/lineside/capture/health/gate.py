@@ -63,6 +63,9 @@ class Finding:
 class HealthSettings(Table):
     """How far from usual a picture may be. The defaults were found on the drawn plant; `docs/health.md` has the figures."""
 
+    enabled: Annotated[
+        bool, Field(description="whether pictures are looked at; without, a black one is judged")
+    ] = True
     repeats: Annotated[bool, Field(description="whether a picture that comes again is refused")] = True
     focus: Annotated[
         float, Field(gt=0, le=5, description="below the lowest usual logarithm of sharpness")
@@ -121,6 +124,8 @@ class HealthGate:
         Args:
             image: uint8 BGR (H, W, 3) or grey (H, W). It is not kept.
         """
+        if not self.settings.enabled:
+            return None
         try:
             measures = measure(image)
         except ImageFormatError as fault:
@@ -129,6 +134,8 @@ class HealthGate:
 
     def judge(self, measures: Measures) -> Finding | None:
         """The same for what was measured in the next picture already."""
+        if not self.settings.enabled:
+            return None
         repeat = self._repeat(measures)
         found = self._size(measures) or _dead(measures, self.settings) or repeat
         if found is not None:

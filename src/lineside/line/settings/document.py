@@ -104,9 +104,12 @@ class CameraTable(Table):
     adjust: AdjustmentSettings | None = Field(
         default=None, description="What is done to its pictures before the model: lens, rotation, crop, mask."
     )
-    health: HealthSettings | None = Field(
-        default=None,
-        description="How far from usual a picture may be; without the table pictures are not looked at before the model.",
+    health: HealthSettings = Field(
+        default=HealthSettings(),
+        description="How far from usual a picture may be, before the model sees it. `enabled = false` looks at none.",
+    )
+    baseline: Text | None = Field(
+        default=None, description="What is usual in its pictures, as `lineside health --learn` wrote it."
     )
 
 

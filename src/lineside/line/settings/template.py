@@ -69,7 +69,8 @@ trigger = "software"               # free | software | hardware | plc
 # shots = 1                        # pictures of each part
 # timeout_s = 2.0                  # without a picture for so long it is lost
 # features = {{ ExposureTime = 5000.0 }}
-# health = {{}}                      # refuse dead, frozen, dark and blurred pictures before the model
+# baseline = "top.json"            # what is usual, from lineside health --learn: refuses dark, blurred and shifted pictures, too
+# health = {{ repeats = false }}     # where a source repeats its pictures
 # adjust = {{ rotate = 90 }}         # lens, rotation, crop, mask
 """
 
