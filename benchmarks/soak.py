@@ -24,12 +24,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from lineside.core.verdict import Reason
+from lineside.outputs.plant.codes import REASON_CODES
 from lineside.testing.graphs import colour_spots
 from lineside.testing.plc.modbus import ModbusClientPlc
 from lineside.testing.plc.simulator import PlcSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    Heard = tuple[int, int]  # the trigger's number that an answer was for, and the number of its reason
 
 DRIFT_MIB = 20.0
 _MIB = 1 << 20
@@ -219,13 +223,20 @@ def judged(samples: Sequence[Sample], warm_up_s: float) -> tuple[dict[str, float
     return grown, faults
 
 
-def unanswered(triggers: int, log: Log, heard: Sequence[int], folder: Path) -> list[str]:
-    """What is wrong with the answers: to the control, in the log and in what was kept."""
+def unanswered(triggers: int, log: Log, heard: Sequence[Heard], folder: Path) -> list[str]:
+    """What is wrong with the answers: to the control, in the log and in what was kept.
+
+    A trigger that the link refused while the line was not ready is answered by the link, and is no part of the line's.
+    """
+    refused = [number for number, reason in heard if reason == REASON_CODES[Reason.TRIGGER_MISSED]]
     wanted = Counter(range(1, triggers + 1))
     faults = [
-        f"{where}: {sum((wanted - got).values())} parts without an answer, {sum((got - wanted).values())} answers too many"
-        for where, got in (("the control", Counter(heard)), ("the log", log.parts))
-        if got != wanted
+        f"{where}: {sum((due - got).values())} parts without an answer, {sum((got - due).values())} answers too many"
+        for where, due, got in (
+            ("the control", wanted, Counter(number for number, _ in heard)),
+            ("the log", wanted - Counter(refused), log.parts),
+        )
+        if got != due
     ]
     keys = Counter(
         row["key"] for file in (folder / "tables").glob("*.csv") for row in csv.DictReader(file.open())
@@ -285,7 +296,7 @@ def soak(folder: Path, seconds: float, warm_up_s: float) -> tuple[list[Sample], 
             line.wait(120)
             reader.join()
     _, faults = judged(samples, warm_up_s)
-    faults += unanswered(triggers, log, [said.answered_id for said in plc.answers], folder)
+    faults += unanswered(triggers, log, [(said.answered_id, said.reason) for said in plc.answers], folder)
     if line.returncode:
         faults.append(f"the line left with {line.returncode}")
     return samples, log, faults

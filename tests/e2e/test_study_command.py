@@ -32,6 +32,7 @@ parts_per_minute = 1200
 id = "top"
 source = "folder:{folder}"
 features = {{ play = "loop" }}
+health = {{ enabled = false }}
 trigger = "software"
 timeout_s = 60.0
 [model]

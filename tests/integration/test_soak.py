@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lineside.core.verdict import Reason
+from lineside.outputs.plant.codes import REASON_CODES
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -56,7 +59,17 @@ def test_a_part_without_its_one_answer_is_wrong(soak, tmp_path, heard, logged, w
     (tmp_path / "trace").mkdir()
     log = soak.Log()
     log.parts.update(logged)
-    assert what in soak.unanswered(3, log, heard, tmp_path)[0]
+    assert what in soak.unanswered(3, log, [(number, 0) for number in heard], tmp_path)[0]
+
+
+def test_a_trigger_that_the_link_refused_is_no_part(soak, tmp_path):
+    (tmp_path / "trace").mkdir()
+    log = soak.Log()
+    log.parts.update([1, 3])
+    refused = REASON_CODES[Reason.TRIGGER_MISSED]
+    wrong = soak.unanswered(3, log, [(1, 0), (2, refused), (3, 0)], tmp_path)
+    assert not [fault for fault in wrong if "the trace" not in fault]
+    assert "the log: 1 parts without" in soak.unanswered(3, log, [(1, 0), (2, 0), (3, 0)], tmp_path)[0]
 
 
 def test_a_short_run_is_right_and_is_drawn(tmp_path):
