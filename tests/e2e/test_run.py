@@ -161,3 +161,10 @@ def test_a_port_that_is_taken_alone_is_exit_4(cli, line):
             f'{line.read_text()}[[plant]]\nkind = "modbus_server"\nport = {taken.getsockname()[1]}\n'
         )
         assert "wrong" in cli("check", code=4).stdout
+
+
+def test_parts_of_a_line_with_one_product_are_judged_again_by_its_own_settings(cli, line):
+    line.write_text(line.read_text() + '[trace]\nfolder = "trace"\nkeep = { every = 1 }\n')
+    cli("run", "line.toml", "--seconds", 1, "--log", "json")
+    line.write_text("changed since")
+    assert "0 of 5 parts are judged otherwise" in cli("replay", "trace", "all").stdout

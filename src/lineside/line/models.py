@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
@@ -202,7 +203,7 @@ def only_recipe(settings: LineSettings) -> Recipe:
     return Recipe(
         name=settings.file.stem,
         file=settings.file,
-        sha256="",
+        sha256=hashlib.sha256(settings.file.read_bytes()).hexdigest() if settings.file.is_file() else "",
         codes=("line",),
         title=document.line.name,
         document=RecipeDocument.model_validate(tables),
