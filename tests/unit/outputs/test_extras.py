@@ -33,5 +33,5 @@ def test_a_secret_that_is_not_set_names_its_variable(monkeypatch, value):
     monkeypatch.delenv("BOARD_KEY", raising=False)
     if value is not None:
         monkeypatch.setenv("BOARD_KEY", value)
-    with pytest.raises(SettingsError, match="board: key_env: .* BOARD_KEY; it is not set"):
+    with pytest.raises(SettingsError, match=r"board: key_env: .* BOARD_KEY; it is not set"):
         secret("BOARD_KEY", "board: key_env")
