@@ -1,9 +1,10 @@
-"""Every command that a page names exists, and its options are spelt as the page spells them."""
+"""Every command, option and extra that a page names exists, and is spelt as the page spells it."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,11 @@ def commands_of(page):
     """Each command line of a page: those of its blocks, and those in its sentences."""
     text = re.sub(r"\\\n\s*", " ", page.read_text("utf-8"))
     fenced = re.findall(r"^```(?:sh|bash|console)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    for line in "\n".join(fenced).splitlines():
+    lines = [line.split(" #")[0] for line in "\n".join(fenced).splitlines()]
+    for part in (part for line in lines for part in re.split(r"\s(?:&&|\|\|?|;)\s", line)):
         # What a shell would substitute may itself be a command, and a variable may stand before one.
-        found = re.search(r"(?:^|[$;&|(]\s*|\s)(lineside\s.*)", line.split(" #")[0])
-        if found and "pip install" not in line:
+        found = re.search(r"(?:^|[$(]|\s)(lineside\s.*)", part)
+        if found and "pip install" not in part:
             yield found.group(1)
     plain = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     for code in re.findall(r"`([^`]+)`", plain):
@@ -78,3 +80,20 @@ def test_the_pages_hold_commands_and_a_wrong_one_is_found(tree):
 def test_every_command_is_on_the_page_of_the_command_line():
     page = (ROOT / "docs/cli.md").read_text("utf-8")
     assert [name for name in COMMANDS if not re.search(rf"`(lineside )?{name}[ `]", page)] == []
+
+
+def test_the_table_of_the_readme_has_every_extra_and_pages_name_no_other():
+    known = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    )
+    table = re.findall(r"^\| (`lineside\[.*?) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"lineside\[([\w-]+)\]", " ".join(table))) == known - {"dev"}
+    for page in PAGES:
+        named = re.findall(r"lineside\[([\w,-]+)\]", page.read_text("utf-8"))
+        assert {extra for each in named for extra in each.split(",")} <= known, page
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES if page.parent != ROOT}
+    assert {page for page in pages - {"docs/index.md"} if f"({page}" not in readme} == set()
