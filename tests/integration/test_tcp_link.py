@@ -10,7 +10,8 @@ from lineside.core.errors import OutputError
 from lineside.core.verdict import Verdict
 from lineside.outputs.plant.lines import LINE_BYTES
 from lineside.outputs.plant.link import LineState, PlantAnswer, open_link
-from plc_rig import StandInLine, until
+from peers import until
+from plc_rig import StandInLine
 
 
 class Wire:
