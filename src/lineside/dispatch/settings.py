@@ -78,12 +78,7 @@ class Settings:
 
     def first_look_s(self, expected_s: float) -> float:
         """Seconds after which a run is looked at first: when it is suspect, and in time to look twice before it hangs."""
-        suspect_s, margin_s = self.suspect_factor * expected_s, expected_s + self.suspect_margin_s
-        last_s = self.hang_factor * expected_s * _LAST_LOOK
-        least_s = self.hang_s * _LAST_LOOK
-        suspect_s = max(suspect_s, margin_s)
-        last_s = max(last_s, least_s)
-        return min(last_s, suspect_s)
+        return min(self.suspect_after_s(expected_s), _LAST_LOOK * self.hang_after_s(expected_s))
 
     def __post_init__(self) -> None:
         for each in fields(self):
