@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup fmt lint types layers docs test test-gpu-loader test-gpu-wheel bench demo check wheel vulkan intel-wheel clean
+.PHONY: help setup fmt lint types layers docs test test-gpu-loader test-gpu-wheel bench soak demo check wheel vulkan intel-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ test-gpu-wheel: ## The same with its libraries and a stand-in driver: 2.7 GB, gc
 
 bench: $(STAMP) ## Measure, against the floor and the rivals that are installed
 	$(BIN)/python benchmarks/run.py
+
+SECONDS ?= 1800
+soak: $(STAMP) ## Watch a whole line at speed for 30 minutes, or SECONDS=60: does it grow, is each part answered once
+	$(BIN)/python benchmarks/soak.py --seconds $(SECONDS)
 
 demo: $(STAMP) ## Run the main job on something that needs no download
 	$(BIN)/lineside demo

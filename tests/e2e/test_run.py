@@ -168,3 +168,15 @@ def test_parts_of_a_line_with_one_product_are_judged_again_by_its_own_settings(c
     cli("run", "line.toml", "--seconds", 1, "--log", "json")
     line.write_text("changed since")
     assert "0 of 5 parts are judged otherwise" in cli("replay", "trace", "all").stdout
+
+
+def test_the_view_shows_what_each_camera_saw_last(cli, line, tmp_path):
+    cli("run", "line.toml", "--seconds", 1, "--log", "json", "--view", "view")
+    assert (tmp_path / "view" / "top.jpg").stat().st_size > 1000
+    assert "top.jpg" in (tmp_path / "view" / "index.html").read_text()
+
+
+def test_a_view_that_cannot_be_written_is_exit_4_and_nothing_is_started(cli, line, tmp_path):
+    (tmp_path / "view").write_text("a file")
+    cli("run", "line.toml", "--seconds", 1, "--view", "view", code=4)
+    assert not (tmp_path / "health.json").exists()

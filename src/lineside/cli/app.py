@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "run_line",
     "recipe": "recipes",
     "judge": "judge_pictures",
+    "study": "study",
     "health": "health",
     "cameras": "cameras",
     "plant": "plant",

@@ -71,7 +71,9 @@ def judge_pictures(
     reading = options.reading(limit_px=limit_px, scale_16bit=scale_16bit)
     models = RecipeModels.opened(read, devices=devices, demotion=demotion, threads=threads)
     parts = (
-        _golden_parts(models, reading) if golden else _parts(models, source or [], reading, adjusted=adjusted)
+        _golden_parts(models, reading)
+        if golden
+        else named_parts(models, source or [], reading, adjusted=adjusted)
     )
     judged = _all(models, parts, save)
     _report(judged, as_json=as_json)
@@ -122,7 +124,7 @@ class JudgedPart:
         return {**about, "views": list(self.views)}
 
 
-def _parts(
+def named_parts(
     models: RecipeModels, arguments: Sequence[str], reading: Reading, *, adjusted: bool
 ) -> Iterator[tuple[str, list[View], None]]:
     """Each part that the arguments name, with its views."""

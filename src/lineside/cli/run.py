@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -46,6 +47,14 @@ def run_line(
     parts: Annotated[
         bool, typer.Option("--parts", help="With text or json: a line for each part, too.")
     ] = False,
+    view: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep the latest picture of each view there, with boxes and verdict, and a page that shows them.",
+            show_default=False,
+        ),
+    ] = None,
     patience: Annotated[
         float | None,
         typer.Option(
@@ -78,13 +87,34 @@ def run_line(
         console.print(f"{line.name}: {file}", soft_wrap=True, markup=False, highlight=False)
     elif parts:
         line.hear(written.part)
-    statistics = _run(line, console, seconds, patience, is_shown=log is LogForm.SCREEN)
+    with _viewed(line, view):
+        statistics = _run(line, console, seconds, patience, is_shown=log is LogForm.SCREEN)
     if log is LogForm.SCREEN:
         from lineside.cli.demo_screen import table
 
         console.print(table(statistics))
     else:
         written.end(statistics)
+
+
+@contextmanager
+def _viewed(line: Line, folder: Path | None) -> Iterator[None]:
+    """While the line runs its pictures are shown in a folder, where one was named."""
+    if folder is None:
+        yield
+        return
+    from lineside.outputs.live_view import LiveView
+
+    try:
+        shown = LiveView(folder, note=line.board.post)
+    except BaseException:
+        line.close()
+        raise
+    line.hear(shown.show)
+    try:
+        yield
+    finally:
+        shown.close()
 
 
 def _run(

@@ -87,7 +87,7 @@ def encoded(inspection: Inspection, keep: Keep) -> Iterator[Encoded]:
             continue
         yield encode(view.camera, view.frame.image, keep)
         if keep.annotated and view.detections is not None and len(view.detections):
-            yield encode(view.camera + ANNOTATED, _drawn(view), keep)
+            yield encode(view.camera + ANNOTATED, drawn(view), keep)
 
 
 def encode(name: str, image: NDArray[np.uint8], keep: Keep) -> Encoded:
@@ -119,7 +119,15 @@ def encode(name: str, image: NDArray[np.uint8], keep: Keep) -> Encoded:
     return Encoded(name, file, keep.suffix, hashlib.sha256(file).hexdigest())
 
 
-def _drawn(view: View) -> NDArray[np.uint8]:
+def drawn(view: View) -> NDArray[np.uint8]:
+    """The picture of a view with what was detected in it, uint8 BGR (H, W, 3).
+
+    Args:
+        view: One with a picture and detections.
+
+    Raises:
+        OutputError: They cannot be drawn.
+    """
     import cv2
 
     from lineside.outputs.overlay import draw

@@ -51,13 +51,30 @@ def plant_of(*links):
 def test_the_one_that_asked_hears_its_own_number_and_the_others_hear_none():
     one, two = Link(), Link()
     plant, posted, notes = plant_of(one, two)
-    two.hear(PlantTrigger(77, 1.0))
-    assert posted == [PlantAsked(1, PlantTrigger(77, 1.0))]
+    two.hear(PlantTrigger(77, 1.0, order=9))
+    assert posted == [PlantAsked(1, PlantTrigger(77, 1.0, order=9))]
     plant.asked(3, posted[0])
     plant.answer(inspection(3))
-    assert [a.trigger for link in (one, two) for a in link.answers] == [None, 77]
+    assert [(a.trigger, a.order) for link in (one, two) for a in link.answers] == [(None, None), (77, 9)]
     assert [a.inspection for a in two.answers] == [3]
     assert notes == []
+
+
+def test_triggers_with_one_number_or_none_are_told_apart_by_their_order():
+    link = Link()
+    plant, posted, _ = plant_of(link)
+    for order, number in enumerate((5, 5, None, None), 1):
+        link.hear(PlantTrigger(number, 1.0, order=order))
+    for part, news in enumerate(posted):
+        plant.asked(part, news)
+    for part in (2, 0, 3, 1):
+        plant.answer(inspection(part))
+    assert [(a.inspection, a.trigger, a.order) for a in link.answers] == [
+        (2, None, 3),
+        (0, 5, 1),
+        (3, None, 4),
+        (1, 5, 2),
+    ]
 
 
 def test_an_answer_that_cannot_be_written_is_told_counted_and_goes_to_the_others():
@@ -71,8 +88,9 @@ def test_an_answer_that_cannot_be_written_is_told_counted_and_goes_to_the_others
 
 
 def test_an_answer_counts_what_was_seen():
-    said = plant_answer(inspection(3, Verdict.FAIL, 0.5, 0.9), 7)
-    assert (said.trigger, said.inspection, said.verdict, said.count) == (7, 3, Verdict.FAIL, 4)
+    said = plant_answer(inspection(3, Verdict.FAIL, 0.5, 0.9), PlantTrigger(7, 0.0, order=2))
+    assert (said.trigger, said.order, said.inspection) == (7, 2, 3)
+    assert (said.verdict, said.count) == (Verdict.FAIL, 4)
     assert said.confidence == pytest.approx(0.9)
     assert (said.product, said.serial, said.detail) == ("cap", "S", "dent")
     assert plant_answer(inspection(3, Verdict.PASS), None).confidence == 0.0
