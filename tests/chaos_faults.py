@@ -312,7 +312,7 @@ def trigger_comes_twice(line):
 
 
 @fault(
-    Reason.TRIGGER_MISSED, changes={"line": "least_ms = 3600000"}, before=1, parts=2, after=0, hint="sooner"
+    Reason.TRIGGER_MISSED, changes={"line": "least_ms = 3600000"}, before=1, parts=2, after=0, hint="after the one before"
 )
 def trigger_too_early(line):
     """A trigger comes sooner than parts can; no picture belongs to it for certain."""

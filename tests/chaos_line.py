@@ -32,7 +32,7 @@ from parcels import until
 VIEWS = ("top", "side")
 DRAWN = "disc?seed=41&size=320x320"
 FIRST_ID = 101  # the control's numbers are not the line's
-LONG_S = 120.0
+LONG_S = 60.0
 
 SETTINGS = """
 schema = 1
@@ -273,7 +273,11 @@ class Chaos:
 
     def parts(self, count, *, affected=False, **how):
         """Parts come one after the other, each answered and acknowledged."""
-        return [self.plc.part(self._counted(affected), **how) for _ in range(count)]
+        for _ in range(count):
+            if not affected:  # else the control triggers whatever lineside says of itself
+                self.plc.wait(lambda status: status.ready, "ready")
+            self.trigger(affected=affected, **how)
+            self.plc.acknowledge()
 
     def _counted(self, affected):
         number = self.next_id

@@ -74,6 +74,9 @@ def check_affected(fault, answer, clean):
     if fault.may_judge and answer.verdict is not Verdict.UNKNOWN:
         assert said(answer) == clean[answer.part]
         return
+    if answer.verdict is Verdict.FAIL:  # what another camera has proven is proven
+        assert clean[answer.part][0] is Verdict.FAIL
+        return
     assert answer.verdict is Verdict.UNKNOWN
     assert answer.reason in fault.reasons, answer.detail
     assert fault.hint in answer.detail
