@@ -39,6 +39,7 @@ class Models:
         settings: The line's.
         board: Where engines tell of their devices, and the book of its recipes.
         post: Takes news.
+        open_engine: Opens a model on all devices; takes what an `Engine` takes.
 
     Attributes:
         products: They.
@@ -47,10 +48,17 @@ class Models:
         LinesideError: A model cannot be opened, or a product does not fit its model.
     """
 
-    def __init__(self, settings: LineSettings, board: Board, post: Callable[[News], None]) -> None:
+    def __init__(
+        self,
+        settings: LineSettings,
+        board: Board,
+        post: Callable[[News], None],
+        open_engine: Callable[..., Engine] = Engine,
+    ) -> None:
         self._settings = settings
         self._board = board
         self._post = post
+        self._open_engine = open_engine
         self._lock = threading.Lock()
         self._engines: dict[str, Engine] = {}
         self._ready: dict[str, Product] = {}
@@ -170,7 +178,7 @@ class Models:
         start = usual(path, table.priority)
         for notice in start.notices:
             self._board.post("device.tuned", notice)
-        return Engine(
+        return self._open_engine(
             start.model,
             start.devices,
             isolation=table.isolation,
