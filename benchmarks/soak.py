@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Reason
 from lineside.outputs.plant.codes import REASON_CODES
-from lineside.testing.graphs import colour_spots
 from lineside.testing.plc.modbus import ModbusClientPlc
 from lineside.testing.plc.simulator import PlcSimulator
 
@@ -40,57 +39,6 @@ _MIB = 1 << 20
 _SAMPLES = 900
 _STRICT = 20  # of so many parts one is of the product that fails, so that pictures are kept
 _OPENING_S = 180.0
-_LINE = """
-schema = 1
-[line]
-name = "soak"
-deadline_ms = 10000
-health_file = "health.json"
-[[camera]]
-id = "top"
-source = "synthetic:mixed?size=320x320&defects=0.3"
-trigger = "plc"
-timeout_s = 30.0
-[[camera]]
-id = "side"
-source = "synthetic:mixed?size=320x320&defects=0.3&camera=side"
-trigger = "plc"
-timeout_s = 30.0
-[recipes]
-folder = "recipes"
-[[plant]]
-kind = "modbus_server"
-port = {port}
-acknowledge_timeout_s = 30.0
-answer_timeout_s = 30.0
-[outbox.keep]
-every = 50
-[[output]]
-kind = "folder"
-path = "results"
-max_bytes = 50000000
-[[output]]
-kind = "csv"
-path = "tables"
-[[output]]
-kind = "database"
-url = "sqlite:///{folder}/results.db"
-[trace]
-folder = "trace"
-picture_bytes = 50000000
-[trace.keep]
-every = 50
-"""
-_RECIPE = """
-schema = 1
-code = "{code}"
-[model]
-path = "../spots.onnx"
-[[rule]]
-kind = "forbid"
-min_confidence = {confidence}
-[end]
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +95,6 @@ class Log:
                     self.sentences[record["code"]] = f"{record['at']} {record['sentence']}"
                 case "end":
                     self.end = record
-
-
-def write_line(folder: Path) -> int:
-    """The line's files; the port of its link."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    (folder / "recipes").mkdir()
-    (folder / "spots.onnx").write_bytes(colour_spots().SerializeToString())
-    for code, confidence in (("usual", 0.999), ("strict", 0.0)):
-        text = _RECIPE.format(code=code, confidence=confidence)
-        (folder / "recipes" / f"{code}.toml").write_text(text)
-    (folder / "line.toml").write_text(_LINE.format(port=port, folder=folder.resolve()))
-    return port
 
 
 def sample(pid: int, folder: Path, at_s: float, parts: int) -> Sample:
@@ -266,6 +201,8 @@ def control(plc: PlcSimulator, until_s: float) -> int:
 
 def soak(folder: Path, seconds: float, warm_up_s: float) -> tuple[list[Sample], Log, list[str]]:
     """Run it: samples, the line's log, and what is wrong."""
+    from soak_line import write_line
+
     port = write_line(folder)
     command = [
         *(sys.executable, "-m", "lineside.cli.app", "run", "line.toml", "--log", "json", "--parts"),
