@@ -46,7 +46,7 @@ class Plant:
         self._links = tuple(links)
         self._post = post
         self._note = note
-        self._asked: dict[int, tuple[int, int | None]] = {}
+        self._asked: dict[int, tuple[int, PlantTrigger]] = {}
         self._lost: dict[int, str] = {}
         self.refused = 0
         self.unwritten = 0
@@ -82,7 +82,7 @@ class Plant:
 
     def asked(self, part: int, news: PlantAsked) -> None:
         """A part was begun for this trigger."""
-        self._asked[part] = (news.link, news.trigger.id)
+        self._asked[part] = (news.link, news.trigger)
 
     def answer(self, inspection: Inspection) -> None:
         """Write the answer to every link; what a link cannot take is told and counted."""
@@ -124,17 +124,17 @@ class Plant:
                 self._note(event.code, event.sentence)
 
 
-def plant_answer(inspection: Inspection, trigger: int | None) -> PlantAnswer:
+def plant_answer(inspection: Inspection, trigger: PlantTrigger | None) -> PlantAnswer:
     """What a control hears of a part.
 
     Args:
         inspection: The line's answer.
-        trigger: The control's own number of the part; `None` where it gave none.
+        trigger: The trigger of this control that it answers; `None` where another one asked for the part.
     """
     seen = [view.detections for view in inspection.views if view.detections is not None]
     best = max((float(one.confidence.max()) for one in seen if len(one)), default=0.0)
     return PlantAnswer(
-        trigger=trigger,
+        trigger=None if trigger is None else trigger.id,
         inspection=inspection.part,
         verdict=inspection.verdict,
         reason=inspection.reason,
@@ -143,4 +143,5 @@ def plant_answer(inspection: Inspection, trigger: int | None) -> PlantAnswer:
         product=inspection.origin.product,
         serial=inspection.origin.serial,
         detail=inspection.detail,
+        order=None if trigger is None else trigger.order,
     )

@@ -71,7 +71,7 @@ def test_an_answer_that_cannot_be_written_is_told_counted_and_goes_to_the_others
 
 
 def test_an_answer_counts_what_was_seen():
-    said = plant_answer(inspection(3, Verdict.FAIL, 0.5, 0.9), 7)
+    said = plant_answer(inspection(3, Verdict.FAIL, 0.5, 0.9), PlantTrigger(7, 0.0, order=5))
     assert (said.trigger, said.inspection, said.verdict, said.count) == (7, 3, Verdict.FAIL, 4)
     assert said.confidence == pytest.approx(0.9)
     assert (said.product, said.serial, said.detail) == ("cap", "S", "dent")
