@@ -243,6 +243,7 @@ def worker_stopped(line):
     may_judge=True,
     changes={"deadline_ms": 2500, "depth": 16},
     parts=0,
+    after=0,
 )
 def queue_full(line):
     """Parts come faster than the device can look at them. What cannot be done in time is said at once."""

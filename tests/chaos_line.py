@@ -27,7 +27,7 @@ from lineside.outputs.trace.verify import verify
 from lineside.testing.faults import breakable_staff
 from lineside.testing.plc.modbus import ModbusClientPlc
 from lineside.testing.plc.simulator import PlcSimulator
-from parcels import until
+from peers import until
 
 VIEWS = ("top", "side")
 DRAWN = "disc?seed=41&size=320x320"

@@ -33,7 +33,7 @@ class Broken(StrEnum):
     MODEL = "model"
     """A run ends well, and every number of its answer is NaN, as with weights that a memory fault hit."""
     SHAPE = "shape"
-    """A run ends well, and its answer lacks the last column, as of another model."""
+    """A run ends well, and its answer lacks a row, as of a model with fewer classes."""
     MEMORY = "memory"
     """A run finds no memory on the device."""
 
@@ -58,7 +58,7 @@ class FaultyDetector(Detector):
         if self.broken is Broken.MODEL:
             return [np.full_like(output, np.nan) for output in outputs]
         if self.broken is Broken.SHAPE:
-            return [output[..., :-1] for output in outputs]
+            return [output[:, :-1] for output in outputs]
         return outputs
 
 
