@@ -78,7 +78,9 @@ def test_our_own_pictures_come_through_the_camera_pixel_by_pixel_one_for_each_tr
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no SIGALRM")
 def test_a_read_keeps_its_time_where_the_program_has_the_alarm_signal_for_itself():
     with closing(opened(features=SMALL, trigger=TriggerMode.SOFTWARE)) as camera:
-        signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGALRM))  # pylon put a handler of its own there
+        signal.signal(
+            signal.SIGALRM, signal.getsignal(signal.SIGALRM)
+        )  # pylon put a handler of its own there
         seen = []
         reader = Thread(target=lambda: seen.append(camera.read(0.1)), daemon=True)
         reader.start()

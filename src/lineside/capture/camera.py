@@ -223,7 +223,8 @@ class StreamEvent:
         code: `camera.lost` (it said so, or cannot be opened), `camera.frozen` (it said nothing any more), `camera.back`,
             `camera.incomplete`, `camera.missed`, `camera.changed` (another format or size than before), `camera.ended`
             (what was played is over), `camera.fallback` (it is open otherwise than asked), `camera.unasked` (pictures without a
-            trigger were dropped), `camera.close` (it could not be closed).
+            trigger were dropped), `camera.configured` and `camera.refused` (it has the features that it was asked to take, or
+            not), `camera.close` (it could not be closed).
         at_s: Monotonic seconds.
         sentence: What happened, for people.
     """
