@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from lineside.capture.camera import Configurable, Expectant, Paced, configure
@@ -139,9 +140,8 @@ class Reader:
         while (change := self._owner.next_change(self._generation)) is not None:
             if not self._owner.calling(self._generation, READ_S):
                 return False
-            features = change.features
             try:
-                self._called(lambda features=features: configure(camera, features, self._settings.id))
+                self._called(partial(configure, camera, change.features, self._settings.id))
             except LinesideError as error:
                 self._owner.changed(self._generation, change, error)
                 if isinstance(camera, Configurable):
