@@ -27,21 +27,39 @@ def synthetic(_folder):
 def gige(_folder):
     with genicam_rigs.fake_gige() as fake:
         small = {"Width": 64, "Height": 48}
-        yield Rig(kind("gige"), f"gige:{fake.address}", features=small, absent="gige:no-such-serial")
+        yield Rig(
+            kind("gige"),
+            f"gige:{fake.address}",
+            features=small,
+            absent="gige:no-such-serial",
+            changes={"ExposureTimeAbs": 400.0},
+        )
 
 
 @contextmanager
 def pylon(_folder):
     genicam_rigs.require_pylon()
     small = {"Width": 64, "Height": 48}
-    yield Rig(kind("pylon"), "pylon:0815-0000", features=small, fps=50, absent="pylon:0815")
+    yield Rig(
+        kind("pylon"),
+        "pylon:0815-0000",
+        features=small,
+        fps=50,
+        absent="pylon:0815",
+        changes={"ExposureTime": 400.0},
+    )
 
 
 @contextmanager
 def gentl(_folder):
     producer = genicam_rigs.require_gentl()
     yield Rig(
-        kind("gentl"), f"gentl:{producer}#1", fps=50, absent=f"gentl:{producer}#7", takes_triggers=False
+        kind("gentl"),
+        f"gentl:{producer}#1",
+        fps=50,
+        absent=f"gentl:{producer}#7",
+        takes_triggers=False,
+        changes={"AcquisitionFrameRate": 40.0},
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,14 +47,6 @@ def inspection(part=0, verdict=Verdict.FAIL, *, reason=None, cameras=("top",), c
         for camera in cameras
     )
     return Inspection(part, verdict, reason, detail or f"part {part}", views, 10.0, 10.012, 10.2, 0.001)
-
-
-def until(condition, timeout_s=20.0):
-    """Wait for a condition; the value that it has at last."""
-    end = time.monotonic() + timeout_s
-    while not (value := condition()) and time.monotonic() < end:
-        time.sleep(0.005)
-    return value
 
 
 @dataclass

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 
 import pytest
 
@@ -39,3 +40,13 @@ def listens(port):
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(condition, what="what was waited for", timeout_s=20.0):
+    """Wait for a condition; the value that it has at last."""
+    end_s = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"expected {what} within {timeout_s:g} s")
+        time.sleep(0.002)
+    return value

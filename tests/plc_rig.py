@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 from contextlib import contextmanager
-from time import monotonic, sleep
 
 import pytest
 
@@ -132,14 +131,6 @@ def running(kind, **settings):
         yield rig
     finally:
         rig.close()
-
-
-def until(holds, what, timeout_s=20.0):
-    end_s = monotonic() + timeout_s
-    while not holds():
-        if monotonic() > end_s:
-            raise TimeoutError(f"expected {what} within {timeout_s:g} s")
-        sleep(0.002)
 
 
 def refused_answer(line):

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 def hanging_model(*, dynamic_batch=False):
     """A detector of coloured spots that, shown nothing but white, first counts to a million million in a Loop."""
-    model = colour_spots(dynamic_batch=dynamic_batch)
+    return counting_model(colour_spots(dynamic_batch=dynamic_batch), above=0.999, turns=10**12)
+
+
+def counting_model(model, *, above, turns):
+    """A model that first counts in a Loop where its darkest sample is above a value: once a run, however many pictures it has."""
     graph = model.graph
     picture = graph.input[0].name
     for node in graph.node:
@@ -42,8 +46,8 @@ def hanging_model(*, dynamic_batch=False):
         [numpy_helper.from_array(np.float32(0.5), "half")],
     )
     constants = {
-        "nearly_white": np.float32(0.999),
-        "million_million": np.int64(10**12),
+        "limit": np.float32(above),
+        "most": np.int64(turns),
         "yes": np.bool_(True),
         "nothing": np.float32(0),
     }
@@ -52,9 +56,9 @@ def hanging_model(*, dynamic_batch=False):
     )
     ahead = [
         helper.make_node("ReduceMin", [picture], ["darkest"], keepdims=0),
-        helper.make_node("Greater", ["darkest", "nearly_white"], ["is_white"]),
-        helper.make_node("Cast", ["is_white"], ["once"], to=TensorProto.INT64),
-        helper.make_node("Mul", ["once", "million_million"], ["turns"]),
+        helper.make_node("Greater", ["darkest", "limit"], ["is_above"]),
+        helper.make_node("Cast", ["is_above"], ["once"], to=TensorProto.INT64),
+        helper.make_node("Mul", ["once", "most"], ["turns"]),
         helper.make_node("Loop", ["turns", "yes", "nothing"], ["counted"], body=body),
         helper.make_node("Add", [picture, "counted"], ["seen"]),
     ]

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from parcels import until
-from peers import free_port, listens, program, promised
+from peers import free_port, listens, program, promised, until
 
 
 @dataclass
@@ -90,9 +89,11 @@ class Process:
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._more
         )
-        if not until(lambda: listens(self.port), timeout_s):
+        try:
+            until(lambda: listens(self.port), f"{self._command[0]} to listen on port {self.port}", timeout_s)
+        except TimeoutError:
             self.kill()
-            raise RuntimeError(f"{self._command[0]} does not listen on port {self.port}")
+            raise
         return self
 
     def stop(self):

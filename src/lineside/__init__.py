@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from lineside.core.detections import Detections
     from lineside.core.errors import LinesideError
     from lineside.core.geometry import Size
+    from lineside.core.inspection import Inspection, View
     from lineside.core.masks import Masks
+    from lineside.core.verdict import Reason, Verdict
     from lineside.detector.detector import Detector
     from lineside.detector.slicing import SlicedDetector
     from lineside.dispatch.engine import Engine
@@ -27,13 +29,17 @@ _HOME = {
     "Detections": "lineside.core.detections",
     "Detector": "lineside.detector.detector",
     "Engine": "lineside.dispatch.engine",
+    "Inspection": "lineside.core.inspection",
     "Line": "lineside.line.line",
     "LinesideError": "lineside.core.errors",
     "Masks": "lineside.core.masks",
     "ModelCard": "lineside.models.card",
     "ModelFacts": "lineside.models.facts",
+    "Reason": "lineside.core.verdict",
     "Size": "lineside.core.geometry",
     "SlicedDetector": "lineside.detector.slicing",
+    "Verdict": "lineside.core.verdict",
+    "View": "lineside.core.inspection",
 }
 
 __all__ = [
@@ -41,13 +47,17 @@ __all__ = [
     "Detections",
     "Detector",
     "Engine",
+    "Inspection",
     "Line",
     "LinesideError",
     "Masks",
     "ModelCard",
     "ModelFacts",
+    "Reason",
     "Size",
     "SlicedDetector",
+    "Verdict",
+    "View",
     "__version__",
 ]
 

@@ -6,8 +6,7 @@ import csv
 import json
 import sqlite3
 
-from parcels import until
-from peers import free_port
+from peers import free_port, until
 from receivers import HttpReceiver, mosquitto
 
 
@@ -136,7 +135,7 @@ class Mqtt(Case):
         self.away = {"host": "127.0.0.1", "port": free_port(), "timeout_s": 1}
 
     def keys(self):
-        until(lambda: len(set(self._got)) >= 3, 5)
+        until(lambda: len(set(self._got)) >= 3, timeout_s=5)
         return list(dict.fromkeys(self._got))
 
     def close(self):

@@ -17,7 +17,8 @@ from lineside.core.verdict import Reason
 from lineside.outputs.plant.codes import NO_REASON, REASON_CODES, VERDICT_CODES
 from lineside.outputs.plant.link import KINDS, LineState, PlantTrigger, open_link
 from lineside.outputs.plant.signals import Control, Order, pack_control, unpack_status
-from plc_rig import PEERS, refused_answer, running, until
+from peers import until
+from plc_rig import PEERS, refused_answer, running
 
 MISSED = REASON_CODES[Reason.TRIGGER_MISSED]
 PARTS = 200

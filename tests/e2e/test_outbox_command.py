@@ -9,7 +9,8 @@ import pytest
 from lineside.core.errors import RefusedParcelError
 from lineside.outputs.outbox.durable import DurableOutbox
 from lineside.outputs.outbox.settings import OutboxSettings
-from parcels import Away, Collector, inspection, until
+from parcels import Away, Collector, inspection
+from peers import until
 
 
 @pytest.fixture

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import cv2
 import pytest
+
+from lineside import Size
+from lineside.testing.graphs import colour_spots
+from real_workers import counting_model
 
 PLAN = ("plan", "--cameras", 40, "--fps", 25, "--deadline-ms", 20, "--seconds", 2)
 
@@ -74,6 +79,32 @@ def test_this_machine_is_measured_and_kept(cli, plant, tmp_path):
     again = json.loads(cli(*few, "--devices", "herex2", "--profiles", "mine.toml").stdout)
     assert [device["name"] for device in again["devices"]] == ["here-1", "here-2"]
     assert "spots.onnx" in (tmp_path / "mine.toml").read_text()
+
+
+def measured_here(cli, folder, *, dynamic_batch):
+    """Milliseconds by batch size, as `plan --measure` keeps them of a model whose runs cost far more than their pictures."""
+    spots = colour_spots(Size(height=64, width=64), dynamic_batch=dynamic_batch)
+    model = counting_model(spots, above=-1.0, turns=10_000)
+    (folder / "batches.onnx").write_bytes(model.SerializeToString())
+    few = ("plan", "--cameras", 1, "--fps", 1, "--deadline-ms", 5000, "--seconds", 1, "--json")
+    plan = json.loads(cli(*few, "--measure", "batches.onnx", "--profiles", "mine.toml").stdout)
+    assert plan["devices"][0]["source"].startswith("measured ")
+    here = tomllib.loads((folder / "mine.toml").read_text())["profiles"]["here"]["milliseconds"]
+    return {int(size): milliseconds for size, milliseconds in here.items()}
+
+
+def test_batches_are_measured_where_the_file_takes_them(cli, tmp_path):
+    took = {}
+    for _ in range(3):  # a machine that is busy for a moment can make one measurement say that no batch pays
+        took = measured_here(cli, tmp_path, dynamic_batch=True)
+        if max(took) > 1:
+            break
+    assert took[2] / 2 < took[1]
+    assert list(took) == list(range(1, max(took) + 1))
+
+
+def test_a_file_for_single_pictures_is_measured_with_those(cli, tmp_path):
+    assert list(measured_here(cli, tmp_path, dynamic_batch=False)) == [1]
 
 
 @pytest.mark.parametrize(

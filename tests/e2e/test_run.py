@@ -163,6 +163,13 @@ def test_a_port_that_is_taken_alone_is_exit_4(cli, line):
         assert "wrong" in cli("check", code=4).stdout
 
 
+def test_parts_of_a_line_with_one_product_are_judged_again_by_its_own_settings(cli, line):
+    line.write_text(line.read_text() + '[trace]\nfolder = "trace"\nkeep = { every = 1 }\n')
+    cli("run", "line.toml", "--seconds", 1, "--log", "json")
+    line.write_text("changed since")
+    assert "0 of 5 parts are judged otherwise" in cli("replay", "trace", "all").stdout
+
+
 def test_the_view_shows_what_each_camera_saw_last(cli, line, tmp_path):
     cli("run", "line.toml", "--seconds", 1, "--log", "json", "--view", "view")
     assert (tmp_path / "view" / "top.jpg").stat().st_size > 1000

@@ -16,7 +16,8 @@ from lineside.core.verdict import Verdict
 from lineside.outputs.outbox.durable import DurableOutbox
 from lineside.outputs.outbox.settings import OutboxSettings
 from lineside.outputs.parcel import open_sink
-from parcels import inspection, parcel, until
+from parcels import inspection, parcel
+from peers import until
 from receivers import mosquitto, postgres, s3
 
 TESTS = Path(__file__).parents[1]
@@ -85,7 +86,7 @@ def test_a_broker_that_restarts_under_load_gets_every_result(broker, tmp_path):
             assert outbox.offer(inspection(part, Verdict.PASS))
         assert until(lambda: outbox.statistics().sinks["mqtt"].fault)
         broker.start()
-        assert until(lambda: {record["part"] for record in reader.got} == set(range(150)), 40)
+        assert until(lambda: {record["part"] for record in reader.got} == set(range(150)), timeout_s=40)
         assert until(lambda: outbox.statistics().sinks["mqtt"].sent == 150)
     reader.close()
 
@@ -237,7 +238,7 @@ def test_a_database_that_goes_and_comes_back_gets_everything(cluster, tmp_path, 
             outbox.offer(inspection(part))
         assert until(lambda: outbox.statistics().sinks["db"].fault)
         cluster.start()
-        assert until(lambda: outbox.statistics().sinks["db"].sent == 30, 40)
+        assert until(lambda: outbox.statistics().sinks["db"].sent == 30, timeout_s=40)
     assert rows(cluster, "SELECT count(*) FROM back_inspection") == [(30,)]
 
 
@@ -312,7 +313,7 @@ def bucket(store, name):
             return False
         return True
 
-    assert until(ready, 40), "the store does not take an object"
+    assert until(ready, timeout_s=40), "the store does not take an object"
     return opened
 
 

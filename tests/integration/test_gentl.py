@@ -67,7 +67,9 @@ def test_only_the_newest_is_handed_out_of_a_live_view(producer):
     second = next_frame(camera)
     counts = camera.statistics()
     camera.close()
-    assert counts.dropped == second.device_frame - first.device_frame - 1 > 3
+    assert counts.dropped > 3
+    # The producer itself loses pictures where its thread gets no time; each is counted as one or the other.
+    assert counts.dropped + counts.missed == second.device_frame - first.device_frame - 1
 
 
 def test_what_is_not_accepted_is_told(producer, tmp_path):

@@ -31,7 +31,8 @@ def fake():
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_it_keeps_the_word_of_every_camera(fake, check):
-    check(Rig(gige, f"gige:{fake.address}", features=VIVA, absent="gige:127.255.1.1"))
+    changes = {"ExposureTimeAbs": 400.0}
+    check(Rig(gige, f"gige:{fake.address}", features=VIVA, absent="gige:127.255.1.1", changes=changes))
 
 
 def test_both_engines_see_the_same_scene(fake):

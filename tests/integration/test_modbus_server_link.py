@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lineside.outputs.plant.signals import CONTROL_WORDS, STATUS_WORDS
-from plc_rig import running, until
+from peers import until
+from plc_rig import running
 
 CONTROL, STATUS = 0, 100
 

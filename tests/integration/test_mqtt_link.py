@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import queue
-import shutil
 import socket
-import subprocess
 import threading
-import time
 from contextlib import suppress
 
 import pytest
@@ -24,39 +21,10 @@ from lineside.outputs.plant.link import (
     TriggerRefused,
     open_link,
 )
+from peers import until
+from receivers import mosquitto
 
 paho = pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-
-
-class Broker:
-    """A mosquitto on a free port, which can be killed and started again."""
-
-    def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.config = folder / "mosquitto.conf"
-        self.config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
-        self.process = None
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [MOSQUITTO, "-c", str(self.config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        until(self.answers)
-
-    def answers(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
 
 
 class Cable:
@@ -108,18 +76,10 @@ class Cable:
         self._listener.close()
 
 
-def until(is_true, seconds=20):
-    end = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def broker(tmp_path):
-    running = Broker(tmp_path)
-    yield running
-    running.kill()
+    with mosquitto(tmp_path) as running:
+        yield running
 
 
 class Control:

@@ -20,7 +20,8 @@ from lineside.core.verdict import Verdict
 from lineside.outputs.keeping import Keep
 from lineside.outputs.outbox.durable import DurableOutbox
 from lineside.outputs.outbox.settings import OutboxSettings
-from parcels import Away, Collector, inspection, until
+from parcels import Away, Collector, inspection
+from peers import until
 
 TESTS = Path(__file__).parents[1]
 FAST = {"min_free_bytes": 5_000_000, "batch_s": 0.002, "first_pause_s": 0.01, "longest_pause_s": 0.02}
@@ -239,7 +240,7 @@ def test_a_disk_that_is_full_loses_no_result_that_was_taken(small_disk):
         assert until(lambda: {"output.picture_lost", "output.unwritten"} & {code for code, _ in notes})
         filler.unlink()
         sink.gate.set()
-        assert until(lambda: len(sink.keys) >= taken, 60)
+        assert until(lambda: len(sink.keys) >= taken, timeout_s=60)
     finally:
         sink.gate.set()
         outbox.close(20)

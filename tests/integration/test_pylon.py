@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import closing
+from threading import Thread
+
 import cv2
 import numpy as np
 import pytest
@@ -69,6 +73,19 @@ def test_our_own_pictures_come_through_the_camera_pixel_by_pixel_one_for_each_tr
     camera.close()
     shown = [next(i for i, own in enumerate(pictures) if np.array_equal(own, image)) for image in seen]
     assert shown == [(shown[0] + i) % 3 for i in range(6)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no SIGALRM")
+def test_a_read_keeps_its_time_where_the_program_has_the_alarm_signal_for_itself():
+    with closing(opened(features=SMALL, trigger=TriggerMode.SOFTWARE)) as camera:
+        signal.signal(
+            signal.SIGALRM, signal.getsignal(signal.SIGALRM)
+        )  # pylon put a handler of its own there
+        seen = []
+        reader = Thread(target=lambda: seen.append(camera.read(0.1)), daemon=True)
+        reader.start()
+        reader.join(10)
+        assert seen == [None]
 
 
 def test_a_buffer_that_fails_is_counted_and_never_handed_out():

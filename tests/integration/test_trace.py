@@ -28,7 +28,8 @@ from lineside.outputs.trace.segments import Segments, segment_files
 from lineside.outputs.trace.settings import TraceSettings
 from lineside.outputs.trace.verify import Fault, Span, verify
 from lineside.outputs.trace.writer import TraceWriter
-from parcels import inspection, picture, until
+from parcels import inspection, picture
+from peers import until
 
 TESTS = Path(__file__).parents[1]
 ABOUT = {

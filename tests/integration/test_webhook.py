@@ -16,7 +16,8 @@ from lineside.core.verdict import Verdict
 from lineside.outputs.outbox.durable import DurableOutbox
 from lineside.outputs.outbox.settings import OutboxSettings
 from lineside.outputs.parcel import open_sink
-from parcels import inspection, parcel, until
+from parcels import inspection, parcel
+from peers import until
 from receivers import HttpReceiver
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four b").decode()

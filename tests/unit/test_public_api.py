@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,13 +33,17 @@ def test_the_public_names():
         "Detections",
         "Detector",
         "Engine",
+        "Inspection",
         "Line",
         "LinesideError",
         "Masks",
         "ModelCard",
         "ModelFacts",
+        "Reason",
         "Size",
         "SlicedDetector",
+        "Verdict",
+        "View",
         "__version__",
     ]
     assert lineside.__all__ == sorted(lineside.__all__)
@@ -47,6 +53,12 @@ def test_the_public_names():
 @pytest.mark.parametrize("name", lineside.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(lineside, name) is getattr(lineside, name)
+
+
+def test_every_public_name_has_its_place_on_the_page():
+    page = (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8")
+    named = set(re.findall(r"^\.\. auto\w+:: lineside\.(\w+)$", page, re.MULTILINE))
+    assert named == set(lineside.__all__) - {"__version__"}
 
 
 def test_an_unknown_name_is_pythons_own_error():

@@ -111,9 +111,10 @@ class Camera(Protocol):
 
     It knows nothing of reconnecting: a camera that is lost says so once, by its error, and is opened anew.
 
-    A camera may have three things more. `period_s` (`Paced`) is how far apart its pictures are, where it knows that better than
+    A camera may have four things more. `period_s` (`Paced`) is how far apart its pictures are, where it knows that better than
     the settings; `math.inf` says that no picture for any time is no fault. `expect` (`Expectant`) takes the number of the
-    part that the next trigger is for. `remark` (`Remarking`) says what is otherwise than asked.
+    part that the next trigger is for. `remark` (`Remarking`) says what is otherwise than asked. `configure` (`Configurable`) sets
+    features between two pictures.
     """
 
     def trigger(self) -> None:
@@ -178,6 +179,41 @@ class Remarking(Protocol):
         """What is otherwise than asked."""
 
 
+@runtime_checkable
+class Configurable(Protocol):
+    """A camera whose features can be set while it is open, as for another product."""
+
+    def configure(self, features: Mapping[str, Any]) -> None:
+        """The camera has these values from the next exposure on; the others stay.
+
+        Raises:
+            SettingsError: One is not accepted; those before it may have been set.
+            SourceError: The camera is lost, or was closed.
+        """
+
+
+def configure(camera: Camera, features: Mapping[str, Any], name: str) -> None:
+    """The open camera has these values of its features from the next exposure on.
+
+    Args:
+        camera: The camera.
+        features: Values by name; none leaves it as it is, whatever its kind.
+        name: Its id, for messages.
+
+    Raises:
+        SettingsError: A value is not accepted, or the kind takes features only when the camera is opened.
+        SourceError: The camera is lost, or was closed.
+    """
+    if not features:
+        return
+    if not isinstance(camera, Configurable):
+        raise SettingsError(
+            f"camera {name}: features: expected none between two pictures, as its kind sets them only when it is opened; "
+            f"got {', '.join(features)}. Set them in the line's settings"
+        )
+    camera.configure(features)
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
     """Something that happened to a camera. No picture stands for it.
@@ -187,7 +223,8 @@ class StreamEvent:
         code: `camera.lost` (it said so, or cannot be opened), `camera.frozen` (it said nothing any more), `camera.back`,
             `camera.incomplete`, `camera.missed`, `camera.changed` (another format or size than before), `camera.ended`
             (what was played is over), `camera.fallback` (it is open otherwise than asked), `camera.unasked` (pictures without a
-            trigger were dropped), `camera.close` (it could not be closed).
+            trigger were dropped), `camera.configured` and `camera.refused` (it has the features that it was asked to take, or
+            not), `camera.close` (it could not be closed).
         at_s: Monotonic seconds.
         sentence: What happened, for people.
     """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from lineside.capture.camera import Remarking, StreamEvent, TriggerMode
 from lineside.capture.camera import open_camera as open_any
+from lineside.capture.changes import Changes
 from lineside.capture.listeners import Listeners
 from lineside.capture.reader import Reader, closed, is_end
 from lineside.capture.requests import Request, Requests
@@ -19,10 +20,12 @@ from lineside.core.backoff import Backoff
 from lineside.core.errors import ImageError, LinesideError, SettingsError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
+    from typing import Any
 
     from lineside.capture.camera import Camera, CameraSettings
+    from lineside.capture.changes import Change
     from lineside.capture.watch import Action
     from lineside.core.frame import Frame
 
@@ -74,6 +77,7 @@ class Feed:
         self._changed = Condition()
         self._handing_on = Lock()
         self._requests = Requests(MOST_REQUESTS)
+        self._changes = Changes(settings)
         self._cameras: dict[int, Camera] = {}
         self._threads: set[Thread] = set()
         self._pending: deque[Action] = deque()
@@ -120,6 +124,22 @@ class Feed:
             why = f"it owes {MOST_REQUESTS} pictures" if is_open else self._away()
         self._miss((Request(part, 0),), why)
 
+    def configure(self, features: Mapping[str, Any]) -> None:
+        """The camera is asked for other values of its features, as for another product. It never waits.
+
+        They are set in the camera's thread: after the pictures of the triggers that are owed by now, before those of later
+        ones; while it is away, when it is back. `camera.configured` or `camera.refused` answers. The camera has what it took
+        after it was lost, too; one that refused something is opened anew with what it had before.
+
+        Raises:
+            SourceError: The feed has ended.
+        """
+        with self._changed:
+            if self._watch.state is State.ENDED:
+                raise SourceError(f"camera {self._settings.id}: the feed has ended")
+            self._changes.ask(features, self._requests)
+            self._changed.notify_all()
+
     def statistics(self) -> FeedStatistics:
         """What it has done. Any thread may ask."""
         with self._changed:
@@ -130,6 +150,7 @@ class Feed:
         with self._changed:
             self._pending.extend(self._watch.stop())
             owed = self._requests.drop_all()
+            self._refuse(self._changes.drop_all(), "the feed is stopped")
             self._changed.notify_all()
         self._miss(owed, "the feed is stopped")
 
@@ -224,18 +245,45 @@ class Feed:
         """A reader takes the next trigger; those that waited too long are missed."""
         late: list[Request] = []
         with self._changed:
-            self._changed.wait_for(
-                lambda: len(self._requests) or not self._watch.hears(generation), timeout_s
-            )
-            request = self._requests.take() if self._watch.hears(generation) else None
+            self._changed.wait_for(lambda: self._has_work() or not self._watch.hears(generation), timeout_s)
+            request = self._next() if self._watch.hears(generation) else None
             while request is not None and self._settings.clock() - request.asked_s > STALE_S:
                 self._requests.settle(request)
                 late.append(request)
-                request = self._requests.take()
+                request = self._next()
         self._miss(
             late, f"the trigger waited longer than {STALE_S:g} s for the camera; the part has moved on"
         )
         return request
+
+    def _next(self) -> Request | None:
+        """The next trigger, where no features are to be set before it."""
+        return None if self._changes.is_due(self._requests) else self._requests.take()
+
+    def _has_work(self) -> bool:
+        return len(self._requests) > 0 or self._changes.is_due(self._requests)
+
+    def next_change(self, generation: int) -> Change | None:
+        """A reader takes the features that are to be set now."""
+        with self._changed:
+            return self._changes.take(self._requests) if self._watch.hears(generation) else None
+
+    def changed(self, generation: int, change: Change, fault: LinesideError | None) -> None:
+        """A reader's camera has the features, or refused them."""
+        with self._changed:
+            is_taken = fault is None and self._watch.hears(generation)
+            if not self._changes.settle(change, is_taken=is_taken):
+                return
+            if is_taken:
+                sentence = f"it has {', '.join(change.features) or 'what it had'}"
+                now_s = self._settings.clock()
+                self._do((StreamEvent(self._settings.id, "camera.configured", now_s, sentence),))
+            else:
+                self._refuse((change,), str(fault or "it was given up"))
+
+    def _refuse(self, changes: Sequence[Change], why: str) -> None:
+        now_s = self._settings.clock()
+        self._do([StreamEvent(self._settings.id, "camera.refused", now_s, why) for _ in changes])
 
     def failed(self, generation: int, error: LinesideError) -> None:
         """A reader's camera is lost, or over."""
@@ -246,6 +294,9 @@ class Feed:
             say = self._watch.ended if is_end(error) else self._watch.failed
             self._do(say(generation, now_s, str(error)))
             owed = self._requests.drop_all()
+            self._refuse(
+                self._changes.drop_all() if is_end(error) else self._changes.drop_current(), str(error)
+            )
         self._miss(owed, str(error))
 
     def gone(self, generation: int, fault: LinesideError | None) -> None:
@@ -283,8 +334,8 @@ class Feed:
     def _carry_out(self, action: Action) -> None:
         match action:
             case Open(generation):
-                reader = Reader(generation, self._settings, self._open_camera, self)
                 with self._changed:
+                    reader = Reader(generation, self._changes.settings, self._open_camera, self)
                     if self._watch.hears(generation):
                         self._start(reader.run, str(generation))
             case GiveUp(generation):
@@ -296,6 +347,7 @@ class Feed:
         with self._changed:
             camera = self._cameras.get(generation)
             owed = self._requests.drop_all()
+            self._refuse(self._changes.drop_current(), "the camera did not come back from it in time")
             if camera is not None:
                 # In a thread of its own: a library that hangs in a read may hang here, too.
                 self._start(lambda: self._close(camera), f"closing {generation}")

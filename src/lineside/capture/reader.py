@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lineside.capture.camera import Expectant, Paced
+from lineside.capture.camera import Configurable, Expectant, Paced, configure
 from lineside.core.errors import ImageError, LinesideError, SourceEndedError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lineside.capture.camera import Camera, CameraSettings
+    from lineside.capture.changes import Change
     from lineside.capture.requests import Request
     from lineside.core.frame import Frame
 
@@ -57,6 +59,12 @@ class Owner(Protocol):
 
     def next_request(self, generation: int, timeout_s: float) -> Request | None:
         """The next trigger, or `None`."""
+
+    def next_change(self, generation: int) -> Change | None:
+        """Features to be set now, before the next picture or trigger."""
+
+    def changed(self, generation: int, change: Change, fault: LinesideError | None) -> None:
+        """The camera has the features, or refused them."""
 
     def failed(self, generation: int, error: LinesideError) -> None:
         """The camera is lost, or what it played is over."""
@@ -117,11 +125,30 @@ class Reader:
             return
         if self._settings.is_triggered:
             self._flush(camera)
-            while self._answer_next(camera):
+            while self._change_next(camera) and self._answer_next(camera):
                 pass
         else:
-            while self._read_next(camera):
+            while self._change_next(camera) and self._read_next(camera):
                 pass
+
+    def _change_next(self, camera: Camera) -> bool:
+        """Set the features that are asked for by now. False where the reader shall end.
+
+        Raises:
+            LinesideError: The camera refused some, or is lost. Nobody knows what it has now, so it is opened anew.
+        """
+        while (change := self._owner.next_change(self._generation)) is not None:
+            if not self._owner.calling(self._generation, READ_S):
+                return False
+            try:
+                self._called(partial(configure, camera, change.features, self._settings.id))
+            except LinesideError as error:
+                self._owner.changed(self._generation, change, error)
+                if isinstance(camera, Configurable):
+                    raise
+            else:
+                self._owner.changed(self._generation, change, None)
+        return True
 
     def _flush(self, camera: Camera) -> None:
         """Drop what the camera had sent before its trigger mode was on."""

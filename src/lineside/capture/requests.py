@@ -46,6 +46,14 @@ class Requests:
         self._waiting.append(request)
         return True
 
+    def newest(self) -> Request | None:
+        """The one that came last of those that are owed."""
+        return self._waiting[-1] if self._waiting else self._current
+
+    def owes(self, request: Request) -> bool:
+        """Whether this one is owed."""
+        return request is self._current or request in self._waiting
+
     def take(self) -> Request | None:
         """The oldest that waits; the camera is at it now."""
         if self._waiting and self._current is None:

@@ -71,7 +71,7 @@ class FaultPlan:
 
     def broken(self) -> Broken | None:
         """What is broken in the engine's first device now."""
-        return next((what for what in Broken if self.is_on(FaultKind(what))), None)
+        return next((what for what in (Broken.DEVICE, Broken.MODEL) if self.is_on(FaultKind(what))), None)
 
     def broke(self, picture: NDArray[Any], device: str) -> None:
         """This device did not look at this picture: an answer of it would be no proof."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineside.core.errors import SettingsError, UnknownNameError, near
+from lineside.cli.words import one_of
+from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from lineside.dispatch.simulation.planning import PlanReport
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lineside.dispatch.simulation.scenario import Scenario
 
 _MEASURED = "here"
-_Word = TypeVar("_Word", bound=StrEnum)
-
 Profiles = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="More device profiles, in TOML.", show_default=False),
@@ -187,8 +185,8 @@ def _scenario(
             name=f"camera-{number + 1}",
             fps=fps,
             deadline_s=deadline_ms / 1e3,
-            delivery=_one_of(Delivery, delivery, "--delivery"),
-            arrivals=_one_of(Arrivals, arrivals, "--arrivals"),
+            delivery=one_of(Delivery, delivery, "--delivery"),
+            arrivals=one_of(Arrivals, arrivals, "--arrivals"),
         )
         for number in range(cameras)
     )
@@ -200,16 +198,6 @@ def _scenario(
         routing=routing,
         tails=share(tails, "--tails"),
     )
-
-
-def _one_of(kind: type[_Word], text: str, option: str) -> _Word:
-    try:
-        return kind(text)
-    except ValueError:
-        known = [str(word) for word in kind]
-        raise UnknownNameError(
-            f'{option}: expected {" or ".join(known)}; got "{text}"{near(text, known)}'
-        ) from None
 
 
 def _with_progress(scenario: Scenario, max_misses: float) -> PlanReport:

@@ -6,11 +6,12 @@ import queue
 import signal
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lineside.core.errors import OutputError, UnknownNameError, near
+from lineside.cli.words import one_of
+from lineside.core.errors import OutputError
 from lineside.core.verdict import Reason, Verdict
 from lineside.outputs.plant.link import (
     LineState,
@@ -24,11 +25,8 @@ from lineside.outputs.plant.link import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from enum import StrEnum
 
     from lineside.outputs.plant.link import PlantEvent, PlantLink
-
-    _Word = TypeVar("_Word", bound=StrEnum)
 
 _LOOK_S = 0.25  # how soon an interrupt is noticed
 
@@ -49,8 +47,8 @@ def run_trial(
         SettingsError: A word or a setting is not accepted.
         OutputError: The link can never work.
     """
-    answered = _one_of(Verdict, verdict.upper(), "--verdict")
-    why = _one_of(Reason, reason, "--reason")
+    answered = one_of(Verdict, verdict.upper(), "--verdict")
+    why = one_of(Reason, reason, "--reason")
     link = open_link(table)
     trial = _Trial(link, answered, why if answered is Verdict.UNKNOWN else None, after_s)
     for end in (signal.SIGINT, signal.SIGTERM):  # between two events, so that the control sees a tidy end
@@ -137,13 +135,3 @@ class _Trial:
 
 def _number(number: int | None) -> str:
     return "without a number" if number is None else f"{number}"
-
-
-def _one_of(words: type[_Word], text: str, option: str) -> _Word:
-    try:
-        return words(text)
-    except ValueError:
-        known = [str(word) for word in words]
-        raise UnknownNameError(
-            f'{option}: expected {", ".join(known)}; got "{text}"{near(text, known)}'
-        ) from None

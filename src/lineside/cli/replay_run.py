@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,11 +149,13 @@ class Replay:
         return self._opened[key]
 
     def _read(self, told: Mapping[str, Any], record: Mapping[str, Any]) -> Recipe:
-        from lineside.judge.recipe import Recipe
         from lineside.outputs.trace.recipes import FOLDER
 
         if self._recipe is not None:
-            return Recipe.read(self._recipe)
+            try:
+                return _recipe_in(self._recipe.read_bytes(), self._recipe)
+            except OSError as fault:
+                raise SettingsError(f"{self._recipe}: cannot be read: {fault.strerror or fault}") from fault
         own = str(told.get("sha256", ""))
         kept = self._trace / FOLDER / f"{own}.toml"
         if not own.isalnum() or not kept.is_file():
@@ -163,7 +166,7 @@ class Replay:
         if hashlib.sha256(data).hexdigest() != own:
             raise SourceError(f"{kept}: it is not the recipe that was recorded; name one by --recipe")
         # Its paths are from the folder that it was in.
-        return Recipe.of(data, Path(str(told.get("file") or kept)))
+        return _recipe_in(data, Path(str(told.get("file") or kept)))
 
     def _refuse_other_model(self, models: RecipeModels, record: Mapping[str, Any]) -> None:
         own = (record.get("model") or record["about"].get("model") or {}).get("sha256")
@@ -219,6 +222,23 @@ def read_kept(trace: Path, view: Mapping[str, Any]) -> NDArray[np.uint8]:
 def has_pictures(record: Mapping[str, Any]) -> bool:
     """Whether the pictures of all views of a part were kept."""
     return bool(record["views"]) and all((view.get("picture") or {}).get("file") for view in record["views"])
+
+
+def _recipe_in(data: bytes, file: Path) -> Recipe:
+    """The recipe in the bytes of a file, which may be that of a line with one product.
+
+    Raises:
+        SettingsError, PluginError: It is neither.
+    """
+    from lineside.judge.recipe import Recipe
+    from lineside.line.models import only_recipe
+    from lineside.line.settings.reading import LineSettings
+
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except ValueError:  # which the recipe's own reading tells with the place
+        table = {}
+    return only_recipe(LineSettings.of(table, file)) if "line" in table else Recipe.of(data, file)
 
 
 def _with_model(recipe: Recipe, model: str) -> Recipe:

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import sys
 import threading
 import time
-from collections import deque
-from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Self
 
 from lineside.core.delivery import Delivery
-from lineside.core.errors import SettingsError
-from lineside.core.frame import Frame
 from lineside.dispatch.askings import Askings
-from lineside.dispatch.events import FrameArrived
-from lineside.dispatch.promises import Ticket
+from lineside.dispatch.reception import Reception
 from lineside.dispatch.routing import DEFAULT
-from lineside.dispatch.starting import PICTURE, Fittings, due_s, read_offer, staff, trial_picture
+from lineside.dispatch.starting import PICTURE, Fittings, read_offer, staff, trial_picture
 from lineside.dispatch.swapping import Swapper
-from lineside.dispatch.words import Request, Stream
 from lineside.dispatch.works import Works
-from lineside.preprocess.letterbox import as_bgr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from lineside.core.buffers import FrameBuffers
     from lineside.core.detections import Detections
+    from lineside.core.frame import Frame
     from lineside.core.placement import Placement
     from lineside.core.verdict import Reason
     from lineside.dispatch.look import LookFuture
@@ -43,7 +36,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.standing import Note, Standing
     from lineside.dispatch.starting import Crew, Offer
     from lineside.dispatch.statistics import Statistics
-    from lineside.dispatch.swapping import Look, Proof
+    from lineside.dispatch.swapping import Proof
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
@@ -145,10 +138,6 @@ class Engine:
     def _take(self, crew: Crew, offer: Offer, fittings: Fittings) -> None:
         self._offer = offer
         self._clock = fittings.clock
-        self._within_s = fittings.deadline_s
-        self._askings = Askings(offer.card)
-        self._streams: dict[tuple[str | None, str], Stream] = {}
-        self._numbers = itertools.count()
         self._models = itertools.count(2)
         self._swapping = threading.Lock()
         self._closed = False
@@ -157,7 +146,16 @@ class Engine:
         self._works = works = Works(crew, fittings)
         self.buffers: FrameBuffers = works.buffers
         self._desk, self._roster, self._promises = works.desk, works.roster, works.promises
-        self._swapper = Swapper(self._desk, self._roster, self._askings, _ROLE)
+        askings = Askings(offer.card)
+        self._reception = Reception(
+            self._desk,
+            self._promises,
+            askings,
+            role=_ROLE,
+            clock=fittings.clock,
+            within_s=fittings.deadline_s,
+        )
+        self._swapper = Swapper(self._desk, self._roster, askings, _ROLE)
         works.start(offer, fittings)
 
     @property
@@ -196,9 +194,7 @@ class Engine:
             ImageFormatError: It is no picture.
             SettingsError: A setting is unknown or out of range.
         """
-        picture, of, name = _picture(image, stream)
-        ticket = Ticket(picture, self._askings.checked(asked), name)
-        return self._sent(ticket, self._stream(of, delivery), self._due_s(deadline_s))
+        return self._reception.take(image, asked, deadline_s=deadline_s, stream=stream, delivery=delivery)
 
     async def submit_async(self, image: NDArray[Any] | Frame, **how: Any) -> Detections:
         """What the model sees in a picture, awaited; as `submit`.
@@ -223,13 +219,7 @@ class Engine:
         Raises:
             LinesideError: As `submit`.
         """
-        ahead: deque[Future[Detections]] = deque()
-        for image in images:
-            while len(ahead) >= max(self._desk.ask(lambda scheduler: scheduler.room(_ROLE)), 1):
-                yield _done(ahead.popleft())
-            ahead.append(self.submit(image, deadline_s=math.inf, **asked))
-        while ahead:
-            yield _done(ahead.popleft())
+        return self._reception.take_each(images, asked)
 
     def infer_many(self, images: Iterable[NDArray[Any] | Frame], **asked: Any) -> list[Detections]:
         """What the model sees in each of many pictures, in their order.
@@ -287,7 +277,7 @@ class Engine:
 
     def _swap(self, new: Offer, proof: Proof | None) -> None:
         def proven() -> None:
-            before, after = self._look(_ROLE), self._look(new.model.name)
+            before, after = self._reception.look(_ROLE), self._reception.look(new.model.name)
             after(trial_picture(new))
             self._works.prove_deadline(new)
             if proof is not None:
@@ -297,11 +287,6 @@ class Engine:
         self._swapper.swap(self._offer, new, proven)
         self._offer = new
         self._works.tell_tight(_ROLE)
-
-    def _look(self, model: str) -> Look:
-        """A model as a function, through the same devices as all else."""
-        stream = Stream("", model=model, ordered=False)
-        return lambda image: self._sent(Ticket(as_bgr(image), {}, "proof"), stream, math.inf).result()
 
     def drain(self, timeout_s: float | None = None) -> bool:
         """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
@@ -313,44 +298,8 @@ class Engine:
             self._closed = True
             self._works.end(by_force=not self.drain(timeout_s))
 
-    def _sent(self, ticket: Ticket, stream: Stream, deadline_s: float) -> LookFuture:
-        self._promises.give(ticket)
-        self._desk.post(FrameArrived(Request(stream, next(self._numbers), deadline_s, ticket)))
-        return ticket.future
-
-    def _due_s(self, deadline_s: float | None) -> float:
-        if deadline_s is None and self._within_s is not None:
-            return self._clock() + self._within_s
-        return due_s(deadline_s)
-
-    def _stream(self, name: str | None, delivery: str) -> Stream:
-        found = self._streams.get((name, delivery))
-        if found is None:
-            if delivery not in set(Delivery):
-                raise SettingsError(f'delivery: expected {" or ".join(Delivery)}; got "{delivery}"')
-            found = Stream(name or "", _ROLE, Delivery(delivery), ordered=name is not None)
-            self._streams[name, delivery] = found
-        return found
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _picture(image: NDArray[Any] | Frame, stream: str | None) -> tuple[NDArray[np.uint8], str | None, object]:
-    """A picture, its stream and its name.
-
-    Raises:
-        ImageFormatError: It is none.
-    """
-    if isinstance(image, Frame):
-        own = image.stream if stream is None else stream
-        return as_bgr(image.image), own, f"{image.stream} #{image.sequence}"
-    return as_bgr(image), stream, stream
-
-
-def _done(future: Future[Detections]) -> Future[Detections]:
-    wait((future,))
-    return future

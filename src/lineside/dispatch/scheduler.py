@@ -113,12 +113,13 @@ class Scheduler:
         now_s = max(before_s, now_s)
         self._now_s = self._answers.now_s = now_s
         out: list[Action] = []
-        if self._alarms.is_due(now_s) or self._answers.is_due(now_s):
+        late = self._answers.is_due(now_s)
+        if late or self._alarms.is_due(now_s):
             due_s = self.next_wake_s
             if due_s is not None:
                 self._care.oversleep(now_s - max(due_s, before_s), now_s)
         # What was due before now is late; what is due right now may still be settled by the event.
-        if self._answers.is_due(now_s):
+        if late:
             for job in self._answers.take_due(now_s, inclusive=False):
                 self._placing.overdue(job, now_s, out)
         self._on[type(event)](event, now_s, out)

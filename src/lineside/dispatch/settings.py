@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields
 from lineside.core.errors import SettingsError
 
 _LOOKS = 8  # at a run, up to the moment from which it hangs
+_LAST_LOOK = (
+    1 - 2 / _LOOKS
+)  # of the seconds after which a run hangs: when it is looked at first, at the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,7 @@ class Settings:
 
     def first_look_s(self, expected_s: float) -> float:
         """Seconds after which a run is looked at first: when it is suspect, and in time to look twice before it hangs."""
-        hang_s = self.hang_after_s(expected_s)
-        return min(self.suspect_after_s(expected_s), hang_s - 2 * hang_s / _LOOKS)
+        return min(self.suspect_after_s(expected_s), _LAST_LOOK * self.hang_after_s(expected_s))
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import queue
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from lineside.line.ejector import Ejector, EjectorSettings
 from lineside.line.feeds import FeedStation
 from lineside.line.joining import Joiner
 from lineside.line.models import Models
+from lineside.line.outside import Outside
 from lineside.line.parts import LoopSettings, Parts
 from lineside.line.plant import Plant
 from lineside.line.preparing import looked_at
@@ -72,21 +73,23 @@ class Built:
     closing: ExitStack
 
 
-def build(settings: LineSettings, board: Board, run: str) -> Built:
+def build(settings: LineSettings, board: Board, run: str, outside: Outside | None = None) -> Built:
     """The line of some settings. Models are opened, cameras and links are not yet.
 
     Args:
         settings: They.
         board: Where everybody tells what people should hear.
         run: The run's name, which no other run of the line has.
+        outside: Where cameras, engines and the time of day come from; `None` for where they are.
 
     Raises:
         LinesideError: Something of it cannot be opened. What was opened before is closed again.
     """
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     deadline_s = settings.document.line.deadline_ms / 1e3
+    outside = outside or Outside()
     with ExitStack() as stack:
-        outbox = _outbox(settings, board, run)
+        outbox = _outbox(settings, board, run, outside)
         if outbox is not None:
             stack.callback(outbox.close, _OUTBOX_S)
         trace_table = settings.document.trace
@@ -94,15 +97,17 @@ def build(settings: LineSettings, board: Board, run: str) -> Built:
         ejector = _ejector(settings, board)
         if ejector is not None:
             stack.callback(ejector.close)
-        models = stack.enter_context(Models(settings, board, inbox.put))
-        trace = None if trace_table is None else _trace(settings, board, run, models)
+        models = stack.enter_context(Models(settings, board, inbox.put, outside.engine))
+        trace = (
+            None if trace_table is None else _trace(settings, board, {"run": run, **models.about}, outside)
+        )
         if trace is not None:
             stack.callback(trace.close, _OUTBOX_S)
         asks = settings.trigger in {TriggerMode.SOFTWARE, TriggerMode.PLC}
         cameras = {
             table.id: FeedStation(
                 table.id,
-                _feed(settings, table),
+                _feed(settings, table, outside),
                 post=inbox.put,
                 note=board.post,
                 prepare=_prepare(settings, table),
@@ -143,20 +148,26 @@ def _recording(
     return record
 
 
-def _trace(settings: LineSettings, board: Board, run: str, models: Models) -> TraceWriter:
+def _trace(settings: LineSettings, board: Board, about: Mapping[str, Any], outside: Outside) -> TraceWriter:
     table = settings.document.trace
     assert table is not None
-    about = {"line": settings.document.line.name, "run": run, **models.about}
     how = TraceSettings.model_validate(table.model_dump(exclude={"folder"}))
-    return TraceWriter(settings.path(table.folder), about, settings=how, note=board.post)
+    return TraceWriter(
+        settings.path(table.folder),
+        {"line": settings.document.line.name, **about},
+        settings=how,
+        note=board.post,
+        wall=outside.wall_clock,
+    )
 
 
-def _feed(settings: LineSettings, table: CameraTable) -> Callable[[Ears], Feed]:
-    how = settings.camera(table)
+def _feed(settings: LineSettings, table: CameraTable, outside: Outside) -> Callable[[Ears], Feed]:
+    how = replace(settings.camera(table), wall_clock=outside.wall_clock)
 
     def made(ears: Ears) -> Feed:
         return Feed(
             how,
+            outside.camera,
             on_frame=ears.on_frame,
             on_event=ears.on_event,
             on_missed=ears.on_missed,
@@ -209,7 +220,7 @@ def _ejector(settings: LineSettings, board: Board) -> Ejector | None:
     return Ejector(how, valve, note=board.post, heartbeat=heartbeat, position=position)
 
 
-def _outbox(settings: LineSettings, board: Board, run: str) -> DurableOutbox | None:
+def _outbox(settings: LineSettings, board: Board, run: str, outside: Outside) -> DurableOutbox | None:
     if not settings.outputs:
         return None
     table = settings.document.outbox
@@ -222,6 +233,7 @@ def _outbox(settings: LineSettings, board: Board, run: str) -> DurableOutbox | N
         run=run,
         settings=limits,
         note=board.post,
+        wall=outside.wall_clock,
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineside.core.inspection import Inspection
+    from lineside.line.outside import Outside
     from lineside.line.statistics import Statistics
     from lineside.line.systemd import Notify
 
@@ -29,6 +30,7 @@ class Line:
         settings: They.
         board: Where everything that people should hear is told. Listen to it before the line is made to hear all.
         notify: Tells the system's manager how the line does.
+        outside: Where cameras, engines and the time of day come from; `None` for where they are.
 
     Attributes:
         settings: They.
@@ -45,13 +47,18 @@ class Line:
     """
 
     def __init__(
-        self, settings: LineSettings, *, board: Board | None = None, notify: Notify | None = None
+        self,
+        settings: LineSettings,
+        *,
+        board: Board | None = None,
+        notify: Notify | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.settings = settings
         self.name = settings.document.line.name
         self.run_name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self.board = board or Board()
-        self._built = build(settings, self.board, self.run_name)
+        self._built = build(settings, self.board, self.run_name, outside)
         self._loop = Loop(self._built.parts, self._built.how)
         health_file = settings.document.line.health_file
         self._keeper = Keeper(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,6 +39,7 @@ class Models:
         settings: The line's.
         board: Where engines tell of their devices, and the book of its recipes.
         post: Takes news.
+        open_engine: Opens a model on all devices; takes what an `Engine` takes.
 
     Attributes:
         products: They.
@@ -46,10 +48,17 @@ class Models:
         LinesideError: A model cannot be opened, or a product does not fit its model.
     """
 
-    def __init__(self, settings: LineSettings, board: Board, post: Callable[[News], None]) -> None:
+    def __init__(
+        self,
+        settings: LineSettings,
+        board: Board,
+        post: Callable[[News], None],
+        open_engine: Callable[..., Engine] = Engine,
+    ) -> None:
         self._settings = settings
         self._board = board
         self._post = post
+        self._open_engine = open_engine
         self._lock = threading.Lock()
         self._engines: dict[str, Engine] = {}
         self._ready: dict[str, Product] = {}
@@ -169,7 +178,7 @@ class Models:
         start = usual(path, table.priority)
         for notice in start.notices:
             self._board.post("device.tuned", notice)
-        return Engine(
+        return self._open_engine(
             start.model,
             start.devices,
             isolation=table.isolation,
@@ -202,7 +211,7 @@ def only_recipe(settings: LineSettings) -> Recipe:
     return Recipe(
         name=settings.file.stem,
         file=settings.file,
-        sha256="",
+        sha256=hashlib.sha256(settings.file.read_bytes()).hexdigest() if settings.file.is_file() else "",
         codes=("line",),
         title=document.line.name,
         document=RecipeDocument.model_validate(tables),

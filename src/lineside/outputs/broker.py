@@ -1,15 +1,16 @@
-"""An MQTT broker: how it is named in settings, and a client that is ready to connect to it."""
+"""An MQTT broker: how it is named in settings, and clients that are ready to connect to it."""
 
 from __future__ import annotations
 
-import os
 import ssl
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
 from lineside.core.documents import Table
-from lineside.core.errors import NotInstalledError, SettingsError
+from lineside.core.errors import SettingsError
+from lineside.outputs.extras import needs
+from lineside.outputs.secrets import secret
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -57,40 +58,39 @@ class BrokerTable(Table):
         return f"{self.host}:{self.reached_at}"
 
 
-def new_client(table: BrokerTable, who: str) -> Client:
-    """A client that is not connected yet. It reconnects by itself once it is.
+class Broker:
+    """A broker that is proven to be usable as far as can be known without connecting: secrets and certificates are read.
 
     Args:
-        table: The broker.
-        who: Whose client it is, for messages: the kind of output.
+        table: Which broker.
+        who: Whose clients it makes, for messages: the kind of output.
 
     Raises:
         NotInstalledError: paho-mqtt is not installed.
         SettingsError: The password's variable is not set, or a certificate cannot be read.
     """
-    try:
+
+    def __init__(self, table: BrokerTable, who: str) -> None:
+        needs(who, ("paho",), "mqtt")
+        self._table = table
+        self._password = (
+            None if table.password_env is None else secret(table.password_env, f"{who}: password_env")
+        )
+        self._context = _context(table, who) if table.tls else None
+
+    def new_client(self) -> Client:
+        """A client that is not connected yet. It reconnects by itself once it is."""
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
-    except ModuleNotFoundError as missing:
-        raise NotInstalledError(
-            f'"{who}" needs the package "paho-mqtt": pip install \'lineside[mqtt]\''
-        ) from missing
-    client = Client(CallbackAPIVersion.VERSION2, client_id=table.client_id, clean_session=True)
-    client.connect_timeout = table.timeout_s
-    if table.username is not None:
-        client.username_pw_set(table.username, _password(table, who))
-    if table.tls:
-        client.tls_set_context(_context(table, who))
-    return client
 
-
-def _password(table: BrokerTable, who: str) -> str | None:
-    if table.password_env is None:
-        return None
-    password = os.environ.get(table.password_env)
-    if not password:
-        raise SettingsError(f"{who}: password_env: the environment variable {table.password_env} is not set")
-    return password
+        table = self._table
+        client = Client(CallbackAPIVersion.VERSION2, client_id=table.client_id, clean_session=True)
+        client.connect_timeout = table.timeout_s
+        if table.username is not None:
+            client.username_pw_set(table.username, self._password)
+        if self._context is not None:
+            client.tls_set_context(self._context)
+        return client
 
 
 def _context(table: BrokerTable, who: str) -> ssl.SSLContext:
@@ -99,8 +99,8 @@ def _context(table: BrokerTable, who: str) -> ssl.SSLContext:
         if table.cert_file is not None:
             context.load_cert_chain(table.cert_file, table.key_file)
     except (OSError, ssl.SSLError) as fault:
-        files = " or ".join(str(f) for f in (table.ca_file, table.cert_file, table.key_file) if f)
-        raise SettingsError(f"{who}: {files}: the certificate cannot be used: {fault}") from fault
+        files = ", ".join(str(f) for f in (table.ca_file, table.cert_file, table.key_file) if f)
+        raise SettingsError(f"{who}: expected certificates in PEM in {files}: {fault}") from fault
     return context
 
 

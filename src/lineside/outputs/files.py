@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from lineside.core.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import TracebackType
     from typing import BinaryIO
 
 
@@ -64,6 +66,29 @@ class PendingFile:
         """Remove the file. It may be gone already."""
         if not self._is_direct:
             self.temporary.unlink(missing_ok=True)
+
+
+class WholeOrNone(ABC):
+    """What is closed when its block ends well, and given up when it raises."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """What was written appears in its place."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """What was written is removed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
 
 
 @contextmanager

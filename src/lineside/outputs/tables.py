@@ -6,16 +6,14 @@ import contextlib
 import csv
 import io
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from lineside.core.errors import LinesideError, OutputError
-from lineside.outputs.files import PendingFile, cannot_write
+from lineside.outputs.files import PendingFile, WholeOrNone, cannot_write
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from lineside.outputs.records import Record
 
 CSV_COLUMNS = (
@@ -44,7 +42,7 @@ CSV_COLUMNS = (
 _NO_DETAILS = [""] * 6
 
 
-class _Table(ABC):
+class _Table(WholeOrNone):
     """Text that goes to a stream as it comes, or to a file that appears when the table is closed.
 
     In a `with` block a file appears when the block ends well and is removed when it raises.
@@ -98,17 +96,6 @@ class _Table(ABC):
         with contextlib.suppress(OSError):  # what a full disk does not take is given up here anyway
             self._stream.close()
         self._pending.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
     def _put(self, text: str) -> None:
         try:

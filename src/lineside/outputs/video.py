@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import ImageFormatError, OutputError, SettingsError
-from lineside.outputs.files import PendingFile
+from lineside.outputs.files import PendingFile, WholeOrNone
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     import numpy as np
     from numpy.typing import NDArray
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 _CODEC = "mp4v"
 
 
-class VideoWriter:
+class VideoWriter(WholeOrNone):
     """Writes frames to an MP4 file (MPEG-4 part 2) under a temporary name; `close` puts it in its place.
 
     In a `with` block the file appears when the block ends well and is removed when it raises. The codec takes
@@ -103,17 +102,6 @@ class VideoWriter:
         """Give the video up: the unfinished file is removed."""
         self._writer.release()
         self._pending.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
     def _frames_in_file(self) -> int:
         import cv2

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineside.capture.camera import CameraSettings, CameraStatistics, TriggerMode
+from lineside.capture.camera import CameraSettings, CameraStatistics, Configurable, TriggerMode, configure
 from lineside.core.documents import Table
-from lineside.core.errors import LinesideError, SettingsError, SourceError
+from lineside.core.errors import LinesideError, SettingsError, SourceError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +40,7 @@ class Rig:
         absent: An address of the kind where no camera is; `None` where such cannot be told.
         takes_triggers: Whether lineside can trigger it.
         knows_features: Whether an unknown feature is refused before a device is met.
+        changes: Features that an open camera takes between two pictures; none where its kind sets them only at its opening.
         pictures: How many pictures it gives at least.
         patience_s: The longest time to wait for a picture.
     """
@@ -51,6 +52,7 @@ class Rig:
     absent: str | None = None
     takes_triggers: bool = True
     knows_features: bool = True
+    changes: Mapping[str, Any] = field(default_factory=dict)
     pictures: int = 4
     patience_s: float = 10.0
 
@@ -207,6 +209,21 @@ def a_camera_that_runs_by_itself_is_not_triggered(rig: Rig) -> None:
         _refusal(camera.trigger, LinesideError)
 
 
+def features_change_between_two_pictures(rig: Rig) -> None:
+    """Pictures go on behind it; a wrong one is refused by its name. A kind that cannot do it says so, and pictures go on, too."""
+    with rig.open() as camera:
+        rig.next(camera)
+        configure(camera, {}, "one")
+        if rig.changes:
+            configure(camera, rig.changes, "one")
+        refusal = _refusal(lambda: configure(camera, {"NoSuchFeature": 1}, "one"), LinesideError)
+        assert "NoSuchFeature" in str(refusal)
+        assert isinstance(refusal, SettingsError | UnknownNameError)
+        assert isinstance(camera, Configurable) == bool(rig.changes)
+        rig.next(camera)
+    _refusal(lambda: configure(camera, rig.changes or {"NoSuchFeature": 1}, "one"), LinesideError)
+
+
 def a_picture_above_the_limit_is_refused(rig: Rig) -> None:
     """When the camera is opened, or when it is read; never handed out."""
 
@@ -227,6 +244,7 @@ CHECKS: tuple[Callable[[Rig], None], ...] = (
     closing_is_final,
     each_trigger_gives_one_picture,
     a_camera_that_runs_by_itself_is_not_triggered,
+    features_change_between_two_pictures,
     a_picture_above_the_limit_is_refused,
 )
 """All of them. Each takes a `Rig` and raises `AssertionError` where the kind does not keep its word."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from lineside.core.errors import DeviceError
+from lineside.core.errors import DeviceError, DeviceMemoryError
 from lineside.detector.detector import Detector
 from lineside.dispatch.opening import DetectorModel
 from lineside.dispatch.starting import staff
@@ -32,6 +32,10 @@ class Broken(StrEnum):
     """A run fails, as with a card that fell off its bus."""
     MODEL = "model"
     """A run ends well, and every number of its answer is NaN, as with weights that a memory fault hit."""
+    SHAPE = "shape"
+    """A run ends well, and its answer lacks a row, as of a model with fewer classes."""
+    MEMORY = "memory"
+    """A run finds no memory on the device."""
 
 
 class FaultyDetector(Detector):
@@ -48,9 +52,13 @@ class FaultyDetector(Detector):
     def _answer(self, space: Workspace) -> Sequence[NDArray[Any]]:
         if self.broken is Broken.DEVICE:
             raise DeviceError("the device does not answer; it was taken away to test what follows")
+        if self.broken is Broken.MEMORY:
+            raise DeviceMemoryError("the device has no memory left; it was taken to test what follows")
         outputs = super()._answer(space)
         if self.broken is Broken.MODEL:
             return [np.full_like(output, np.nan) for output in outputs]
+        if self.broken is Broken.SHAPE:
+            return [output[:, :-1] for output in outputs]
         return outputs
 
 

@@ -433,3 +433,123 @@ def first(opener):
         return openers.pop()(settings) if openers else stubs(settings)
 
     return open_camera
+
+
+class Settable(StubCamera):
+    """A camera that takes features, and says what it had when it took a picture."""
+
+    def __init__(self, settings, hang=None):
+        super().__init__(settings, rest=Picture())
+        self.features, self._hang = dict(settings.features), hang
+        self.had = []
+
+    def configure(self, features):
+        if self._hang is not None:
+            self._hang.wait()
+        if "Gain" in features:
+            self.features["Gain"] = "nobody knows"
+            raise SettingsError("camera top: Gain: expected less")
+        self.features.update(features)
+
+    def trigger(self):
+        super().trigger()
+        self.had.append(self.features.get("ExposureTime"))
+
+
+@pytest.fixture
+def settable():
+    class Settables:
+        def __init__(self):
+            self.opened, self.hangs = [], []
+
+        def __call__(self, settings):
+            self.opened.append(Settable(settings, self.hangs.pop(0) if self.hangs else None))
+            return self.opened[-1]
+
+    return Settables()
+
+
+def opened_triggered(fed, settable, **settings):
+    feed = fed(open_camera=settable, trigger=TriggerMode.SOFTWARE, **settings)
+    until_s = time.monotonic() + PATIENCE_S
+    while feed.statistics().state is not State.OPEN:
+        assert time.monotonic() < until_s
+        time.sleep(0.001)
+    return feed
+
+
+def test_features_change_behind_the_triggers_before_them_and_before_those_behind(fed, heard, settable):
+    feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0})
+    feed.trigger(1)
+    feed.trigger(2)
+    feed.configure({"ExposureTime": 2.0})
+    feed.trigger(3)
+    heard.until(lambda: len(heard.frames) == 3)
+    assert settable.opened[0].had == [1.0, 1.0, 2.0]
+    heard.until(lambda: heard.events == ["camera.configured"])
+
+
+def test_what_a_camera_took_holds_after_it_was_lost_and_what_it_refused_is_undone(fed, heard, settable):
+    feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0})
+    feed.configure({"ExposureTime": 2.0})
+    feed.configure({"Gain": 1e9})
+    heard.until(lambda: "camera.back" in heard.events)
+    assert heard.events == ["camera.configured", "camera.refused", "camera.lost", "camera.back"]
+    assert settable.opened[1].features == {"ExposureTime": 2.0}
+
+
+def test_a_camera_whose_kind_takes_no_features_refuses_them_and_goes_on(fed, heard):
+    feed = fed()
+    feed.configure({"ExposureTime": 2.0})
+    heard.until(lambda: heard.events == ["camera.refused"])
+    seen = len(heard.frames)
+    heard.until(lambda: len(heard.frames) > seen + 3)
+    assert feed.statistics().opened == 1
+
+
+def test_a_change_that_hangs_is_answered_once_and_the_camera_is_opened_with_what_it_had(fed, heard, settable):
+    hang = threading.Event()
+    settable.hangs = [hang]
+    feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0})
+    feed.configure({"ExposureTime": 2.0})
+    heard.until(lambda: "camera.back" in heard.events)
+    hang.set()
+    feed.stop()
+    assert feed.join(PATIENCE_S)
+    assert heard.events.count("camera.refused") == 1
+    assert "camera.configured" not in heard.events
+    assert settable.opened[1].features == {"ExposureTime": 1.0}
+
+
+def test_features_change_before_the_triggers_behind_them_also_where_one_before_them_is_too_late(
+    fed, heard, settable
+):
+    hang, late_s = threading.Event(), [0.0]
+    settable.hangs = [hang]
+    feed = opened_triggered(
+        fed,
+        settable,
+        timeout_s=60,
+        clock=lambda: time.monotonic() + late_s[0],
+        features={"ExposureTime": 1.0},
+    )
+    feed.configure({})
+    feed.configure({"Offset": 1})
+    feed.trigger(1)
+    feed.configure({"ExposureTime": 2.0})
+    late_s[0] = 1.0
+    feed.trigger(2)
+    hang.set()
+    heard.until(lambda: heard.frames and heard.missed)
+    assert [part for part, _ in heard.missed] == [1]
+    assert settable.opened[0].had == [2.0]
+
+
+def test_a_change_that_still_waits_is_refused_when_the_feed_stops(fed, heard):
+    feed = fed([SourceError("no route")] * 1000)
+    feed.configure({"ExposureTime": 2.0})
+    feed.stop()
+    assert feed.join(PATIENCE_S)
+    assert heard.events.count("camera.refused") == 1
+    with pytest.raises(SourceError, match="ended"):
+        feed.configure({"ExposureTime": 3.0})

@@ -17,6 +17,8 @@ from lineside.core.errors import LinesideError, SourceError
 from lineside.core.geometry import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from lineside.capture.genicam.aravis_library import Aravis
@@ -69,7 +71,7 @@ class AravisDevice:
         self._control: int = library.camera_get_device(self._camera)
         self._is_gige = bool(library.camera_is_gv_device(self._camera))
         if self._is_gige and not library.gv_device_is_controller(self._control):
-            library.glib.unref(self._camera)
+            self._behind_the_scenes(lambda: library.glib.unref(self._camera))
             raise SourceError(f"{who}: another program controls this camera; only one can. Close that one")
         self.nodes = AravisNodes(library, self._control, who, self._lost)
         self._handler = SIGNAL(lambda *_: self._lost.set())
@@ -176,9 +178,12 @@ class AravisDevice:
             except LinesideError:  # it is lost or going; it is let go of all the same
                 self._lost.set()
         if self._lost.is_set():
-            Thread(target=self._let_go, name=f"{self._who}: letting go", daemon=True).start()
+            self._behind_the_scenes(self._let_go)
         else:
             self._let_go()
+
+    def _behind_the_scenes(self, let_go: Callable[[], None]) -> None:
+        Thread(target=let_go, name=f"{self._who}: letting go", daemon=True).start()
 
     def _let_go(self) -> None:
         glib = self._library.glib

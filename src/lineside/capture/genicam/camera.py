@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _SLICE_S = 0.1
 """How long a reader holds the device at most before it looks whether it was closed."""
 
+_MOST_BEHIND = 64
+"""More buffers than that, or than the camera has, are not passed over in one read: where they come faster than they are given
+back it would never end. What is handed out is no older than the read's beginning all the same."""
+
 
 class GenicamCamera:
     """A camera with its features set, whose pictures flow. It owns the device, also where its making fails.
@@ -52,6 +56,7 @@ class GenicamCamera:
         self._device = device
         self._who = f"camera {settings.id}"
         self._levels = levels
+        self._most_behind = max(_MOST_BEHIND, int(settings.features.get("buffers", 0)))
         self._reading, self._asking = Lock(), Lock()
         self._is_closed = False
         self._has_begun = False
@@ -146,7 +151,9 @@ class GenicamCamera:
         grabbed = self._grab(timeout_s)
         if grabbed is None or self._settings.delivery is not Delivery.LATEST:
             return grabbed
-        while (newer := self._grab_behind(grabbed)) is not None:
+        for _ in range(self._most_behind):
+            if (newer := self._grab_behind(grabbed)) is None:
+                break
             old, grabbed = (newer, grabbed) if newer.fault and not grabbed.fault else (grabbed, newer)
             old.release()
             if old.fault:

@@ -50,6 +50,7 @@ class PylonDevice:
             self._camera.MaxNumBuffer.Value = buffers
             self._map = self._camera.GetNodeMap()
             self._stream_map = self._camera.GetStreamGrabberNodeMap()
+            self._arrived = self._camera.GetGrabResultWaitObject()
         except self._fault as fault:
             raise SourceError(f"{who}: {translated(fault, 'it cannot be opened')}") from fault
         self.nodes = GenapiNodes(self._find, self._names, fault=self._fault, spelt=camel, who=who)
@@ -110,9 +111,15 @@ class PylonDevice:
             raise SourceError(f"{self._who}: {translated(fault, 'no pictures flow')}") from fault
 
     def grab(self, timeout_s: float) -> Grabbed | None:
-        """The oldest buffer; see `Device.grab`."""
+        """The oldest buffer; see `Device.grab`.
+
+        `RetrieveResult` is never asked to wait: on Linux it counts the time by SIGALRM, whose handler it takes from the
+        program, and where the program takes it back it waits for ever. Its wait object counts by itself.
+        """
         try:
-            result = self._camera.RetrieveResult(round(timeout_s * 1000), self._pylon.TimeoutHandling_Return)
+            if timeout_s > 0:
+                self._arrived.Wait(round(timeout_s * 1000))
+            result = self._camera.RetrieveResult(0, self._pylon.TimeoutHandling_Return)
             if result.IsValid():
                 return self._grabbed(result)
             is_gone = self._camera.IsCameraDeviceRemoved() or not self._camera.IsGrabbing()

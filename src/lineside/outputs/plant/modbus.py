@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from lineside.core.documents import Table
-from lineside.core.errors import NotInstalledError
+from lineside.outputs.extras import needed
 from lineside.outputs.plant.maps import block_rows
 from lineside.outputs.plant.signals import CONTROL_WORDS, STATUS_WORDS
 
@@ -58,14 +58,8 @@ def library() -> ModuleType:
     Raises:
         NotInstalledError: It is not there.
     """
-    try:
+    with needed("modbus", "pymodbus", "modbus"):
         import pymodbus
-    except ModuleNotFoundError as missing:
-        if missing.name != "pymodbus":
-            raise
-        raise NotInstalledError(
-            "Modbus needs the package pymodbus: pip install 'lineside[modbus]'"
-        ) from missing
     # Its warnings, with the last telegrams in them, would go to the terminal where no logging is set up.
     logging.getLogger("pymodbus").addHandler(logging.NullHandler())
     return pymodbus

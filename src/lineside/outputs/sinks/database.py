@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 
 from lineside.core.documents import Table, parsed
 from lineside.core.errors import OutputError, RefusedParcelError
-from lineside.outputs.sinks._extras import needs
-from lineside.outputs.sinks._secrets import secret
+from lineside.outputs.extras import needs
+from lineside.outputs.secrets import secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

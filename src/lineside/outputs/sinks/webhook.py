@@ -13,9 +13,9 @@ from pydantic import Field, field_validator
 
 from lineside.core.documents import Table, parsed
 from lineside.core.errors import OutputError, RefusedParcelError, SettingsError
+from lineside.outputs.extras import needs
+from lineside.outputs.secrets import secret
 from lineside.outputs.sinks._choice import Pictures, chosen, read
-from lineside.outputs.sinks._extras import needs
-from lineside.outputs.sinks._secrets import secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

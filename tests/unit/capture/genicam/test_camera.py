@@ -99,6 +99,14 @@ def test_of_the_latest_the_older_are_given_back_and_counted():
     assert sorted(device.released) == [1, 2, 3, 4, 5]
 
 
+def test_a_read_of_the_latest_ends_where_pictures_come_faster_than_they_are_passed_over():
+    camera, device = opened([buffer(number) for number in range(1, 1000)], delivery=Delivery.LATEST)
+    assert camera.read(0).device_frame == 65  # 64 buffers were full when it began, so this one came later
+    assert camera.read(0).device_frame == 130
+    assert camera.statistics() == CameraStatistics(frames=2, dropped=128)
+    assert len(device.released) == 130
+
+
 def test_a_camera_lost_behind_a_picture_gives_that_back_and_says_so():
     camera, device = opened([buffer(1), SourceError("gone")], delivery=Delivery.LATEST)
     with pytest.raises(SourceError, match="gone"):

@@ -19,7 +19,7 @@ from lineside.outputs.plant.signals import (
     pack_control,
     unpack_status,
 )
-from plc_rig import until
+from peers import until
 
 SETTINGS = PolledSettings(poll_s=0.001, timeout_s=0.2, retry_first_s=0.005, retry_longest_s=0.01)
 

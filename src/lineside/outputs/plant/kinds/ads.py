@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field
 
 from lineside.core.documents import parsed
-from lineside.core.errors import NotInstalledError, OutputError
+from lineside.core.errors import OutputError
+from lineside.outputs.extras import needed
 from lineside.outputs.plant.maps import array_place, block_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
@@ -84,12 +85,8 @@ class AdsRegisters:
     """
 
     def __init__(self, settings: Settings) -> None:
-        try:
+        with needed("ads", "pyads", "ads"):
             import pyads
-        except ModuleNotFoundError as missing:
-            if missing.name != "pyads":
-                raise
-            raise NotInstalledError("ADS needs the package pyads: pip install 'lineside[ads]'") from missing
         self.name = f"the control at {settings.host}, {settings.net_id}:{settings.ams_port}"
         self.order = Order.LITTLE
         self._settings = settings

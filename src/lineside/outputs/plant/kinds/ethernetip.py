@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from lineside.core.documents import parsed
-from lineside.core.errors import NotInstalledError, OutputError
+from lineside.core.errors import OutputError
+from lineside.outputs.extras import needed
 from lineside.outputs.plant.maps import array_place, block_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
@@ -75,14 +76,8 @@ class LogixRegisters:
     """
 
     def __init__(self, settings: Settings) -> None:
-        try:
+        with needed("ethernetip", "pylogix", "ethernetip"):
             from pylogix import PLC
-        except ModuleNotFoundError as missing:
-            if missing.name != "pylogix":
-                raise
-            raise NotInstalledError(
-                "EtherNet/IP needs the package pylogix: pip install 'lineside[ethernetip]'"
-            ) from missing
         self.name = f"the control at {settings.host}:{settings.port}"
         self.order = Order.LITTLE
         self._settings = settings

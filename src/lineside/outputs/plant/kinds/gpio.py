@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from pydantic import Field, model_validator
 
 from lineside.core.documents import parsed
-from lineside.core.errors import NotInstalledError, OutputError
+from lineside.core.errors import OutputError
 from lineside.core.verdict import Verdict
+from lineside.outputs.extras import needed
 from lineside.outputs.plant.codes import VERDICT_CODES
 from lineside.outputs.plant.maps import MapRow
 from lineside.outputs.plant.polled import PolledLink
@@ -223,12 +224,8 @@ class GpiodLines:
     """
 
     def __init__(self, settings: Settings) -> None:
-        try:
+        with needed("gpio", "gpiod", "gpio"):
             import gpiod
-        except ModuleNotFoundError as missing:
-            if missing.name != "gpiod":
-                raise
-            raise NotInstalledError("GPIO needs the package gpiod: pip install 'lineside[gpio]'") from missing
         self._gpiod = gpiod
         self._settings = settings
         self._request: Any = None

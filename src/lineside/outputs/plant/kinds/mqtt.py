@@ -14,7 +14,7 @@ from pydantic import Field
 from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
 from lineside.core.verdict import Reason, Verdict
-from lineside.outputs.broker import BrokerTable, new_client, refusal_of
+from lineside.outputs.broker import Broker, BrokerTable, refusal_of
 from lineside.outputs.plant.codes import NO_REASON, REASON_CODES, VERDICT_CODES
 from lineside.outputs.plant.link import (
     LineState,
@@ -93,7 +93,7 @@ class MqttLink:
             SettingsError: A certificate cannot be read, or the password's variable is not set.
         """
         self._heard = heard
-        client = new_client(self._settings, "plant mqtt")
+        client = Broker(self._settings, "plant mqtt").new_client()
         client.will_set(self._topic("state"), _OFFLINE, qos=1, retain=True)
         client.reconnect_delay_set(1, 4)
         client.max_queued_messages_set(1000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from contextlib import suppress
 from ipaddress import ip_address
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from lineside.core.documents import Table, parsed
-from lineside.core.errors import NotInstalledError, OutputError, SettingsError
+from lineside.core.errors import OutputError
 from lineside.core.verdict import Reason, Verdict
+from lineside.outputs.extras import needed
 from lineside.outputs.plant.link import (
     LineState,
     PlantAnswer,
@@ -26,6 +26,7 @@ from lineside.outputs.plant.link import (
 from lineside.outputs.plant.opcua.machine import ErrorCode, Job, VisionMachine
 from lineside.outputs.plant.opcua.nodes import describe
 from lineside.outputs.plant.opcua.space import Methods, Space, Started
+from lineside.outputs.secrets import secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -116,6 +117,7 @@ class OpcUaLink:
         self._thread: threading.Thread | None = None
         self._space: Space | None = None
         self._server: Server | None = None
+        self._password = ""
         self._ending = asyncio.Event()
 
     def start(self, heard: Callable[[PlantEvent], None]) -> None:
@@ -126,16 +128,10 @@ class OpcUaLink:
             OutputError: The port is taken, or a certificate cannot be used.
             SettingsError: The password's variable is not set.
         """
-        try:
+        with needed("opcua", "asyncua", "opcua"):
             import asyncua  # noqa: F401 # whether it is there, before a thread needs it
-        except ModuleNotFoundError as missing:
-            raise NotInstalledError(
-                '"opcua" needs the package "asyncua": pip install \'lineside[opcua]\''
-            ) from missing
-        if self._settings.user and not os.environ.get(self._settings.password_env):
-            raise SettingsError(
-                f"plant opcua: password_env: the environment variable {self._settings.password_env} is not set"
-            )
+        if self._settings.user:
+            self._password = secret(self._settings.password_env, "plant opcua: password_env")
         self._heard = heard
         self._thread = threading.Thread(target=self._loop.run_forever, name="plant opcua", daemon=True)
         self._thread.start()
@@ -188,7 +184,7 @@ class OpcUaLink:
         from asyncua import Server, ua
         from asyncua.crypto.permission_rules import SimpleRoleRuleset
 
-        users = _Users(self._settings) if self._settings.user else None
+        users = _Users(self._settings.user, self._password) if self._settings.user else None
         server = Server(user_manager=users)
         self._server = server
         await server.init()
@@ -311,8 +307,9 @@ def _forgotten(job: Job, sentence: str) -> PlantAnswer:
 class _Users:
     """Lets the one user in who knows the password."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, user: str, password: str) -> None:
+        self._user = user
+        self._password = password
 
     def get_user(
         self, _server: Any, username: str | None = None, password: Any = None, certificate: Any = None
@@ -324,7 +321,6 @@ class _Users:
 
         del certificate
         said = password.decode("utf-8", "replace") if isinstance(password, bytes) else str(password or "")
-        right = os.environ.get(self._settings.password_env, "")
-        if username != self._settings.user or not compare_digest(said.encode(), right.encode()):
+        if username != self._user or not compare_digest(said.encode(), self._password.encode()):
             return None
         return User(role=UserRole.User, name=username)

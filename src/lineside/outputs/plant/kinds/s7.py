@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from lineside.core.documents import parsed
-from lineside.core.errors import NotInstalledError, OutputError
+from lineside.core.errors import OutputError
+from lineside.outputs.extras import needed
 from lineside.outputs.plant.maps import block_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
@@ -93,14 +94,8 @@ class S7Registers:
     """
 
     def __init__(self, settings: Settings) -> None:
-        try:
+        with needed("s7", "snap7", "s7", named="python-snap7"):
             from snap7.client import Client
-        except ModuleNotFoundError as missing:
-            if missing.name != "snap7":
-                raise
-            raise NotInstalledError(
-                "S7 needs the package python-snap7: pip install 'lineside[s7]'"
-            ) from missing
         # It logs every failure that is told here anyway.
         logging.getLogger("snap7").addHandler(logging.NullHandler())
         self.name = f"the control at {settings.host}:{settings.port}"

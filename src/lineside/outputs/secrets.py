@@ -12,7 +12,7 @@ def secret(variable: str, where: str) -> str:
 
     Args:
         variable: Its name.
-        where: The kind of sink and the key that names the variable, for the message.
+        where: The kind of output and the key that names the variable, for the message.
 
     Raises:
         SettingsError: It is not set, or empty.

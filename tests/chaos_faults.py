@@ -1,0 +1,456 @@
+"""What is broken in a whole line, one function a fault: broken before its `yield`, mended after it.
+
+While it is broken some parts come; which of them the fault may cost, and what must be said of them then, stands beside its name.
+`docs/chaos.md` is made of these.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaos_cameras import Ill
+from lineside.core.verdict import Reason
+from lineside.testing.faults import Broken
+from peers import free_port
+from receivers import HttpReceiver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+QUICK = {"deadline_ms": 4000}  # where a part waits for its deadline
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row of the table.
+
+    Attributes:
+        breaks: The function.
+        reasons: What is said of the parts that come meanwhile; nothing where none is affected.
+        may_judge: Such a part may be judged all the same, where its proof came in time.
+        before: How many parts come before.
+        parts: How many come meanwhile.
+        after: How many come when it is mended.
+        changes: What is otherwise in the line's settings.
+        engine: Which engine it takes.
+        hint: A word that the grounds hold.
+    """
+
+    breaks: Callable
+    reasons: tuple[Reason, ...] = ()
+    may_judge: bool = False
+    before: int = 2
+    parts: int = 3
+    after: int = 2
+    changes: dict = field(default_factory=dict)
+    engine: str = "threads"
+    hint: str = ""
+
+    @property
+    def name(self):
+        return self.breaks.__name__
+
+    @property
+    def title(self):
+        return self.name.replace("_", " ")
+
+    @property
+    def about(self):
+        return self.breaks.__doc__
+
+    @property
+    def run(self):
+        return contextmanager(self.breaks)
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(*reasons, **how):
+    def kept(breaks):
+        FAULTS.append(Fault(breaks, reasons, **how))
+        return breaks
+
+    return kept
+
+
+# Cameras.
+
+
+def ill(line, what):
+    """The second camera falls ill, and is well again."""
+    line.cameras["side"].falls_ill(what)
+    yield
+    line.cameras["side"].recovers()
+
+
+@fault(Reason.NO_FRAME, hint="cable")
+def camera_unplugged(line):
+    """The camera cannot be read, and not be opened again. It is opened anew when it is back; meanwhile the plant sees `fault`."""
+    yield from ill(line, Ill.UNPLUGGED)
+
+
+@fault(Reason.NO_FRAME, parts=2)
+def camera_silent(line):
+    """The camera is open and answers no trigger. The watchdog gives it up and opens it again."""
+    yield from ill(line, Ill.SILENT)
+
+
+@fault(Reason.IMAGE_UNHEALTHY, hint="frozen")
+def camera_frozen(line):
+    """The camera gives the same picture again and again."""
+    yield from ill(line, Ill.FROZEN)
+
+
+@fault(Reason.IMAGE_UNHEALTHY, hint="dead")
+def camera_black(line):
+    """The camera's pictures are black, as with a lens cap on."""
+    yield from ill(line, Ill.BLACK)
+
+
+@fault(Reason.IMAGE_UNHEALTHY, hint="defocused")
+def camera_out_of_focus(line):
+    """The camera's pictures are blurred; the recipe's baseline knows how sharp they usually are."""
+    yield from ill(line, Ill.BLURRED)
+
+
+@fault(Reason.IMAGE_UNHEALTHY, hint="packets")
+def packets_lost(line):
+    """Pictures arrive incomplete. Each costs its part, and the camera stays open."""
+    yield from ill(line, Ill.INCOMPLETE)
+
+
+@fault(Reason.IMAGE_UNHEALTHY, hint="format")
+def pictures_of_another_size(line):
+    """The camera answers pictures of another size than the baseline was learned from."""
+    yield from ill(line, Ill.SIZE)
+
+
+@fault(Reason.IMAGE_UNHEALTHY, hint="format")
+def pictures_of_another_format(line):
+    """The camera answers 16-bit values where 8 were set."""
+    yield from ill(line, Ill.FORMAT)
+
+
+@fault(Reason.NO_FRAME)
+def both_cameras_unplugged(line):
+    """No camera is left."""
+    for knob in line.cameras.values():
+        knob.falls_ill(Ill.UNPLUGGED)
+    yield
+    for knob in line.cameras.values():
+        knob.recovers()
+
+
+# The model and its device.
+
+
+def broken(line, what):
+    line.shared.breaker.what = what
+    yield
+    line.shared.breaker.what = None
+
+
+@fault(Reason.DEVICE_LOST, changes=QUICK, parts=2)
+def session_error(line):
+    """Each run on the only device fails. The device is out of service until it answers the test picture again."""
+    yield from broken(line, Broken.DEVICE)
+
+
+@fault(Reason.MODEL_UNHEALTHY, Reason.DEVICE_LOST, changes=QUICK, parts=2)
+def model_answers_nan(line):
+    """A run ends well and every number is NaN."""
+    yield from broken(line, Broken.MODEL)
+
+
+@fault(Reason.MODEL_UNHEALTHY, Reason.DEVICE_LOST, changes=QUICK, parts=2)
+def model_answers_another_shape(line):
+    """A run ends well and its answer has another shape than the model was opened with."""
+    yield from broken(line, Broken.SHAPE)
+
+
+@fault(Reason.DEVICE_LOST, changes=QUICK, parts=2)
+def device_out_of_memory(line):
+    """A run finds no memory on the device."""
+    yield from broken(line, Broken.MEMORY)
+
+
+@fault(Reason.LATE, Reason.DEVICE_LOST, Reason.OVERLOAD, changes=QUICK, parts=2)
+def run_hangs(line):
+    """A run does not end. The worker is given up, and another one opens the model."""
+    breaker = line.shared.breaker
+    breaker.goes_on.clear()
+    breaker.hangs.set()
+    yield
+    breaker.hangs.clear()
+    breaker.goes_on.set()
+
+
+def workers():
+    """The processes of the engine's workers."""
+    tasks = Path("/proc/self/task").iterdir()
+    pids = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    return [pid for pid in pids if b"tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@fault(
+    Reason.DEVICE_LOST,
+    Reason.LATE,
+    Reason.OVERLOAD,
+    may_judge=True,
+    changes=QUICK,
+    engine="processes",
+    parts=2,
+)
+def worker_killed(line):
+    """The worker's process is killed. Another one takes its place; a part whose deadline allows it is judged by that."""
+    for pid in workers():
+        os.kill(pid, signal.SIGKILL)
+    line.wait_told("device.quarantined")
+    yield
+
+
+@fault(
+    Reason.DEVICE_LOST,
+    Reason.LATE,
+    Reason.OVERLOAD,
+    may_judge=True,
+    changes=QUICK,
+    engine="processes",
+    parts=2,
+)
+def worker_stopped(line):
+    """The worker's process stands still, as one that is swapped out. It is given up like a run that hangs."""
+    for pid in workers():
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    line.wait_told("device.quarantined")
+
+
+@fault(
+    Reason.LATE,
+    Reason.OVERLOAD,
+    Reason.DEVICE_LOST,
+    may_judge=True,
+    changes={"deadline_ms": 2500, "depth": 16},
+    parts=0,
+    after=0,
+)
+def queue_full(line):
+    """Parts come faster than the device can look at them. What cannot be done in time is said at once."""
+    line.shared.breaker.slow_s = 0.8
+    for _ in range(8):
+        line.trigger(affected=True)
+    for _ in range(8):
+        line.plc.acknowledge()
+    line.shared.breaker.slow_s = 0.0
+    yield
+    reasons = {answer.reason for answer in line.answers}
+    assert reasons & {Reason.LATE, Reason.OVERLOAD}, "it was too much"
+
+
+# The plant's control.
+
+
+@fault(parts=0)
+def control_away(line):
+    """The control's connection breaks between trigger and answer. The answer waits for it, and is read when it is back."""
+    line.trigger()
+    line.peer.kill()
+    line.wait(lambda: len(line.answers) == len(line.triggered), "the answer")
+    line.peer.revive()
+    line.plc.acknowledge()
+    yield
+
+
+@fault(parts=2)
+def control_slow(line):
+    """The control leaves an answer lying while the next part is due; it is not taken back, and the next part waits."""
+    line.trigger()
+    shown = line.plc.results()
+    later = line.plc.wait(lambda status: status.heartbeat >= shown.heartbeat + 3, "three heartbeats")
+    assert later.results_valid
+    assert later.answered_id == shown.answered_id
+    line.plc.acknowledge()
+    yield
+
+
+@fault(parts=2)
+def control_talks_garbage(line):
+    """The control writes bits that mean nothing and bytes that are no Modbus. It is told, and nothing is made of it."""
+    line.peer.babble()
+    line.wait_told("plc.garbage")
+    line.plc.power_up()
+    yield
+
+
+@fault(changes={"acknowledge_s": 0.5}, parts=2)
+def acknowledge_lost(line):
+    """The control never acknowledges an answer. The answer is taken back, the control sees a gap, and the line goes on."""
+    line.unread.add(line.trigger())
+    line.plc.results()
+    line.wait_told("plc.unacknowledged")
+    yield
+
+
+@fault(Reason.TRIGGER_MISSED, parts=0)
+def trigger_comes_twice(line):
+    """A second trigger comes while the part before has no answer. It is answered by itself, after that part."""
+    line.trigger()
+    line.trigger(affected=True)
+    line.plc.acknowledge()
+    line.plc.acknowledge()
+    yield
+
+
+@fault(
+    Reason.TRIGGER_MISSED,
+    changes={"line": "least_ms = 3600000"},
+    before=1,
+    parts=2,
+    after=0,
+    hint="after the one before",
+)
+def trigger_too_early(line):
+    """A trigger comes sooner than parts can; no picture belongs to it for certain."""
+    yield
+
+
+@fault(Reason.TRIGGER_MISSED, changes={"depth": 4}, parts=0)
+def trigger_number_repeated(line):
+    """A number comes again that a part on the line has."""
+    line.triggered.append(line.trigger())
+    line.plc.trigger(line.triggered[-1])
+    line.plc.acknowledge()
+    line.plc.acknowledge()
+    yield
+
+
+@fault()
+def wall_clock_steps(line):
+    """The time of day is set back by two days and then a year ahead. Deadlines know no time of day; the trace stays whole."""
+    line.skew_s = -2 * 86_400.0
+    line.parts(1)
+    line.skew_s = 365 * 86_400.0
+    yield
+    line.skew_s = 0.0
+
+
+# Recipes.
+
+
+def recipe(line):
+    return line.folder / "recipes" / "disc.toml"
+
+
+def changed(line, text):
+    """A changed recipe is refused, and then put right."""
+    whole = recipe(line).read_text()
+    recipe(line).write_text(text(whole))
+    line.wait_told("recipe.refused")
+    yield
+    recipe(line).write_text(whole)
+
+
+@fault()
+def recipe_half_written(line):
+    """The recipe's file ends in the middle. The last whole one holds."""
+    yield from changed(line, lambda text: text[: text.index("[baseline.side]")])
+
+
+@fault(Reason.RECIPE_UNKNOWN, parts=0)
+def product_unknown(line):
+    """The control names a product that has no recipe. The recipe before never stands in."""
+    line.parts(2, affected=True, product="nobody")
+    line.parts(1, product="disc")
+    yield
+
+
+@fault()
+def bad_model_at_a_swap(line):
+    """The recipe is changed to a model that is none. It is refused, and the model before goes on."""
+    (line.folder / "recipes" / "bad.onnx").write_bytes(b"this is no model")
+    yield from changed(line, lambda text: text.replace("shipped:plant", "bad.onnx"))
+
+
+# Outputs and the trace.
+
+
+@fault(changes={"outputs": f'[[output]]\nkind = "mqtt"\nhost = "127.0.0.1"\nport = {free_port()}\n'})
+def broker_away(line):
+    """Nobody listens where the broker should be. Results wait in the outbox."""
+    line.wait_told("output.failed")
+    yield
+
+
+RECEIVER = HttpReceiver(statuses=[-1] * 100)
+
+
+@fault(changes={"outputs": f'[[output]]\nkind = "webhook"\nurl = "{RECEIVER.url}"\ntimeout_s = 120\n'})
+def sink_hangs(line):
+    """A receiver takes the connection and never answers."""
+    yield
+    RECEIVER.close()
+
+
+@fault()
+def database_locked(line):
+    """Another program holds the outbox's database. Results wait in memory, and are stored when it lets go."""
+    other = sqlite3.connect(line.folder / "outbox" / "outbox.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    line.wait_told("output.unwritten")
+    other.rollback()
+    other.close()
+
+
+@contextmanager
+def small_disk(folder):
+    """A file system of 2 MiB in place of a folder."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here: it takes root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(file):
+    """No byte is left on its disk."""
+    with file.open("wb", buffering=0) as out:
+        try:
+            while True:
+                out.write(b"x" * 1024)
+        except OSError:
+            return
+
+
+def disk_full(line, code):
+    filler = line.folder / "small" / "filler"
+    fill(filler)
+    yield
+    line.wait_told(code)
+    filler.unlink()
+
+
+@fault(changes={"outbox": 'folder = "small/outbox"'})
+def disk_full_of_the_outbox(line):
+    """No byte is left on the outbox's disk. Results wait in memory until there is room."""
+    yield from disk_full(line, "output.unwritten")
+
+
+@fault(changes={"trace": 'folder = "small/trace"'})
+def disk_full_of_the_trace(line):
+    """No byte is left on the trace's disk. Records wait in memory, and no half of one is left."""
+    yield from disk_full(line, "trace.unwritten")

@@ -1,0 +1,332 @@
+"""A whole line over the drawn plant, its plant's control, and the means to break any of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from chaos_cameras import Knob
+from lineside.capture.health.baseline import Baseline
+from lineside.capture.health.measures import measure
+from lineside.capture.plant.plant import Plant
+from lineside.capture.plant.query import PlantQuery
+from lineside.core.verdict import Verdict
+from lineside.dispatch.engine import Engine
+from lineside.dispatch.starting import Fittings, read_offer
+from lineside.line.board import Board
+from lineside.line.line import Line
+from lineside.line.outside import Outside
+from lineside.line.settings.reading import LineSettings
+from lineside.outputs.plant.codes import VERDICT_CODES
+from lineside.outputs.trace.reading import sound_records
+from lineside.outputs.trace.verify import verify
+from lineside.testing.faults import breakable_staff
+from lineside.testing.plc.modbus import ModbusClientPlc
+from lineside.testing.plc.simulator import PlcSimulator
+from peers import until
+
+VIEWS = ("top", "side")
+DRAWN = "disc?seed=41&size=320x320"
+FIRST_ID = 101  # the control's numbers are not the line's
+LONG_S = 60.0
+
+SETTINGS = """
+schema = 1
+[line]
+name = "chaos"
+deadline_ms = {deadline_ms}
+{line}
+[[camera]]
+id = "top"
+source = "synthetic:{drawn}&camera=top"
+trigger = "plc"
+[[camera]]
+id = "side"
+source = "synthetic:{drawn}&camera=side"
+trigger = "plc"
+[recipes]
+folder = "recipes"
+product = "disc"
+[devices]
+priority = ["cpu"]
+[plant]
+kind = "modbus_server"
+port = {port}
+silence_s = 600
+answer_timeout_s = 600
+acknowledge_timeout_s = {acknowledge_s}
+depth = {depth}
+[[output]]
+kind = "folder"
+path = "kept"
+{outputs}
+[outbox]
+first_pause_s = 0.05
+longest_pause_s = 0.2
+min_free_bytes = 0
+{outbox}
+[trace]
+min_free_bytes = 0
+{trace}
+"""
+USUAL = {
+    "deadline_ms": 60_000,
+    "line": "",
+    "port": 0,
+    "acknowledge_s": 600,
+    "depth": 1,
+    "outputs": "",
+    "outbox": "",
+    "trace": "",
+    "drawn": DRAWN,
+}
+
+RECIPE = """
+schema = 1
+code = "disc"
+[model]
+path = "{model}"
+[[rule]]
+kind = "forbid"
+min_confidence = 0.3
+[baseline.top]
+file = "top.json"
+[baseline.side]
+file = "side.json"
+[end]
+"""
+MODEL = "shipped:plant"
+
+
+def learned():
+    """What is usual for each camera, as texts of JSON."""
+    plant = Plant(PlantQuery(DRAWN).settings(10**7))
+    plant.warm()
+    return {
+        view: json.dumps(
+            Baseline.learned([measure(plant.render(1000 + n, number)[0]) for n in range(40)]).to_dict()
+        )
+        for number, view in enumerate(VIEWS)
+    }
+
+
+def write_settings(folder, baselines, **changes):
+    """The line's settings and its recipe; the file."""
+    recipes = folder / "recipes"
+    recipes.mkdir(exist_ok=True)
+    for view, text in baselines.items():
+        (recipes / f"{view}.json").write_text(text)
+    (recipes / "disc.toml").write_text(RECIPE.format(model=MODEL))
+    (folder / "line.toml").write_text(SETTINGS.format(**(USUAL | changes)))
+    return folder / "line.toml"
+
+
+class Breaker:
+    """Breaks the engine's device, for every line that uses it.
+
+    Attributes:
+        what: What is broken; `None` for nothing.
+        slow_s: Each run waits so long first.
+    """
+
+    def __init__(self):
+        self.what, self.slow_s = None, 0.0
+        self.hangs = threading.Event()
+        self.goes_on = threading.Event()
+
+    def broken(self):
+        if self.hangs.is_set():
+            self.goes_on.wait(LONG_S)
+        if self.slow_s:
+            time.sleep(self.slow_s)
+        return self.what
+
+    def broke(self, picture, device):
+        """Nothing is noted."""
+
+
+class SharedEngine:
+    """One engine for many lines, because a model takes seconds to open. A line borrows it as its own, and cannot close it."""
+
+    def __init__(self, make):
+        self.breaker = Breaker()
+        self._notes, self._late = (lambda *_: None), (lambda *_: None)
+        self.engine = make(self)
+
+    def lend(self, model, devices, **how):
+        """What a line opens in place of an engine: this one, for the model that it has."""
+        if model != MODEL:
+            return Engine(model, devices, **how)
+        self._notes, self._late = how["note"], how["late_result"]
+        return Borrowed(self.engine)
+
+    def note(self, code, sentence):
+        self._notes(code, sentence)
+
+    def late_result(self, *result):
+        self._late(*result)
+
+    @classmethod
+    def of_threads(cls):
+        """With a worker that is a thread, whose model can be broken."""
+
+        def make(shared):
+            crew = breakable_staff("cpu", shared.breaker, clock=time.monotonic)
+            fittings = Fittings(note=shared.note, late_result=shared.late_result)
+            return Engine.of(crew, read_offer(MODEL, None, name="model"), fittings)
+
+        return cls(make)
+
+    @classmethod
+    def of_processes(cls):
+        """With a worker that is a process, which can be killed."""
+        return cls(
+            lambda shared: Engine(
+                MODEL, "cpu", isolation="process", note=shared.note, late_result=shared.late_result
+            )
+        )
+
+
+class Borrowed:
+    """An engine that does not end with the line."""
+
+    def __init__(self, engine):
+        self._engine = engine
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+    def close(self):
+        """It goes on for the next line."""
+
+
+@dataclass
+class Chaos:
+    """A line that runs, and its control.
+
+    Attributes:
+        folder: Where its settings are.
+        baselines: What is usual for its cameras.
+        shared: Its engine.
+        affected: The control's numbers of the parts that a fault may cost.
+        triggered: All its numbers, in order.
+        skew_s: What the wall clock is off by.
+        told: Codes of everything that people were told.
+        unread: Numbers whose answers the control did not read.
+    """
+
+    folder: object
+    baselines: dict
+    shared: SharedEngine
+    changes: dict = field(default_factory=dict)
+    cameras: dict = field(default_factory=lambda: {view: Knob() for view in VIEWS})
+    affected: set = field(default_factory=set)
+    unread: set = field(default_factory=set)
+    triggered: list = field(default_factory=list)
+    answers: list = field(default_factory=list)
+    told: list = field(default_factory=list)
+    skew_s: float = 0.0
+
+    def __enter__(self):
+        settings = LineSettings.read(write_settings(self.folder, self.baselines, **self.changes))
+        outside = Outside(
+            camera=lambda how: self.cameras[how.id].open(how),
+            engine=self.shared.lend,
+            wall_clock=lambda: time.time() + self.skew_s,
+        )
+        board = Board()
+        board.listen(lambda code, sentence: self.told.append((code, sentence)))
+        self.line = Line(settings, board=board, outside=outside)
+        self.line.hear(self.answers.append)
+        self._pool = ThreadPoolExecutor(1)
+        is_ready = threading.Event()
+        self._run = self._pool.submit(self.line.run, ready=is_ready.set)
+        while not is_ready.wait(0.02):
+            assert not self._run.done(), self._run.exception()
+        self.peer = ModbusClientPlc()
+        self.peer.attach(self.line._built.parts.plant._links[0])
+        self.plc = PlcSimulator(self.peer, timeout_s=LONG_S)
+        self.wait_ready()
+        return self
+
+    def __exit__(self, *_):
+        for knob in self.cameras.values():
+            knob.recovers()
+        self.line.stop()
+        self.statistics = self._run.result(LONG_S)
+        self._pool.shutdown()
+        self.peer.close()
+
+    @property
+    def next_id(self):
+        return FIRST_ID + len(self.triggered)
+
+    def trigger(self, *, affected=False, **how):
+        """A part comes, and its answer is not waited for."""
+        number = self._counted(affected)
+        self.plc.trigger(number, **how)
+        return number
+
+    def parts(self, count, *, affected=False, **how):
+        """Parts come one after the other, each answered and acknowledged."""
+        for _ in range(count):
+            if not affected:  # else the control triggers whatever lineside says of itself
+                self.plc.wait(lambda status: status.ready, "ready")
+            self.trigger(affected=affected, **how)
+            self.plc.acknowledge()
+
+    def _counted(self, affected):
+        number = self.next_id
+        self.triggered.append(number)
+        if affected:
+            self.affected.add(number)
+        return number
+
+    def wait(self, holds, what):
+        until(holds, what, LONG_S)
+
+    def wait_told(self, code, times=1):
+        self.wait(lambda: sum(code == each for each, _ in self.told) >= times, code)
+
+    def wait_ready(self):
+        """Cameras are there, a device is in service, and the control may trigger."""
+        self.wait(lambda: not self.line._built.parts.absence(), "a device in service")
+        self.wait(lambda: not any(s.away for s in self.line._built.cameras.values()), "all cameras")
+        self.plc.wait(lambda status: status.ready and not status.fault, "ready")
+
+    def by_number(self):
+        """The line's answers by the control's number, in order."""
+        found = defaultdict(list)
+        for answer in sorted(self.answers, key=lambda each: each.part):
+            found[answer.origin.trigger].append(answer)
+        return found
+
+    def check_once(self):
+        """Each trigger was answered exactly once: by the line, and to the control, alike."""
+        assert Counter(a.part for a in self.answers) == Counter(range(self.statistics.triggered))
+        told = Counter(status.answered_id for status in self.plc.answers)
+        assert told == Counter(n for n in self.triggered if n not in self.unread)
+        owed = {number: deque(answers) for number, answers in self.by_number().items()}
+        for status in self.plc.answers:
+            answers = owed.get(status.answered_id)
+            verdict = answers.popleft().verdict if answers else Verdict.UNKNOWN  # the link itself refused it
+            assert status.verdict == VERDICT_CODES[verdict], status
+
+    def check_kept(self):
+        """Each part is in the trace once, with its verdict, and its chain is whole; and each reached the output."""
+        expected = {a.part: str(a.verdict) for a in self.answers}
+        records = [r for r in sound_records(self.folder / "trace") if r.get("kind") == "part"]
+        assert Counter(r["part"] for r in records) == Counter(expected.keys())
+        assert {r["part"]: r["verdict"] for r in records} == expected
+        assert not verify(self.folder / "trace").findings
+        kept = [json.loads(path.read_text()) for path in (self.folder / "kept").rglob("*.json")]
+        assert Counter(r["part"] for r in kept) == Counter(expected.keys())
+
+
+def said(answer):
+    """What must be the same in two runs: the verdict and its grounds."""
+    return answer.verdict, answer.reason, answer.detail
