@@ -74,6 +74,7 @@ def test_an_answer_counts_what_was_seen():
     said = plant_answer(inspection(3, Verdict.FAIL, 0.5, 0.9), PlantTrigger(7, 0.0, order=5))
     assert (said.trigger, said.inspection, said.verdict, said.count) == (7, 3, Verdict.FAIL, 4)
     assert said.confidence == pytest.approx(0.9)
+    assert said.order == 5, "a number alone may be that of two triggers"
     assert (said.product, said.serial, said.detail) == ("cap", "S", "dent")
     assert plant_answer(inspection(3, Verdict.PASS), None).confidence == 0.0
 
