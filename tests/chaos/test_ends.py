@@ -19,8 +19,7 @@ from lineside.outputs.trace.reading import sound_records
 from lineside.outputs.trace.verify import verify
 from lineside.testing.plc.modbus import ModbusClientPlc
 from lineside.testing.plc.simulator import PlcSimulator
-from parcels import until
-from peers import free_port, listens
+from peers import free_port, listens, until
 
 LONG_S = 120.0
 
@@ -29,7 +28,7 @@ def started(folder, port):
     call = [sys.executable, "-m", "lineside.cli.app", "run", "line.toml", "--log", "json", "--parts"]
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(call, cwd=folder, env=os.environ, stderr=log)
-    assert until(lambda: listens(port) or process.poll() is not None, LONG_S)
+    until(lambda: listens(port) or process.poll() is not None, "the port", LONG_S)
     assert process.poll() is None, (folder / "log").read_text()
     peer = ModbusClientPlc()
     peer.attach(SimpleNamespace(port=port))
@@ -57,7 +56,7 @@ def test_killed_it_falls_silent_and_goes_on_with_what_was_kept_and_told_to_end_i
     try:
         for number in (1, 2, 3):
             plc.part(number)
-        assert until(lambda: (tmp_path / "trace").exists() and len(traced(tmp_path)) == 3, LONG_S)
+        until(lambda: (tmp_path / "trace").exists() and len(traced(tmp_path)) == 3, "three parts", LONG_S)
         plc.trigger(4)
         process.kill()
         process.wait(LONG_S)
