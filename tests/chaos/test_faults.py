@@ -71,7 +71,7 @@ def test_a_fault_passes_nothing_and_costs_only_its_own_parts(fault, tmp_path, ba
 
 def check_affected(fault, answer, clean):
     """An affected part never passes unproven, and its reason is the right one."""
-    if fault.may_judge and answer.verdict is not Verdict.UNKNOWN:
+    if fault.may_judge and answer.verdict is Verdict.PASS:
         assert said(answer) == clean[answer.part]
         return
     if answer.verdict is Verdict.FAIL:  # what another camera has proven is proven

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
-from lineside.core.errors import SettingsError
+from lineside.core.errors import ModelOutputError, SettingsError
 from lineside.core.placement import placements
 from lineside.detector.batches import Batches
 from lineside.detector.decoding import Decoder
@@ -125,6 +125,7 @@ class Detector:
             if self.truth.probe is None:  # elsewhere the ladder has run it before
                 self.truth = replace(self.truth, warm_up_s=perf_counter() - start)
             self._decode.refuse_dead(outputs)
+            self._shapes = None if self.card.nms_inside else [output.shape for output in outputs]
 
     @property
     def from_cache(self) -> bool:
@@ -254,6 +255,7 @@ class Detector:
             filled = clock()
             outputs = self._answer(space)
             ran = clock()
+            self._refuse_another_shape(outputs)
             detections = self._decode(outputs, letterbox, settings)
         return detections, Timings(filled - start, ran - filled, clock() - ran)
 
@@ -327,6 +329,22 @@ class Detector:
     def _answer(self, space: Workspace) -> Sequence[NDArray[Any]]:
         """What the model answers to the picture in the workspace's slot. The arrays are the workspace's."""
         return space.binding.run()
+
+    def _refuse_another_shape(self, outputs: Sequence[NDArray[Any]]) -> None:
+        """Refuse an answer of another shape than the first one: what is missing in it would be taken for nothing found.
+
+        Sessions see to that as well; this holds for those that others bring, too.
+
+        Raises:
+            ModelOutputError: It is one.
+        """
+        if self._shapes is None:  # a file with NMS inside answers in any number of rows
+            return
+        shapes = [output.shape for output in outputs]
+        if shapes != self._shapes:
+            raise ModelOutputError(
+                f"{self.card.file}: expected outputs of shape {self._shapes}, as of the first run; got {shapes}"
+            )
 
     def __repr__(self) -> str:
         card = self.card
