@@ -19,12 +19,7 @@ from lineside.outputs.trace.reading import sound_records
 from lineside.outputs.trace.verify import verify
 from lineside.testing.plc.modbus import ModbusClientPlc
 from lineside.testing.plc.simulator import PlcSimulator
-<<<<<<< HEAD
 from peers import free_port, listens, until
-=======
-from parcels import until
-from peers import free_port, listens
->>>>>>> chaos
 
 LONG_S = 120.0
 
@@ -33,11 +28,7 @@ def started(folder, port):
     call = [sys.executable, "-m", "lineside.cli.app", "run", "line.toml", "--log", "json", "--parts"]
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(call, cwd=folder, env=os.environ, stderr=log)
-<<<<<<< HEAD
     until(lambda: listens(port) or process.poll() is not None, "the port", LONG_S)
-=======
-    assert until(lambda: listens(port) or process.poll() is not None, LONG_S)
->>>>>>> chaos
     assert process.poll() is None, (folder / "log").read_text()
     peer = ModbusClientPlc()
     peer.attach(SimpleNamespace(port=port))
@@ -65,11 +56,7 @@ def test_killed_it_falls_silent_and_goes_on_with_what_was_kept_and_told_to_end_i
     try:
         for number in (1, 2, 3):
             plc.part(number)
-<<<<<<< HEAD
         until(lambda: (tmp_path / "trace").exists() and len(traced(tmp_path)) == 3, "three parts", LONG_S)
-=======
-        assert until(lambda: (tmp_path / "trace").exists() and len(traced(tmp_path)) == 3, LONG_S)
->>>>>>> chaos
         plc.trigger(4)
         process.kill()
         process.wait(LONG_S)
