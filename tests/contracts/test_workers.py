@@ -115,7 +115,7 @@ def test_each_picture_is_asked_what_its_stream_asks_for(owned):
     [
         ("raise", Fault.DEVICE, "does not answer"),
         ("memory", Fault.MEMORY, "no memory left"),
-        ("nan", Fault.DEVICE, "NaN"),
+        ("nan", Fault.MODEL, "NaN"),
         ("input", Fault.INPUT, "no picture"),
         ("bug", Fault.DEVICE, "ZeroDivisionError: a bug"),
     ],
