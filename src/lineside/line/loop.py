@@ -261,7 +261,7 @@ class Loop:
     def _begin(self, event: Triggered) -> None:
         """Choose the rules for a part that came; what the plant chooses later is for later parts."""
         plant, origin = self._parts.plant, event.origin
-        code = origin.product or (plant.product if plant is not None and plant.product else "")
+        code = origin.product or (plant.product_of(event.part) if plant is not None else "")
         if event.refusal is None:
             chosen = self._parts.products.choose(code)
             if isinstance(chosen, Refusal):

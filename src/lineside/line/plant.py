@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Verdict
@@ -84,6 +85,10 @@ class Plant:
         """A part was begun for this trigger."""
         self._asked[part] = news
 
+    def product_of(self, part: int) -> str:
+        """The product that a part has which names none itself; empty for one that a trigger of the control began, which was told its own."""
+        return "" if part in self._asked else self.product or ""
+
     def answer(self, inspection: Inspection) -> None:
         """Write the answer to every link; what a link cannot take is told and counted."""
         asked = self._asked.pop(inspection.part, None)
@@ -110,7 +115,8 @@ class Plant:
     def _hear(self, number: int, event: PlantEvent) -> None:
         match event:
             case PlantTrigger():
-                self._post(PlantAsked(number, event))
+                # The product of now: one that is chosen while the trigger waits to be taken is for later parts.
+                self._post(PlantAsked(number, replace(event, product=event.product or self.product)))
             case ProductChosen():
                 self.product = event.code
                 self._note("plc.product", f'the plant chose the product "{event.code}"')

@@ -60,6 +60,20 @@ def test_the_one_that_asked_hears_its_own_number_and_the_others_hear_none():
     assert notes == []
 
 
+def test_a_product_that_is_chosen_after_a_trigger_is_for_the_parts_to_come():
+    link = Link()
+    plant, posted, _ = plant_of(link)
+    link.hear(PlantTrigger(1, 1.0))
+    link.hear(ProductChosen("cap", 2.0))
+    link.hear(PlantTrigger(2, 3.0))
+    link.hear(ProductChosen("disc", 4.0))
+    link.hear(PlantTrigger(3, 5.0, product="ring"))
+    assert [news.trigger.product for news in posted] == [None, "cap", "ring"]
+    for part, news in enumerate(posted):
+        plant.asked(part, news)
+    assert [plant.product_of(part) for part in (0, 1, 7)] == ["", "", "disc"]
+
+
 def test_triggers_with_one_number_or_none_are_told_apart_by_their_order():
     link = Link()
     plant, posted, _ = plant_of(link)
