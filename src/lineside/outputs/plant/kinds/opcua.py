@@ -119,6 +119,7 @@ class OpcUaLink:
         self._server: Server | None = None
         self._password = ""
         self._ending = asyncio.Event()
+        self._is_serving = False
 
     def start(self, heard: Callable[[PlantEvent], None]) -> None:
         """The server listens.
@@ -208,16 +209,16 @@ class OpcUaLink:
         self._space = await Space.built(server, self._settings.name, methods)
         await self._space.show(self._machine.state)
         await server.start()
+        self._is_serving = True
         self.port = server.bserver._server.sockets[0].getsockname()[1]  # noqa: SLF001 # told nowhere else
 
     async def _close(self) -> None:
         self._ending.set()
         self._machine.line = LineState.STOPPING
-        if self._space is not None and self._server is not None:
-            with suppress(Exception):  # a server that never started shows nothing
-                await self._space.show(self._machine.state)
-            with suppress(Exception):
-                await self._server.stop()
+        if self._is_serving and self._space is not None and self._server is not None:
+            self._is_serving = False
+            await self._space.show(self._machine.state)
+            await self._server.stop()
 
     async def _watch(self) -> None:
         """Answer a job that the line has forgotten."""
