@@ -180,3 +180,12 @@ def test_a_view_that_cannot_be_written_is_exit_4_and_nothing_is_started(cli, lin
     (tmp_path / "view").write_text("a file")
     cli("run", "line.toml", "--seconds", 1, "--view", "view", code=4)
     assert not (tmp_path / "health.json").exists()
+
+
+def test_where_nobody_knows_the_truth_no_escapes_are_counted(cli, line, plant):
+    source = 'source = "folder:{}"\nfeatures = {{ play = "once" }}\nfps = 5.0'.format(plant.folder / "parts")
+    text = line.read_text().replace('source = "synthetic:disc?size=320x320"', source)
+    line.write_text(text.replace('"software"', '"free"').replace("parts_per_minute = 300\n", ""))
+    shown = cli("run", "--seconds", 2).stdout
+    assert "parts/min" in shown
+    assert "escapes" not in shown

@@ -60,10 +60,12 @@ def one_line(stats: Statistics) -> str:
     total = stats.stages.get("total")
     times = f"p50 {total.p50_s * 1e3:.0f} ms  p99 {total.p99_s * 1e3:.0f} ms" if total else "no part yet"
     counts = "  ".join(f"{verdict} {count}" for verdict, count in stats.verdicts.items())
-    return (
-        f"{stats.elapsed_s:6.1f} s  {stats.parts_per_minute:.0f} parts/min  {counts}  {times}  "
-        f"escapes {stats.against.escapes}  overkills {stats.against.overkills}"
+    against = stats.against
+    # On a real line nobody knows the truth, and no escape seen is no claim that there was none.
+    truth = (
+        f"  escapes {against.escapes}  overkills {against.overkills}" if against.bad + against.good else ""
     )
+    return f"{stats.elapsed_s:6.1f} s  {stats.parts_per_minute:.0f} parts/min  {counts}  {times}{truth}"
 
 
 def table(stats: Statistics) -> RenderableType:
@@ -85,8 +87,9 @@ def _counts(stats: Statistics) -> Table:
     for verdict, count in stats.verdicts.items():
         counts.add_row(Text(str(verdict), style=_COLOURS[verdict]), str(count))
     against = stats.against
-    counts.add_row("escapes", _alarming(against.escapes, f" of {against.bad} bad"))
-    counts.add_row("overkills", _alarming(against.overkills, f" of {against.good} good"))
+    if against.bad + against.good:
+        counts.add_row("escapes", _alarming(against.escapes, f" of {against.bad} bad"))
+        counts.add_row("overkills", _alarming(against.overkills, f" of {against.good} good"))
     if stats.late_results:
         counts.add_row("late results", str(stats.late_results))
     lost = stats.counts.dropped + stats.counts.output_faults + stats.counts.unwritten
