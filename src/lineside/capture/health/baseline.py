@@ -55,6 +55,7 @@ class Baseline:
         contrast: Of the contrast.
         saturated: Of the share of white pixels.
         edges: Where edges usually are, float32 (64, 64).
+        coloured: Whether all of them had colour.
     """
 
     size: Size
@@ -64,6 +65,7 @@ class Baseline:
     contrast: Range
     saturated: Range
     edges: NDArray[np.float32]
+    coloured: bool
 
     @classmethod
     def learned(cls, measures: Sequence[Measures]) -> Baseline:
@@ -98,6 +100,7 @@ class Baseline:
             contrast=over("contrast"),
             saturated=over("saturated"),
             edges=np.mean([each.edges for each in measures], axis=0, dtype=np.float32),
+            coloured=not any(each.is_grey for each in measures),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,6 +113,7 @@ class Baseline:
             "height": self.size.height,
             "pictures": self.pictures,
             **ranges,
+            "coloured": self.coloured,
             "edges": base64.b64encode(steps.tobytes()).decode("ascii"),
         }
 
@@ -137,6 +141,7 @@ class Baseline:
         return cls(
             size=Size(height=table.height, width=table.width),
             pictures=table.pictures,
+            coloured=table.coloured,
             edges=steps.reshape(EDGES_PX, EDGES_PX).astype(np.float32) * np.float32(_EDGE_STEP),
             **{name: Range(*getattr(table, name)) for name in _RANGES},
         )
@@ -155,6 +160,7 @@ class _Document(Table):
     level: _Pair
     contrast: _Pair
     saturated: _Pair
+    coloured: bool
     edges: Annotated[str, Field(max_length=1 << 16)]
 
 

@@ -28,7 +28,7 @@ class Ailment(StrEnum):
     """What keeps a picture from being judged. The list is closed."""
 
     FORMAT = "format"
-    """It is no picture, or has another size than the camera's pictures usually have."""
+    """It is no picture, or has another size than the camera's pictures usually have, or no colour where they have some."""
     DEAD = "dead"
     """It shows nothing: one even surface, as of a covered lens or a sensor that failed."""
     FROZEN = "frozen"
@@ -137,7 +137,7 @@ class HealthGate:
         if not self.settings.enabled:
             return None
         repeat = self._repeat(measures)
-        found = self._size(measures) or _dead(measures, self.settings) or repeat
+        found = _dead(measures, self.settings) or self._form(measures) or repeat
         if found is not None:
             return found
         if self.baseline is None:
@@ -147,13 +147,18 @@ class HealthGate:
                 return found
         return self._shift(measures)
 
-    def _size(self, measures: Measures) -> Finding | None:
-        if self.baseline is None or measures.size == self.baseline.size:
+    def _form(self, measures: Measures) -> Finding | None:
+        """Whether it has the form of the pictures that were learned from."""
+        usual = self.baseline
+        if usual is None:
             return None
-        return Finding(
-            Ailment.FORMAT,
-            f"a picture of {measures.size}; the baseline was learned from {self.baseline.size}",
-        )
+        if measures.size != usual.size:
+            return Finding(
+                Ailment.FORMAT, f"a picture of {measures.size}; the baseline was learned from {usual.size}"
+            )
+        if usual.coloured and measures.is_grey:
+            return Finding(Ailment.FORMAT, "a picture without colour; those of the baseline have some")
+        return None
 
     def _repeat(self, measures: Measures) -> Finding | None:
         """Whether this picture came before. It is remembered either way."""

@@ -40,6 +40,7 @@ class Measures:
         contrast: Standard deviation of the grey values, 0 to 127.5.
         saturated: Share of the pixels in which a channel is white, 0 to 1.
         edges: Where there are edges: float32 (64, 64), of mean 0 and standard deviation 1, owned; zeros in an even picture.
+        is_grey: Whether it has no colour at all, as that of a camera which sends grey values has.
         fingerprint: Of every eighth pixel. Two pictures of a camera whose fingerprints are equal are the same picture:
             the noise of a sensor never repeats itself.
     """
@@ -50,6 +51,7 @@ class Measures:
     contrast: float
     saturated: float
     edges: NDArray[np.float32]
+    is_grey: bool
     fingerprint: int
 
 
@@ -69,15 +71,16 @@ def measure(image: NDArray[np.uint8]) -> Measures:
             f"got {image.dtype} {image.shape}"
         )
     grey = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-    coarse = _coarse(grey)
+    coarse, some = _coarse(grey), _some(image)
     mean, deviation = cv2.meanStdDev(coarse)
     return Measures(
         size=Size(height=image.shape[0], width=image.shape[1]),
         focus=_focus(grey),
         level=float(np.log(mean[0, 0] + 1)),
         contrast=float(deviation[0, 0]),
-        saturated=_saturated(image),
+        saturated=_saturated(some),
         edges=_edges(coarse),
+        is_grey=some.ndim == 2 or bool((some[..., :1] == some[..., 1:]).all()),
         fingerprint=hash(grey[::8, ::8].tobytes()),
     )
 
@@ -89,10 +92,15 @@ def _coarse(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _saturated(image: NDArray[np.uint8]) -> float:
-    """The share of the pixels with a white channel, of every fourth in every fourth row."""
+def _some(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Every fourth pixel of every fourth row."""
     height, width = image.shape[:2]
-    some = cv2.resize(image, (max(width // 4, 1), max(height // 4, 1)), interpolation=cv2.INTER_NEAREST)
+    size = (max(width // 4, 1), max(height // 4, 1))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _saturated(some: NDArray[np.uint8]) -> float:
+    """The share of the pixels with a white channel."""
     white = some >= WHITE
     if white.ndim == 3:
         white = white[..., 0] | white[..., 1] | white[..., 2]

@@ -57,11 +57,19 @@ def test_an_even_picture_is_dead_whatever_its_value(usual, value, has_baseline):
         (lambda image: np.clip(image * 1.3 + 60, 0, 240).astype(np.uint8), Ailment.BRIGHT),
         (lambda image: np.where(image > 150, 255, image).astype(np.uint8), Ailment.SATURATED),
         (lambda image: image[:200], Ailment.FORMAT),
+        (lambda image: np.repeat(image[..., :1], 3, axis=2), Ailment.FORMAT),
+        (lambda image: np.ascontiguousarray(image[..., 1]), Ailment.FORMAT),
     ],
 )
 def test_what_is_unusual_is_told_apart(usual, change, expected):
     gate = HealthGate(baseline=usual)
     assert ailment_of(gate, change(picture(500))) == expected
+
+
+def test_a_camera_that_always_sent_grey_values_goes_on_doing_so():
+    grey = [np.ascontiguousarray(picture(seed)[..., 1]) for seed in range(30)]
+    gate = HealthGate(baseline=Baseline.learned([measure(image) for image in grey]))
+    assert ailment_of(gate, np.ascontiguousarray(picture(99)[..., 1])) is None
 
 
 def test_a_camera_that_was_pushed_is_noticed_within_five_pictures(usual):
