@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.verdict import Reason, Verdict
+from lineside.line.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from lineside.core.inspection import Inspection
 
@@ -215,10 +218,10 @@ class Tally:
         self._verdicts: Counter[Verdict] = Counter()
         self._reasons: Counter[Reason] = Counter()
         self._pairs: Counter[tuple[Verdict, Verdict]] = Counter()
-        self._times: dict[str, deque[float]] = {stage: deque(maxlen=_KEPT_TIMES) for stage in STAGES}
-        self._runs: dict[str, deque[float]] = {}
+        self._times = {stage: Latest(_KEPT_TIMES) for stage in STAGES}
+        self._runs: dict[str, Latest] = {}
         self._frames: Counter[str] = Counter()
-        self._answered_s: deque[float] = deque(maxlen=_KEPT_TIMES)
+        self._answered_s = Latest(_KEPT_TIMES)
         self._recent: deque[RecentPart] = deque(maxlen=_RECENT)
         self._events: deque[LineEvent] = deque(maxlen=_KEPT_EVENTS)
 
@@ -260,8 +263,7 @@ class Tally:
                 self._time(view.seconds)
                 if view.device:
                     self._frames[view.device] += 1
-                    runs = self._runs.setdefault(view.device, deque(maxlen=_KEPT_TIMES))
-                    runs.append(view.seconds.get("run", 0.0))
+                    _of(self._runs, view.device).append(view.seconds.get("run", 0.0))
             self._times["judge"].append(inspection.judge_s)
             self._times["total"].append(inspection.total_s)
             self._answered_s.append(inspection.answered_s)
@@ -277,7 +279,7 @@ class Tally:
 
     def _time(self, seconds: Mapping[str, float]) -> None:
         for stage, spent_s in seconds.items():
-            self._times.setdefault(stage, deque(maxlen=_KEPT_TIMES)).append(spent_s)
+            _of(self._times, stage).append(spent_s)
 
     def snapshot(
         self, now_s: float, counts: Counts | None = None, devices: Sequence[DeviceRow] = ()
@@ -290,14 +292,14 @@ class Tally:
             devices: How the devices stand; those that have answered are shown without it, too.
         """
         with self._lock:
-            times = {stage: list(kept) for stage, kept in self._times.items() if kept}
+            times = {stage: kept.values() for stage, kept in self._times.items() if kept}
             now_s = min(now_s, self._ended_s)
             elapsed_s = now_s - self._started_s
             return Statistics(
                 elapsed_s=elapsed_s,
                 triggered=self._triggered,
                 answered=sum(self._verdicts.values()),
-                parts_per_minute=_rate(self._answered_s, now_s, elapsed_s),
+                parts_per_minute=_rate(self._answered_s.values(), now_s, elapsed_s),
                 verdicts={verdict: self._verdicts[verdict] for verdict in Verdict},
                 reasons={reason: self._reasons[reason] for reason in Reason if self._reasons[reason]},
                 stages={stage: _quantiles(kept) for stage, kept in times.items()},
@@ -317,23 +319,30 @@ class Tally:
             replace(
                 row,
                 frames=self._frames[name],
-                run=_quantiles(list(self._runs[name])) if name in self._runs else None,
+                run=_quantiles(self._runs[name].values()) if name in self._runs else None,
             )
             for name, row in rows.items()
         )
 
 
-def _quantiles(seconds: list[float]) -> Quantiles:
+def _of(times: dict[str, Latest], name: str) -> Latest:
+    """The times under a name, made where there are none."""
+    if name not in times:
+        times[name] = Latest(_KEPT_TIMES)
+    return times[name]
+
+
+def _quantiles(seconds: NDArray[np.float64]) -> Quantiles:
     p50, p99 = np.percentile(seconds, (50, 99)).tolist()
     return Quantiles(p50, p99, len(seconds))
 
 
-def _rate(answered_s: deque[float], now_s: float, elapsed_s: float) -> float:
+def _rate(answered_s: NDArray[np.float64], now_s: float, elapsed_s: float) -> float:
     """Answers a minute over the last seconds, or over all of a line that is younger."""
     window_s = min(elapsed_s, _RATE_OVER_S)
     if window_s <= 0:
         return 0.0
-    return 60 * sum(1 for at in answered_s if at > now_s - window_s) / window_s
+    return 60 * int(np.count_nonzero(answered_s > now_s - window_s)) / window_s
 
 
 def _against(pairs: Counter[tuple[Verdict, Verdict]]) -> Against:
