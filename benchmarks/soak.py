@@ -24,6 +24,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from soak_memory import growth, look
+
 from lineside.core.verdict import Reason
 from lineside.outputs.plant.codes import REASON_CODES
 from lineside.testing.plc.modbus import ModbusClientPlc
@@ -39,6 +41,8 @@ _MIB = 1 << 20
 _SAMPLES = 900
 _STRICT = 20  # of so many parts one is of the product that fails, so that pictures are kept
 _OPENING_S = 180.0
+_TOLD = "memory.json"
+_INSIDE = Path(__file__).with_name("soak_inside.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Sample:
         spool_mib: What the outbox takes on disk.
         trace_mib: What the trace takes.
         parts: Answers that the control has acknowledged.
+        split: What the memory of the process alone is made of, MiB by name; empty where it is not known.
+        types: How many objects it has of each type.
     """
 
     at_s: float
@@ -62,6 +68,8 @@ class Sample:
     spool_mib: float
     trace_mib: float
     parts: int
+    split: dict[str, float] = field(default_factory=dict)
+    types: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -110,7 +118,8 @@ def sample(pid: int, folder: Path, at_s: float, parts: int) -> Sample:
         memory_kib += int(named.get("VmRSS", "0").split()[0])
         threads += int(named["Threads"])
     spool, trace = (_bytes(folder / name) / _MIB for name in ("outbox", "trace"))
-    return Sample(at_s, memory_kib / 1024, threads, files, spool, trace, parts)
+    split, types = look(pid, folder / _TOLD)
+    return Sample(at_s, memory_kib / 1024, threads, files, spool, trace, parts, split, types)
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -199,13 +208,17 @@ def control(plc: PlcSimulator, until_s: float) -> int:
     return number
 
 
-def soak(folder: Path, seconds: float, warm_up_s: float) -> tuple[list[Sample], Log, list[str]]:
+def soak(
+    folder: Path, seconds: float, warm_up_s: float, leak_bytes: int = 0
+) -> tuple[list[Sample], Log, list[str]]:
     """Run it: samples, the line's log, and what is wrong."""
     from soak_line import write_line
 
     port = write_line(folder)
+    every_s = max(seconds / 300, 0.5)
     command = [
-        *(sys.executable, "-m", "lineside.cli.app", "run", "line.toml", "--log", "json", "--parts"),
+        *(sys.executable, str(_INSIDE), str(every_s), str(leak_bytes), _TOLD),
+        *("run", "line.toml", "--log", "json", "--parts"),
     ]
     log, samples, is_over = Log(), [], threading.Event()
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as line:
@@ -264,13 +277,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1800)
     parser.add_argument("--warm-up", type=float, help="seconds; a third, 120 at most, unless set")
     parser.add_argument("--curves", type=Path, default=Path("soak.svg"), help="where the drawing goes")
+    parser.add_argument(
+        "--leak-bytes", type=int, default=0, help="the line keeps so much for each part: a fault to be found"
+    )
     asked = parser.parse_args()
     warm_up_s = min(asked.seconds / 3, 120.0) if asked.warm_up is None else asked.warm_up
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="lineside-soak-") as folder:
-        samples, log, faults = soak(Path(folder), asked.seconds, warm_up_s)
+        samples, log, faults = soak(Path(folder), asked.seconds, warm_up_s, asked.leak_bytes)
     print(f"{os.cpu_count()} cores, load before {load:.1f}; warm-up {warm_up_s:g} s")
     print(table(samples, log, judged(samples, warm_up_s)[0]))
+    print("\n".join(growth(samples, warm_up_s)))
     asked.curves.write_text(curves(samples, warm_up_s))
     print(f"curves: {asked.curves}")
     for fault in faults:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from itertools import islice
 from pathlib import Path  # pydantic reads it
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,12 @@ from lineside.core.documents import Table, parsed
 from lineside.core.errors import OutputError
 from lineside.outputs.files import cannot_write, replacing
 from lineside.outputs.keeping import file_word
+from lineside.outputs.retention import BATCH, below, oldest, total_bytes, walk
 from lineside.outputs.sinks._choice import Pictures, chosen, place, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import os
+    from collections.abc import Callable, Iterator, Mapping
 
     from lineside.outputs.parcel import Parcel
 
@@ -67,6 +70,7 @@ class FolderSink:
         self._settings = settings
         self._clock = clock
         self._tidied_s: float | None = None
+        self._size: int | None = None
 
     def emit(self, parcel: Parcel) -> None:
         """The files are there, whole.
@@ -83,17 +87,21 @@ class FolderSink:
         for picture in chosen(parcel, self._settings.pictures, annotated=self._settings.annotated):
             data = read(picture)
             path = base.with_name(f"{base.name}-{file_word(picture.name)}{picture.path.suffix}")
-            with replacing(path) as temporary:
-                temporary.write_bytes(data)
+            self._write(path, data)
             names[picture.name] = path.name
         if self._settings.records:
-            with replacing(base.with_name(f"{base.name}.json")) as temporary:
-                text = json.dumps({**parcel.record, "pictures": names}, ensure_ascii=False, indent=1)
-                temporary.write_text(text + "\n", encoding="utf-8")
+            text = json.dumps({**parcel.record, "pictures": names}, ensure_ascii=False, indent=1)
+            self._write(base.with_name(f"{base.name}.json"), f"{text}\n".encode())
         self._tidy()
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _write(self, path: Path, data: bytes) -> None:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+        if self._size is not None:
+            self._size += len(data)
 
     def _tidy(self) -> None:
         now_s = self._clock()
@@ -102,8 +110,7 @@ class FolderSink:
         self._tidied_s = now_s
         try:
             days = sorted(p for p in self._settings.path.iterdir() if _DAY.fullmatch(p.name) and p.is_dir())
-            days = self._drop_old(days)
-            self._drop_large(days)
+            self._drop_large(self._drop_old(days))
         except OSError as fault:
             raise OutputError(
                 f"{self._settings.path}: old files cannot be removed: {fault}. Give lineside the right to."
@@ -115,36 +122,35 @@ class FolderSink:
         if most is None or len(days) <= most:
             return days
         for old in days[:-most]:
-            for file in _files(old):
-                file.unlink(missing_ok=True)
+            while some := list(islice(_files(old), BATCH)):
+                for file in some:
+                    Path(file.path).unlink(missing_ok=True)
+            self._size = None
             _remove_empty(old)
         return days[-most:]
 
     def _drop_large(self, days: list[Path]) -> None:
         limit = self._settings.max_bytes
-        if limit is None:
+        if limit is None or (self._size is not None and self._size <= limit):
             return
-        listed = [(file, file.stat()) for each in days for file in _files(each)]
-        size = sum(stat.st_size for _, stat in listed)
-        root = self._settings.path
-        for file, stat in sorted(
-            listed, key=lambda one: (_day_of(one[0], root), one[1].st_mtime, one[0].name)
-        ):
-            if size <= limit:
-                break
-            file.unlink(missing_ok=True)
-            size -= stat.st_size
-        for each in days[:-1]:
-            _remove_empty(each)
+        # What was written since the last look is known; what others removed is not.
+        size = sum(total_bytes(_files(day)) for day in days)
+        most = below(limit) if size > limit else limit
+        for day in days:
+            while size > most and (some := oldest(_files(day))):
+                for file in some:
+                    if size <= most:
+                        break
+                    Path(file.path).unlink(missing_ok=True)
+                    size -= file.bytes
+        for day in days[:-1]:
+            _remove_empty(day)
+        self._size = size
 
 
-def _files(day_folder: Path) -> list[Path]:
+def _files(day_folder: Path) -> Iterator[os.DirEntry[str]]:
     """What this sink may have written; anything else there is left alone."""
-    return [file for file in day_folder.glob("*/*/*") if _OWN.fullmatch(file.name) and file.is_file()]
-
-
-def _day_of(file: Path, root: Path) -> str:
-    return file.relative_to(root).parts[0]
+    return walk(day_folder, 2, _OWN.fullmatch)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import OutputError
 from lineside.outputs.files import cannot_write, make_folder, replacing
+from lineside.outputs.retention import BATCH, OldFile, below, oldest, total_bytes, walk
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
+    from collections.abc import Iterator
 
     from lineside.outputs.keeping import Encoded
 
@@ -39,7 +43,7 @@ class Pictures:
         self._folder = folder
         self._max_days, self._max_bytes, self._min_free_bytes = max_days, max_bytes, min_free_bytes
         try:
-            self._size = sum(file.stat().st_size for day in self._days() for file in _files(day))
+            self._size = self._measured()
         except OSError as fault:
             raise OutputError(f"{folder}: cannot be read: {fault}") from fault
 
@@ -69,7 +73,7 @@ class Pictures:
         return name
 
     def surplus(self) -> dict[str, list[str]]:
-        """The names of those that are to go, the oldest first, by why: `days` or `bytes`.
+        """The names of some that are to go, the oldest first, by why: `days` or `bytes`. There may be more when they are removed.
 
         Raises:
             OutputError: The folder cannot be read.
@@ -77,18 +81,33 @@ class Pictures:
         try:
             days = self._days()
             old = days[: -self._max_days] if self._max_days is not None else []
-            by_age = [file for day in old for file in _files(day)]
-            by_size: list[Path] = []
-            if self._max_bytes is not None and self._size > self._max_bytes:
-                left = self._size - sum(file.stat().st_size for file in by_age)
-                for file in (f for day in days[len(old) :] for f in _files(day)):
-                    if left <= self._max_bytes:
-                        break
-                    left -= file.stat().st_size
-                    by_size.append(file)
+            by_age = list(islice((file for day in old for file in _files(day)), BATCH))
+            left = self._size - total_bytes(by_age)
+            by_size = [] if len(by_age) == BATCH else self._too_much(days[len(old) :], left)
         except OSError as fault:
             raise OutputError(f"{self._folder}: cannot be read: {fault}") from fault
-        return {"days": [self._name(f) for f in by_age], "bytes": [self._name(f) for f in by_size]}
+        return {"days": [_name(f.path) for f in by_age], "bytes": [_name(f.path) for f in by_size]}
+
+    def _too_much(self, days: list[Path], size: int) -> list[OldFile]:
+        """The oldest files of some days, which take so much: those that are beyond the limit."""
+        limit = self._max_bytes
+        if limit is None or size <= limit:
+            return []
+        # What was put here is known, what others removed is not.
+        gone = self._size - self._measured()
+        self._size, size = self._size - gone, size - gone
+        most = below(limit) if size > limit else limit
+        found: list[OldFile] = []
+        for day in days:
+            for file in oldest(_files(day), BATCH - len(found)):
+                if size <= most:
+                    return found
+                found.append(file)
+                size -= file.bytes
+        return found
+
+    def _measured(self) -> int:
+        return sum(total_bytes(_files(day)) for day in self._days())
 
     def remove(self, names: list[str]) -> None:
         """The files are gone, and their days' folders when nothing is left in them.
@@ -107,16 +126,17 @@ class Pictures:
         except OSError as fault:
             raise OutputError(f"{self._folder}: a picture cannot be removed: {fault}") from fault
 
-    def _name(self, file: Path) -> str:
-        return file.relative_to(self._folder).as_posix()
-
     def _days(self) -> list[Path]:
         return sorted(p for p in self._folder.iterdir() if _DAY.fullmatch(p.name) and p.is_dir())
 
 
-def _files(day: Path) -> list[Path]:
-    found = [file for file in day.iterdir() if _FILE.fullmatch(file.name)]
-    return sorted(found, key=lambda file: (file.stat().st_mtime_ns, file.name))
+def _files(day: Path) -> Iterator[os.DirEntry[str]]:
+    return walk(day, 0, _FILE.fullmatch)
+
+
+def _name(path: str) -> str:
+    day, file = Path(path).parts[-2:]
+    return f"{day}/{file}"
 
 
 def sound_name(name: object) -> bool:

@@ -267,11 +267,16 @@ class TraceWriter:
             return
         self._tidied_s = now_s
         try:
-            for why, names in self._pictures.surplus().items():
+            surplus = self._pictures.surplus()
+            if any(surplus.values()):
+                self._tidied_s = None  # there may be more; the parts that wait come first
+            for why, names in surplus.items():
                 for first in range(0, len(names), _NAMED):
                     some = names[first : first + _NAMED]
                     self._pending.append({"kind": "removed", "why": why, "files": some})
                     self._write(day, 0)
+                    if self._pending:  # the end came while it could not be told
+                        return
                     self._pictures.remove(some)
         except OutputError as fault:
             self._tell("trace.unwritten", str(fault))
