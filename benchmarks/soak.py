@@ -24,12 +24,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from soak_memory import growth, look
-
 from lineside.core.verdict import Reason
 from lineside.outputs.plant.codes import REASON_CODES
 from lineside.testing.plc.modbus import ModbusClientPlc
 from lineside.testing.plc.simulator import PlcSimulator
+from soak_memory import growth, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

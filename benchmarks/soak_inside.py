@@ -29,7 +29,10 @@ class Mallinfo(ctypes.Structure):
 
     _fields_ = [
         (name, ctypes.c_size_t)
-        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
     ]
 
 
@@ -92,7 +95,7 @@ class Teller:
     def _python(self) -> tuple[float, float]:
         """MiB that the interpreter took for its objects, and those of them that are in use; 0 where it does not tell."""
         os.ftruncate(self._said, 0)
-        sys._debugmallocstats()  # the one place that tells; it writes to C's stderr
+        sys._debugmallocstats()  # noqa: SLF001 # documented, and the one place that tells; it writes to C's stderr
         text = os.pread(self._said, 1 << 20, 0)
         found = [pattern.search(text) for pattern in (_ARENAS, _IN_USE)]
         heap, in_use = (int(one[1].replace(b",", b"")) / _MIB if one else 0.0 for one in found)

@@ -22,7 +22,7 @@ PARTS = {
     "files": "files that are mapped: libraries, databases",
 }
 INSIDE = {"python_in_use": "of Python's heap in use", "native_in_use": "of C's heap in use"}
-_AREA = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$", re.MULTILINE)
+_AREA = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+ *(.*)$", re.MULTILINE)
 _RSS = re.compile(r"^Rss: +(\d+) kB", re.MULTILINE)
 _GUARD_BYTES = 65536
 _ARENA_BYTES = 64 << 20  # glibc's arenas begin at multiples of it

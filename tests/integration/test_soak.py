@@ -64,15 +64,15 @@ def test_a_leak_of_20_kb_a_part_is_wrong(soak, minutes, parts_a_minute):
 SMAPS = """
 55d0a0000000-55d0a0200000 rw-p 00000000 00:00 0                          [heap]
 Rss:                2048 kB
-7f1000000000-7f1000400000 rw-p 00000000 00:00 0 
+7f1000000000-7f1000400000 rw-p 00000000 00:00 0
 Rss:                4096 kB
-7f1000400000-7f1004000000 ---p 00000000 00:00 0 
+7f1000400000-7f1004000000 ---p 00000000 00:00 0
 Rss:                   0 kB
-7f1004100000-7f1004101000 ---p 00000000 00:00 0 
+7f1004100000-7f1004101000 ---p 00000000 00:00 0
 Rss:                   0 kB
-7f1004101000-7f1004901000 rw-p 00000000 00:00 0 
+7f1004101000-7f1004901000 rw-p 00000000 00:00 0
 Rss:                  64 kB
-7f1005100000-7f1005a00000 rw-p 00000000 00:00 0 
+7f1005100000-7f1005a00000 rw-p 00000000 00:00 0
 Rss:                9216 kB
 7f1006000000-7f1006200000 r-xp 00000000 08:01 12                         /usr/lib/libonnx.so.1
 Rss:                1024 kB
@@ -165,6 +165,6 @@ def test_a_short_run_is_right_and_is_drawn(tmp_path):
 
 def test_a_line_that_leaks_is_found_out(tmp_path):
     """As much in these seconds as 20 kB a part are in half an hour, also on a machine that is busy."""
-    done = run(tmp_path, "--seconds", "15", "--warm-up", "5", "--leak-bytes", "5000000")
+    done = run(tmp_path, "--seconds", "15", "--warm-up", "5", "--leak-bytes", "1500000")
     assert "WRONG: memory_mib grew by " in done.stdout, done.stdout + done.stderr
     assert done.returncode == 1
