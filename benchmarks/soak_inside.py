@@ -21,7 +21,6 @@ _MIB = 1 << 20
 _ARENAS = re.compile(rb"arenas \* \d+ bytes/arena\s*=\s*([\d,]+)")
 _IN_USE = re.compile(rb"bytes in allocated blocks\s*=\s*([\d,]+)")
 _TYPES_EVERY = 10  # counting objects holds the process up for some 0.1 s
-_SHOWN = 8
 
 
 class Mallinfo(ctypes.Structure):
@@ -82,7 +81,7 @@ class Teller:
         told: dict[str, Any] = {"python": heap, "python_in_use": in_use, "blocks": sys.getallocatedblocks()}
         if self._mallinfo is not None:
             found = self._mallinfo()
-            told["native_large"] = found.hblkhd / _MIB
+            told["native"] = (found.arena + found.hblkhd) / _MIB
             told["native_in_use"] = (found.uordblks + found.hblkhd) / _MIB
         if self._looks % _TYPES_EVERY == 0:
             self._types = Counter(str(type(one)) for one in gc.get_objects())

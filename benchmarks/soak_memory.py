@@ -25,8 +25,6 @@ INSIDE = {"python_in_use": "of Python's heap in use", "native_in_use": "of C's h
 _AREA = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+ *(.*)$", re.MULTILINE)
 _RSS = re.compile(r"^Rss: +(\d+) kB", re.MULTILINE)
 _GUARD_BYTES = 65536
-_ARENA_BYTES = 64 << 20  # glibc's arenas begin at multiples of it
-_MIB = 1 << 20
 _SHOWN = 8
 
 
@@ -41,32 +39,26 @@ def split(smaps: str, inside: Mapping[str, Any]) -> dict[str, float]:
     guard_end = -1
     for area, rss in zip(_AREA.finditer(smaps), _RSS.finditer(smaps), strict=True):
         begin, end = int(area[1], 16), int(area[2], 16)
-        areas[_kind(begin, area[3], area[4], is_guarded=begin == guard_end)] += int(rss[1])
+        is_stack = begin == guard_end and area[3].startswith("rw")
+        areas[_kind(area[4], is_stack=is_stack)] += int(rss[1])
         is_guard = area[3].startswith("---") and end - begin <= _GUARD_BYTES and not area[4]
         guard_end = end if is_guard else -1
     found = {kind: kib / 1024 for kind, kib in areas.items()}
+    # glibc's arenas lie beside the interpreter's, and Linux tells two neighbours of one kind as one area.
     anonymous = found.pop("anonymous", 0.0)
-    python, large = float(inside.get("python", 0.0)), float(inside.get("native_large", 0.0))
-    found["python"] = min(python, anonymous)
-    large = min(large, anonymous - found["python"])
-    found["native"] = found.get("native", 0.0) + large
-    found["other"] = anonymous - found["python"] - large
+    found["python"] = min(float(inside.get("python", 0.0)), anonymous)
+    found["native"] = min(float(inside.get("native", 0.0)), anonymous - found["python"])
+    found["other"] = anonymous - found["python"] - found["native"]
     return {
         **{name: found.get(name, 0.0) for name in PARTS},
         **{name: float(inside.get(name, 0.0)) for name in INSIDE},
     }
 
 
-def _kind(begin: int, rights: str, name: str, *, is_guarded: bool) -> str:
-    if name == "[heap]":
-        return "native"
-    if name.startswith("[stack"):
+def _kind(name: str, *, is_stack: bool) -> str:
+    if is_stack or name.startswith("[stack"):
         return "stacks"
-    if name and not name.startswith("["):
-        return "files"
-    if is_guarded and rights.startswith("rw"):
-        return "stacks"
-    return "native" if not name and begin % _ARENA_BYTES == 0 else "anonymous"
+    return "files" if name and not name.startswith("[") else "anonymous"
 
 
 def look(pid: int, told: Path) -> tuple[dict[str, float], dict[str, int]]:
