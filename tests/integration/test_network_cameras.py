@@ -85,6 +85,19 @@ def test_pictures_are_fresh_and_the_newest(engine):
         assert watched.feed.statistics().camera.frames == len(watched.frames)
 
 
+def test_the_first_picture_is_not_as_old_as_the_opening_took(engine):
+    with RtspServer() as server:
+        began_s = time.monotonic()
+        camera = open_camera(settings(server.address, engine))
+        opened_s = time.monotonic() - began_s
+        first = camera.read(10)
+        dropped = camera.statistics().dropped
+        camera.close()
+    age_s = first.captured_s - read_clock_us(first.image) / 1e6
+    # A machine that is too busy to decode at once cannot tell old from new, and hands on more of them.
+    assert age_s < max(0.5, opened_s / 2) or dropped < 5, (age_s, opened_s, dropped)
+
+
 def test_a_reader_that_was_away_gets_the_newest_picture_and_the_others_are_counted():
     with RtspServer() as server:
         camera = open_camera(settings(server.address))

@@ -57,6 +57,44 @@ def test_each_picture_is_handed_on_without_a_copy_where_every_one_counts():
     assert camera.period_s == pytest.approx(0.04)
 
 
+class Slow(Scripted):
+    """A decoder that moves a clock by the first of each step and gives the second."""
+
+    def __init__(self, steps):
+        super().__init__(steps)
+        self.now_s = 0.0
+
+    def read(self):
+        took_s, image = super().read() or (0.0, None)
+        self.now_s += took_s
+        return image
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "kept"),
+    [
+        ([0.006] * 5 + [0.06] + [0.006] * 3 + [0.03, 0.04, 0.04, 0.006, 0.04], [11, 12, 13]),  # as over RTSP
+        ([0.04, 0.04, 0.04, 0.006], [2, 3]),  # nothing had piled up
+        ([0.031] * 5, [2, 3, 4]),  # a machine that decodes too slowly to tell
+        ([0.006] * 40, list(range(28, 40))),  # no more than can have come while it was opened
+    ],
+)
+def test_what_piled_up_while_the_stream_was_opened_is_dropped_and_counted(waits_s, kept):
+    steps = [(wait_s, picture(level)) for level, wait_s in enumerate(waits_s)]
+    decoder = Slow(steps)
+
+    def opened():
+        decoder.now_s += 1.0
+        return decoder
+
+    settings = CameraSettings("belt", "rtsp://cam/x", clock=lambda: decoder.now_s)
+    camera = LiveCamera(settings, opened, is_sending=True)
+    frames = [camera.read(PATIENCE_S) for _ in kept]
+    assert [frame.image[0, 0, 0] for frame in frames] == kept
+    assert [frame.device_frame for frame in frames] == list(range(len(kept)))
+    assert camera.statistics().dropped == len(waits_s) - len(kept)
+
+
 def test_the_newest_picture_alone_waits_where_only_that_counts():
     gate = Event()
     decoder = Scripted([picture(level) for level in range(5)], gate=gate)

@@ -75,7 +75,8 @@ def open_camera(settings: CameraSettings) -> Camera:
     url = with_secrets(settings.address)
     if not _host(url):
         raise SettingsError(f"camera {settings.id}: expected a host in the address; got {settings.shown}")
-    return LiveCamera(settings, lambda: _decoder(settings, features, url))
+    is_sending = urlsplit(url).scheme in {"rtsp", "rtsps"}  # over HTTP a file may come, all of which counts
+    return LiveCamera(settings, lambda: _decoder(settings, features, url), is_sending=is_sending)
 
 
 def _decoder(settings: CameraSettings, features: Features, url: str) -> Decoder:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lineside.capture.camera import CameraStatistics
 from lineside.capture.mailbox import Mailbox
+from lineside.capture.stream.backlog import Backlog
 from lineside.core.errors import ImageError, ImageTooLargeError, LinesideError, SettingsError, SourceError
 from lineside.core.frame import Frame
 from lineside.core.geometry import Size
@@ -65,6 +66,7 @@ class LiveCamera:
     Args:
         settings: The camera's.
         open_decoder: Opens the stream.
+        is_sending: Whether it sends while it is being opened: what piled up until then is old, and is dropped and counted.
 
     Raises:
         SettingsError: The trigger is one that such a camera does not have.
@@ -72,7 +74,9 @@ class LiveCamera:
         ImageTooLargeError: Its pictures have more pixels than the limit.
     """
 
-    def __init__(self, settings: CameraSettings, open_decoder: Callable[[], Decoder]) -> None:
+    def __init__(
+        self, settings: CameraSettings, open_decoder: Callable[[], Decoder], *, is_sending: bool = False
+    ) -> None:
         if settings.is_triggered:
             raise SettingsError(
                 f"camera {settings.id}: this camera sends by itself, and a picture may be older than its trigger; expected "
@@ -82,7 +86,10 @@ class LiveCamera:
         self._mailbox: Mailbox[_Arrival | ImageError] = Mailbox(settings.delivery, ROOM)
         self._is_closed = Event()
         self._statistics = CameraStatistics()
+        self._old = 0
+        began_s = settings.clock()
         decoder = open_decoder()
+        opened_s = settings.clock() - began_s if is_sending else None
         self.remark = decoder.remark
         self.period_s = None if decoder.fps is None else 1 / decoder.fps
         try:
@@ -91,7 +98,10 @@ class LiveCamera:
             decoder.close()
             raise
         self._thread = Thread(
-            target=self._decode, args=(decoder,), name=f"camera {settings.id}: decoder", daemon=True
+            target=self._decode,
+            args=(decoder, None if opened_s is None else Backlog(decoder.fps, opened_s)),
+            name=f"camera {settings.id}: decoder",
+            daemon=True,
         )
         self._thread.start()
 
@@ -129,7 +139,7 @@ class LiveCamera:
 
     def statistics(self) -> CameraStatistics:
         """What it has done."""
-        return replace(self._statistics, dropped=self._mailbox.dropped)
+        return replace(self._statistics, dropped=self._mailbox.dropped + self._old)
 
     def close(self) -> None:
         """Nothing is decoded any more. The stream is let go of by its own thread, which a library may hold up."""
@@ -138,12 +148,13 @@ class LiveCamera:
         if self._thread is not current_thread():
             self._thread.join(CLOSING_S)
 
-    def _decode(self, decoder: Decoder) -> None:
+    def _decode(self, decoder: Decoder, backlog: Backlog | None) -> None:
         # Whatever ends this thread, the reader must hear that nothing comes any more.
         fault: LinesideError = SourceError(f"camera {self._settings.id}: its decoder failed")
-        number = 0
+        number, clock = 0, self._settings.clock
         try:
             while not self._is_closed.is_set():
+                began_s = clock()
                 try:
                     image = decoder.read()
                     if image is None:
@@ -152,12 +163,16 @@ class LiveCamera:
                         )
                         return
                     self._refuse_large(Size(*image.shape[:2]))
+                    at_s = clock()
+                    if backlog is not None and backlog.holds(at_s - began_s):
+                        self._old += 1
+                        continue
                 except ImageTooLargeError:
                     raise
                 except ImageError as damaged:
                     self._mailbox.put(damaged)
                 else:
-                    self._mailbox.put(_Arrival(image, self._settings.clock(), number))
+                    self._mailbox.put(_Arrival(image, at_s, number))
                 number += 1
         except LinesideError as error:
             fault = SourceError(str(error))
