@@ -21,6 +21,12 @@ BATCH = 2000
 SPARE = 64
 """A folder that is too large is brought this part of its limit below it, so that not every minute needs a pass."""
 
+TIDY_S = 60.0
+"""A folder is looked through so often at most."""
+
+FULL_S = 5.0
+"""The same where it takes more than it may."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class OldFile:

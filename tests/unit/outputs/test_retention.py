@@ -63,13 +63,13 @@ def test_a_folder_is_never_emptied_far_below_its_limit(limit):
 
 
 class Hand:
-    """A clock that is moved by hand."""
+    """A clock that goes on with each look at it."""
 
-    def __init__(self):
-        self.now_s = 0.0
+    def __init__(self, step_s=100.0):
+        self.now_s, self._step_s = 0.0, step_s
 
     def __call__(self):
-        self.now_s += 100.0
+        self.now_s += self._step_s
         return self.now_s
 
 
@@ -91,6 +91,20 @@ def test_results_that_people_removed_make_room_for_others(tmp_path):
     one = max(file.stat().st_size for file in out.rglob("*.json"))
     assert max(written) <= 6000
     assert min(written[20:]) > 6000 - 6000 // 64 - 2 * one, "nothing goes before there is need"
+
+
+def test_a_folder_that_fills_fast_does_not_wait_for_its_minute(tmp_path):
+    out = tmp_path / "out"
+    settings = Settings.model_construct(
+        path=out, max_bytes=20_000, max_days=None, records=True, pictures="none", annotated=False
+    )
+    sink = FolderSink(settings, clock=Hand(0.5))
+    largest = 0
+    for part in range(200):
+        sink.emit(parcel(tmp_path, part))
+        largest = max(largest, sum(file.stat().st_size for file in out.rglob("*.json")))
+    one = max(file.stat().st_size for file in out.rglob("*.json"))
+    assert 20_000 < largest <= 20_000 + 12 * one, "what comes in 5 s is beyond the limit at most"
 
 
 def test_pictures_that_people_removed_are_not_counted_for_ever(tmp_path):

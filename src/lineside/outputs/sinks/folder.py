@@ -15,7 +15,7 @@ from lineside.core.documents import Table, parsed
 from lineside.core.errors import OutputError
 from lineside.outputs.files import cannot_write, replacing
 from lineside.outputs.keeping import file_word
-from lineside.outputs.retention import BATCH, below, oldest, total_bytes, walk
+from lineside.outputs.retention import BATCH, FULL_S, TIDY_S, below, oldest, total_bytes, walk
 from lineside.outputs.sinks._choice import Pictures, chosen, place, read
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class FolderSink:
 
     Args:
         settings: Where, and how much.
-        clock: Monotonic seconds; the folder is tidied once a minute.
+        clock: Monotonic seconds; the folder is tidied once a minute, and soon where it is too large.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -105,7 +105,9 @@ class FolderSink:
 
     def _tidy(self) -> None:
         now_s = self._clock()
-        if self._tidied_s is not None and now_s - self._tidied_s < 60:
+        limit = self._settings.max_bytes
+        is_full = limit is not None and self._size is not None and self._size > limit
+        if self._tidied_s is not None and now_s - self._tidied_s < (FULL_S if is_full else TIDY_S):
             return
         self._tidied_s = now_s
         try:

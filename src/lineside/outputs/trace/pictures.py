@@ -47,6 +47,11 @@ class Pictures:
         except OSError as fault:
             raise OutputError(f"{folder}: cannot be read: {fault}") from fault
 
+    @property
+    def is_full(self) -> bool:
+        """Whether they take more than they may."""
+        return self._max_bytes is not None and self._size > self._max_bytes
+
     def put(self, picture: Encoded, day: str) -> str:
         """The name of the file that now holds the picture.
 

@@ -13,6 +13,7 @@ from lineside.core.errors import OutputError
 from lineside.outputs.keeping import encoded
 from lineside.outputs.owner import Owner
 from lineside.outputs.records_json import joined, plain
+from lineside.outputs.retention import FULL_S, TIDY_S
 from lineside.outputs.trace.facts import pixels, versions
 from lineside.outputs.trace.pictures import Pictures
 from lineside.outputs.trace.recipes import Recipes
@@ -30,7 +31,6 @@ SCHEMA = 1
 _MOST = 200
 _IDLE_S = 1.0
 _RETRY_S = 0.5
-_TIDY_S = 60.0
 _NAMED = 500  # files in one record of removed ones
 
 
@@ -263,7 +263,8 @@ class TraceWriter:
     def _tidy(self, day: str) -> None:
         """Remove pictures beyond the limits. The chain tells first, so that a kill leaves too many and never too few."""
         now_s = time.monotonic()
-        if self._pending or (self._tidied_s is not None and now_s - self._tidied_s < _TIDY_S):
+        pause_s = FULL_S if self._pictures.is_full else TIDY_S
+        if self._pending or (self._tidied_s is not None and now_s - self._tidied_s < pause_s):
             return
         self._tidied_s = now_s
         try:
