@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from lineside.line.line import Line
     from lineside.line.statistics import Statistics
@@ -127,5 +127,9 @@ def _run(
 
 def _show(console: Console, line: Line, has_ended: Callable[[float], bool]) -> None:
     from lineside.cli.demo_screen import watch
+    from lineside.cli.run_screen import screen
 
-    watch(console, line.statistics, has_ended)
+    def draw() -> RenderableType:
+        return screen(line.statistics(), line.health(), height=console.height)
+
+    watch(console, line.statistics, has_ended, draw)

@@ -91,6 +91,7 @@ class DeviceRow:
         frames: Pictures that it looked at.
         faults: How often it went out of service.
         run: Times of its runs, where it had one.
+        runs: What runs there in truth, the entry of the priority list that answers first, and what its worker lives in.
     """
 
     name: str
@@ -99,6 +100,7 @@ class DeviceRow:
     frames: int = 0
     faults: int = 0
     run: Quantiles | None = None
+    runs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ class Statistics:
             "devices": [
                 {
                     "name": d.name,
+                    "runs": d.runs,
                     "health": d.health,
                     "detail": d.detail,
                     "frames": d.frames,

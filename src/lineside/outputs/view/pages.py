@@ -69,7 +69,7 @@ th { color: var(--faint); font-size: 13px; } th:first-child, td:first-child { te
 td.wide { text-align: left; color: var(--faint); font-size: 13px; overflow-wrap: anywhere; }
 .PASS { color: var(--pass); font-weight: 700; } .FAIL { color: var(--fail); font-weight: 700; }
 .UNKNOWN { color: var(--unknown); font-weight: 700; }
-.PASS::before { content: "\\2713 "; } .FAIL::before { content: "\\2717 "; } .UNKNOWN::before { content: "? "; }
+.PASS::before { content: "\\2713\\00a0"; } .FAIL::before { content: "\\2717\\00a0"; } .UNKNOWN::before { content: "?\\00a0"; }
 """
 """One dark style sheet; nothing is loaded from elsewhere."""
 
