@@ -6,11 +6,11 @@ import io
 
 import pytest
 from rich.console import Console
-from test_demo_pieces import part_of
 
 from lineside.cli.run_screen import screen
 from lineside.core.verdict import Reason, Verdict
 from lineside.line.statistics import DeviceRow, Tally
+from viewers import lost, part
 
 DEVICES = (
     DeviceRow(
@@ -52,9 +52,9 @@ def statistics():
     tally.note(1.0, "camera.lost", "camera side: no picture came for 1.0 s")
     for number in range(20):
         tally.trigger()
-        tally.answer(part_of(number))
+        tally.answer(part(number, verdict=Verdict.PASS, at_s=float(number)))
     tally.trigger()
-    tally.answer(part_of(20, Verdict.UNKNOWN, reason=Reason.NO_FRAME))
+    tally.answer(part(20, lost(), verdict=Verdict.UNKNOWN, reason=Reason.NO_FRAME, at_s=20.0))
     return tally.snapshot(30.0, devices=DEVICES)
 
 

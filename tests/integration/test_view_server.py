@@ -8,6 +8,15 @@ import time
 
 import numpy as np
 import pytest
+
+from lineside.core.errors import OutputError
+from lineside.core.frame import Frame
+from lineside.core.geometry import Size
+from lineside.core.inspection import View
+from lineside.core.verdict import Reason, Verdict
+from lineside.outputs.view.place import Address
+from lineside.outputs.view.scene import Scene
+from lineside.outputs.view.server import ServerView
 from viewers import (
     BLUE,
     SIZE,
@@ -25,15 +34,6 @@ from viewers import (
     view,
     watched,
 )
-
-from lineside.core.errors import OutputError
-from lineside.core.frame import Frame
-from lineside.core.geometry import Size
-from lineside.core.inspection import View
-from lineside.core.verdict import Reason, Verdict
-from lineside.outputs.view.place import Address
-from lineside.outputs.view.scene import Scene
-from lineside.outputs.view.server import ServerView
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_a_slow_viewer_misses_pictures_and_no_queue_grows(opened):
             server.show(noisy(number % 5))
             time.sleep(0.01)
         server.show(part(99))
-        for count in range(20):
+        for count in range(20):  # noqa: B007 # it is looked at below
             if is_blue(browser.picture()):
                 break
         assert count < 12, "only what is on its way already comes before the newest"

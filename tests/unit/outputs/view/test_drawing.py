@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from viewers import BLUE, SIZE, detections, lost, part, view, watched
 
 from lineside.core.frame import Frame
 from lineside.core.geometry import Size
@@ -13,6 +12,7 @@ from lineside.core.verdict import Reason, Verdict
 from lineside.outputs.view.drawing import COLOURS, age, drawn
 from lineside.outputs.view.mosaic import cells, mosaic
 from lineside.outputs.view.scene import Scene
+from viewers import BLUE, SIZE, detections, lost, part, view, watched
 
 LARGE = Size(height=1080, width=1920)
 NOW_S = 100.0

@@ -8,13 +8,13 @@ import time
 import cv2
 import numpy as np
 import pytest
-from viewers import lost, part, settings, until, view, watched
 
 from lineside.core.errors import OutputError
 from lineside.core.verdict import Reason, Verdict
 from lineside.outputs.view.film import FilmView
 from lineside.outputs.view.folder import FolderView
 from lineside.outputs.view.scene import Scene
+from viewers import lost, part, settings, until, view, watched
 
 
 def scene(*views, **how):
