@@ -148,11 +148,13 @@ def test_a_check_tells_all_that_is_wrong_at_once(cli, line, tmp_path):
             line.read_text().replace("synthetic:disc", "folder:nowhere")
             + f'[[plant]]\nkind = "modbus_server"\nport = {port}\n'
             + '[[output]]\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n'
+            + f'[view]\nto = "{port}"\n'
         )
         found = {one["what"]: one for one in json.loads(cli("check", "--json", code=2).stdout)}
     assert not found["camera top"]["is_right"]
     assert "another program has it" in found["plant modbus_server"]["found"]
     assert "does not answer" in found["output webhook"]["found"]
+    assert "another program has it" in found[f"view {port}"]["found"]
     assert found["model and rules"]["is_right"]
     assert found["devices"]["is_right"]
     assert not (tmp_path / "outbox").exists()

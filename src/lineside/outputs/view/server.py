@@ -65,7 +65,7 @@ class ServerView:
         clock: Callable[[], float] = time.monotonic,
         stuck_s: float = _STUCK_S,
     ) -> None:
-        self._listener = _listener(address)
+        self._listener = listening(address)
         port = self._listener.getsockname()[1]
         self._address = Address(address.host, port)
         self.place = f"http://{f'[{address.host}]' if ':' in address.host else address.host}:{port}/"
@@ -179,7 +179,12 @@ def _send(connection: socket.socket, answer: Answer, *, has_body: bool) -> None:
     connection.sendall(answer.head() + (answer.body if has_body else b""))
 
 
-def _listener(address: Address) -> socket.socket:
+def listening(address: Address) -> socket.socket:
+    """A socket that listens at an address.
+
+    Raises:
+        OutputError: The address cannot be had.
+    """
     where = f"view: port {address.port} of {address.host} cannot be had"
     try:
         family, kind, number, _, place = socket.getaddrinfo(
