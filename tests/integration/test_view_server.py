@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -160,8 +164,8 @@ def test_a_viewer_who_takes_nothing_is_dropped_and_the_others_go_on(opened):
 
 
 def test_a_slow_viewer_misses_pictures_and_no_queue_grows(opened):
-    server = opened()
-    with connection(server, "/stream/top.mjpg", SO_RCVBUF=4096) as one:
+    server = opened(stuck_s=60)
+    with connection(server, "/stream/top.mjpg", SO_RCVBUF=65536) as one:
         browser = Browser(one)
         for number in range(60):
             server.show(noisy(number % 5))
@@ -319,3 +323,29 @@ def test_a_port_that_is_taken_and_an_address_of_another_machine_are_refused(open
         ServerView(Address("127.0.0.1", taken), scene, settings(), note=lambda *_: None)
     with pytest.raises(OutputError, match="cannot be had"):
         ServerView(Address("192.0.2.1", 0), scene, settings(), note=lambda *_: None)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+def test_a_real_browser_runs_the_page_and_takes_its_pictures(opened, tmp_path):
+    asked = []
+    server = opened(health=lambda: asked.append(1) or {"state": "ready"}, stuck_s=60)
+    server.show(noisy(0))
+    call = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
+    call += [
+        "--remote-debugging-port=0",
+        f"{server.place}camera/top",
+    ]  # with a port it stays until it is ended
+    with subprocess.Popen(call, stderr=subprocess.DEVNULL, start_new_session=True) as browser:
+        try:
+            until(lambda: server._rooms._watching == 1, 120)
+            for number in range(1, 12):  # far more than what may lie in buffers
+                before = server._newest.number("top")
+                server.show(noisy(number % 5))
+                until(lambda seen=before: server._newest.number("top") > seen, 60)
+            until(lambda: len(asked) >= 2, 60)
+            assert server._rooms.dropped == 0
+        finally:
+            os.killpg(browser.pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ class Newest:
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
-        self._waiting: Counter[str] = Counter()
+        self._waiting: Counter[tuple[str, int]] = Counter()
         self._pictures: dict[str, tuple[int, Picture]] = {}
         self._is_closed = False
         self._wake: Callable[[], None] = lambda: None
@@ -30,9 +30,9 @@ class Newest:
         self._wake = wake
 
     def wanted(self) -> tuple[str, ...]:
-        """The views that somebody waits for now."""
+        """The views that somebody waits for now. Who was given a picture and has not yet woken waits no more."""
         with self._turn:
-            return tuple(name for name, count in self._waiting.items() if count)
+            return tuple({name for name, after in self._waiting if after >= self._number(name)})
 
     def publish(self, picture: Picture) -> None:
         """This is the newest of its view."""
@@ -51,7 +51,7 @@ class Newest:
         with self._turn:
             if self._is_closed:
                 return None
-            self._waiting[name] += 1
+            self._waiting[name, after] += 1
         self._wake()
         try:
             with self._turn:
@@ -59,9 +59,9 @@ class Newest:
                 return self._pictures[name] if self._number(name) > after else None
         finally:
             with self._turn:
-                self._waiting[name] -= 1
-                if not self._waiting[name]:
-                    del self._waiting[name]
+                self._waiting[name, after] -= 1
+                if not self._waiting[name, after]:
+                    del self._waiting[name, after]
 
     def close(self) -> None:
         """Nobody waits any longer."""
