@@ -2,6 +2,9 @@
 
 The control is a process of its own. The detector is a model that sleeps for a known time, which is taken off; the floor beside it is the
 same line without a link. Run it on a machine that is left alone: `python benchmarks/line_overhead.py --parts 2000`.
+
+`--view` measures in turns what a view in a browser costs: none, one that nobody watches, one with a viewer, and a viewer who is stuck. Viewers are a
+process of their own.
 """
 
 from __future__ import annotations
@@ -9,9 +12,11 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import queue
+import socket
 import statistics
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +38,14 @@ from lineside.line.products import OneProduct, Product
 from lineside.line.schedule import Schedule
 from lineside.line.triggers import Asked, Timed
 from lineside.outputs.plant.link import open_link
+from lineside.outputs.view.place import Address
+from lineside.outputs.view.scene import Scene, Watched
+from lineside.outputs.view.server import ServerView
+from lineside.outputs.view.settings import ViewSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lineside.core.inspection import Inspection
 
 SIZE = Size(height=720, width=1280)
@@ -109,7 +120,7 @@ class TimedPlant(Plant):
         self.written_s.append(time.perf_counter())
 
 
-def control(port: int, parts: int) -> None:
+def control(port: int, parts: int, pace_s: float) -> None:
     """The control's program, in its own process."""
     from lineside.testing.plc.modbus import ModbusClientPlc
     from lineside.testing.plc.simulator import PlcSimulator
@@ -119,10 +130,55 @@ def control(port: int, parts: int) -> None:
     plc = PlcSimulator(peer)
     for number in range(1, parts + 1):
         plc.part_in_haste(number)
+        time.sleep(pace_s)
     peer.close()
 
 
-def measure(parts: int, *, with_link: bool) -> tuple[list[float], float]:
+def viewer(port: int, is_stuck: bool, began: Any) -> None:  # noqa: FBT001 # what another process is given stands in its order
+    """A browser's program, in its own process: it reads all that comes, or nothing."""
+    with socket.socket() as one:
+        if is_stuck:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.connect(("127.0.0.1", port))
+        one.sendall(f"GET /stream/top.mjpg HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        began.set()
+        while is_stuck or one.recv(1 << 20):
+            if is_stuck:
+                time.sleep(60)
+
+
+@contextmanager
+def viewed(line: Loop, watching: str) -> Iterator[None]:
+    """While the line runs there is a view of it, as `VIEWS` names it."""
+    if watching == "no view":
+        yield
+        return
+    about = Watched("bench", ("top",), lambda _: "", lambda _view, _product: (), dict)
+    scene = Scene(about, clock=time.monotonic, old_s=5.0)
+    server = ServerView(Address("127.0.0.1", 0), scene, ViewSettings(to="0"), note=lambda *_: None)
+    line.hear(server.show)
+    browsers = []
+    if watching != "view":
+        spawn = multiprocessing.get_context("spawn")
+        began = spawn.Event()
+        port = int(server.place.rstrip("/").rpartition(":")[2])
+        browsers = [
+            spawn.Process(target=viewer, args=(port, watching == "view, stuck viewer", began), daemon=True)
+        ]
+        browsers[0].start()
+        began.wait(60)
+    try:
+        yield
+    finally:
+        server.close()
+        for browser in browsers:
+            browser.terminate()
+            browser.join()
+
+
+def measure(
+    parts: int, *, with_link: bool, watching: str = "no view", pace_s: float = 0.0
+) -> tuple[list[float], float]:
     """Overheads in milliseconds, and the share of parts that passed."""
     took_s: list[float] = []
     ready_s: list[float] = []
@@ -161,14 +217,17 @@ def measure(parts: int, *, with_link: bool) -> tuple[list[float], float]:
     runner = threading.Thread(
         target=line.run, args=(None if with_link else parts / 100,), kwargs={"ready": is_ready.set}
     )
-    runner.start()
-    is_ready.wait(30)
-    if link is not None:
-        process = multiprocessing.get_context("spawn").Process(target=control, args=(link.port, parts))
-        process.start()
-        process.join()
-        line.stop()
-    runner.join()
+    with viewed(line, watching):
+        runner.start()
+        is_ready.wait(30)
+        if link is not None:
+            process = multiprocessing.get_context("spawn").Process(
+                target=control, args=(link.port, parts, pace_s)
+            )
+            process.start()
+            process.join()
+            line.stop()
+        runner.join()
     engine.close()
     overhead_ms = [
         (written - ready - took) * 1e3
@@ -178,11 +237,37 @@ def measure(parts: int, *, with_link: bool) -> tuple[list[float], float]:
     return overhead_ms, next(iter(passed.values())) / max(sum(passed.values()), 1)
 
 
+VIEWS = ("no view", "view", "view, viewer", "view, stuck viewer")
+
+
+def compare_views(parts: int, turns: int) -> None:
+    """Measure views in turns, ten to twenty parts a second, and print what each costs beside none."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in VIEWS}
+    for turn in range(turns):
+        for name in VIEWS[turn % len(VIEWS) :] + VIEWS[: turn % len(VIEWS)]:
+            overhead_ms, _ = measure(parts, with_link=True, watching=name, pace_s=0.03)
+            kept = overhead_ms[len(overhead_ms) // 20 :]
+            found[name].append((statistics.median(kept), statistics.quantiles(kept, n=100)[98]))
+    print(
+        f"frame ready to answer written; Modbus TCP; {turns} turns of {parts} parts each, medians over the turns"
+    )
+    for name, each in found.items():
+        p50, p99 = (statistics.median(column) for column in zip(*each, strict=True))
+        spread = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in each)
+        print(f"{name:20s} p50 {p50:.3f} ms  p99 {p99:.3f} ms  (turns: {spread})")
+
+
 def main() -> None:
     """Measure both and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", type=int, default=1000)
-    parts = parser.parse_args().parts
+    parser.add_argument("--view", action="store_true", help="what a view in a browser costs, in turns")
+    parser.add_argument("--turns", type=int, default=5)
+    asked = parser.parse_args()
+    if asked.view:
+        compare_views(asked.parts, asked.turns)
+        return
+    parts = asked.parts
     print(f"frame ready to answer written, without the detector's run; {parts} parts, 1280x720")
     for name, with_link in (("no link", False), ("Modbus TCP server", True)):
         overhead_ms, passed = measure(parts, with_link=with_link)

@@ -8,8 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections import Counter
+from contextlib import contextmanager
 
+import cv2
 import pytest
 
 SETTINGS = """
@@ -145,11 +148,13 @@ def test_a_check_tells_all_that_is_wrong_at_once(cli, line, tmp_path):
             line.read_text().replace("synthetic:disc", "folder:nowhere")
             + f'[[plant]]\nkind = "modbus_server"\nport = {port}\n'
             + '[[output]]\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n'
+            + f'[view]\nto = "{port}"\n'
         )
         found = {one["what"]: one for one in json.loads(cli("check", "--json", code=2).stdout)}
     assert not found["camera top"]["is_right"]
     assert "another program has it" in found["plant modbus_server"]["found"]
     assert "does not answer" in found["output webhook"]["found"]
+    assert "another program has it" in found[f"view {port}"]["found"]
     assert found["model and rules"]["is_right"]
     assert found["devices"]["is_right"]
     assert not (tmp_path / "outbox").exists()
@@ -174,6 +179,76 @@ def test_the_view_shows_what_each_camera_saw_last(cli, line, tmp_path):
     cli("run", "line.toml", "--seconds", 1, "--log", "json", "--view", "view")
     assert (tmp_path / "view" / "top.jpg").stat().st_size > 1000
     assert "top.jpg" in (tmp_path / "view" / "index.html").read_text()
+
+
+@contextmanager
+def running(line, cache, tmp_path, *more):
+    """A line in a process of its own, and the place of its view, which it tells when that is open."""
+    call = [sys.executable, "-m", "lineside.cli.app", "run", "line.toml", "--log", "json", *more]
+    environment = os.environ | {"LINESIDE_CACHE": str(cache)}
+    with subprocess.Popen(call, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            told = next(
+                record for row in run.stderr if (record := json.loads(row)).get("code") == "view.open"
+            )
+            yield run, told["sentence"].split()[-1]
+        finally:
+            run.kill()
+
+
+def read_url(url):
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return answer.read()
+
+
+def test_browsers_see_the_line_and_a_stop_waits_for_none_of_them(line, cache, tmp_path):
+    with running(line, cache, tmp_path, "--view", "0") as (run, url):
+        assert b"caps" in read_url(url)
+        while not json.loads(read_url(f"{url}state.json"))["answered"]:
+            pass
+        assert read_url(f"{url}snapshot/top.jpg").startswith(b"\xff\xd8")
+        with urllib.request.urlopen(f"{url}stream/top.mjpg", timeout=30) as stream:
+            assert stream.read(5000).startswith(b"--lineside-picture")
+            run.send_signal(signal.SIGTERM)
+            log = records(run.stderr.read())
+            assert run.wait(60) == 0
+        (end,) = [record for record in log if record["kind"] == "end"]
+        assert end["answered"] == end["triggered"]
+
+
+def films(path):
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    return count
+
+
+def test_a_film_of_a_line_that_is_killed_can_be_played_as_far_as_it_came(line, cache, tmp_path):
+    file = tmp_path / "shift.mp4"
+    with running(line, cache, tmp_path, "--view", "shift.mp4") as (run, place):
+        assert place == "shift.mp4"
+        while not file.exists() or file.stat().st_size < 100_000:
+            assert run.poll() is None
+        run.kill()
+        run.wait(60)
+    assert films(file) >= 2
+    line.write_text(line.read_text() + '[view]\nto = "shift.mp4"\n')
+    with running(line, cache, tmp_path, "--seconds", "2") as (run, place):
+        assert place == "shift-2.mp4"
+        run.stderr.read()
+        assert run.wait(60) == 0
+    assert films(tmp_path / "shift-2.mp4") >= 2
+
+
+@pytest.mark.parametrize(
+    ("place", "code"), [("shift.avi", 2), ("https://127.0.0.1:8080", 2), ("http://192.0.2.1:0", 4)]
+)
+def test_a_view_that_leads_nowhere_is_refused_and_nothing_is_started(cli, line, tmp_path, place, code):
+    told = cli("run", "line.toml", "--seconds", 1, "--view", place, code=code).stderr
+    assert "view" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "health.json").exists()
 
 
 def test_a_view_that_cannot_be_written_is_exit_4_and_nothing_is_started(cli, line, tmp_path):

@@ -25,21 +25,28 @@ _REFRESH_S = 0.25
 _TOLD_EVERY_S = 5.0
 
 
-def watch(console: Console, statistics: Callable[[], Statistics], wait: Callable[[float], bool]) -> None:
+def watch(
+    console: Console,
+    statistics: Callable[[], Statistics],
+    wait: Callable[[float], bool],
+    draw: Callable[[], RenderableType] | None = None,
+) -> None:
     """Show a line until it has ended.
 
     Args:
         console: Where.
         statistics: The line at the moment of the call.
         wait: Waits up to so many seconds; true when the line has ended.
+        draw: What a terminal shows of it; `None` for its statistics.
     """
+    draw = draw or (lambda: table(statistics()))
     if not console.is_terminal:
         _tell(console, statistics, wait)
         return
     # Not refreshed by itself: a table is drawn when there is a new one, and the rest of the time is the line's.
-    with Live(table(statistics()), console=console, auto_refresh=False, transient=True) as live:
+    with Live(draw(), console=console, auto_refresh=False, transient=True) as live:
         while not wait(_REFRESH_S):
-            live.update(table(statistics()), refresh=True)
+            live.update(draw(), refresh=True)
 
 
 def _tell(console: Console, statistics: Callable[[], Statistics], wait: Callable[[float], bool]) -> None:
@@ -70,12 +77,17 @@ def one_line(stats: Statistics) -> str:
 
 def table(stats: Statistics) -> RenderableType:
     """The line as tables: counts and stages side by side, the latest parts, the latest events."""
+    pieces: list[RenderableType] = [counts_and_stages(stats), Text(), recent_parts(stats)]
+    if stats.events:
+        pieces += [Text(), latest_events(stats)]
+    return Group(*pieces)
+
+
+def counts_and_stages(stats: Statistics) -> Table:
+    """What was counted, and beside it the times of each stage."""
     upper = Table.grid(padding=(0, 4))
     upper.add_row(_counts(stats), _stages(stats))
-    pieces: list[RenderableType] = [upper, Text(), _recent(stats)]
-    if stats.events:
-        pieces += [Text(), _events(stats)]
-    return Group(*pieces)
+    return upper
 
 
 def _counts(stats: Statistics) -> Table:
@@ -114,20 +126,22 @@ def _stages(stats: Statistics) -> Table:
     return stages
 
 
-def _recent(stats: Statistics) -> Table:
+def recent_parts(stats: Statistics, most: int | None = None) -> Table:
+    """The latest parts, newest first."""
     recent = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
     recent.add_column("part", justify="right")
     recent.add_column("verdict")
     recent.add_column("ms", justify="right")
     recent.add_column("why", ratio=1, no_wrap=True, overflow="ellipsis")
-    for part in stats.recent:
+    for part in stats.recent[:most]:
         why = part.detail if part.reason is None else f"{part.reason}: {part.detail}"
         verdict = Text(str(part.verdict), style=_COLOURS[part.verdict])
         recent.add_row(str(part.part), verdict, f"{part.total_s * 1e3:.0f}", Text(why))
     return recent
 
 
-def _events(stats: Statistics) -> Table:
+def latest_events(stats: Statistics) -> Table:
+    """The latest events, newest last."""
     events = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
     events.add_column("at", justify="right")
     events.add_column("event", ratio=1, no_wrap=True, overflow="ellipsis")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineside.judge.judgement import UndecidableError
-from lineside.judge.regions import Region
+from lineside.judge.outlines import regions_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lineside.cli.recipe_models import RecipeModels
     from lineside.core.inspection import View
+    from lineside.judge.regions import Region
 
 
 def drawn(models: RecipeModels, view: View) -> tuple[NDArray[np.uint8], list[str]]:
@@ -44,14 +45,7 @@ def drawn(models: RecipeModels, view: View) -> tuple[NDArray[np.uint8], list[str
 def regions(models: RecipeModels, camera: str) -> list[tuple[str, Region]]:
     """The regions in which rules look at a camera's pictures, each with the place of its rule."""
     about = models.recipe.about(models.stages, models.judge.cameras)
-    found = []
-    for rule in models.recipe.rules:
-        for leaf in rule.leaves():
-            table, cameras = getattr(leaf.settings, "region", None), getattr(leaf.settings, "cameras", None)
-            if table is not None and (cameras is None or camera in cameras):
-                name = leaf.where.removeprefix(f"{models.recipe.file}: ")
-                found.append((name, Region.of(table, about, cameras)))
-    return found
+    return regions_of(models.recipe, about, camera)
 
 
 class PartDrawings:

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from lineside.line.line import Line
     from lineside.line.statistics import Statistics
@@ -48,10 +47,11 @@ def run_line(
         bool, typer.Option("--parts", help="With text or json: a line for each part, too.")
     ] = False,
     view: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="DIR",
-            help="Keep the latest picture of each view there, with boxes and verdict, and a page that shows them.",
+            metavar="TO",
+            help="Show what the cameras see, with boxes and verdict: in a folder, in a file.mp4, or to browsers at a port of this machine "
+            "or at http://HOST:PORT. It goes before [view].",
             show_default=False,
         ),
     ] = None,
@@ -80,41 +80,20 @@ def run_line(
     written = Log(sys.stderr, is_json=log is LogForm.JSON)
     if log is not LogForm.SCREEN:
         board.listen(written.event)
-    line = Line.from_toml(file, board=board, notify=Notify.of(os.environ, pid=os.getpid()))
+    line = Line.from_toml(file, board=board, notify=Notify.of(os.environ, pid=os.getpid()), view=view)
     written.name(line.name, line.run_name)
     console = Console()
     if log is LogForm.SCREEN:
         console.print(f"{line.name}: {file}", soft_wrap=True, markup=False, highlight=False)
     elif parts:
         line.hear(written.part)
-    with _viewed(line, view):
-        statistics = _run(line, console, seconds, patience, is_shown=log is LogForm.SCREEN)
+    statistics = _run(line, console, seconds, patience, is_shown=log is LogForm.SCREEN)
     if log is LogForm.SCREEN:
         from lineside.cli.demo_screen import table
 
         console.print(table(statistics))
     else:
         written.end(statistics)
-
-
-@contextmanager
-def _viewed(line: Line, folder: Path | None) -> Iterator[None]:
-    """While the line runs its pictures are shown in a folder, where one was named."""
-    if folder is None:
-        yield
-        return
-    from lineside.outputs.live_view import LiveView
-
-    try:
-        shown = LiveView(folder, note=line.board.post)
-    except BaseException:
-        line.close()
-        raise
-    line.hear(shown.show)
-    try:
-        yield
-    finally:
-        shown.close()
 
 
 def _run(
@@ -148,5 +127,9 @@ def _run(
 
 def _show(console: Console, line: Line, has_ended: Callable[[float], bool]) -> None:
     from lineside.cli.demo_screen import watch
+    from lineside.cli.run_screen import screen
 
-    watch(console, line.statistics, has_ended)
+    def draw() -> RenderableType:
+        return screen(line.statistics(), line.health(), height=console.height)
+
+    watch(console, line.statistics, has_ended, draw)

@@ -22,6 +22,9 @@ from lineside.line.models import only_recipe
 from lineside.models.card import ModelCard
 from lineside.outputs import parcel
 from lineside.outputs.plant.link import open_link
+from lineside.outputs.view.place import Address, Folder, place_of
+from lineside.outputs.view.request import is_loopback
+from lineside.outputs.view.server import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from lineside.judge.recipe import Recipe
     from lineside.line.settings.document import CameraTable
     from lineside.line.settings.reading import LineSettings
+    from lineside.outputs.view.place import Place
 
 _REACH_S = 3.0
 
@@ -63,6 +67,9 @@ def check(settings: LineSettings) -> Iterator[Check]:
         yield _attempt(f"plant {link['kind']}", lambda link=link, number=number: _link(link, number))  # type: ignore[misc] # the same
     for name, one in settings.outputs.items():
         yield _attempt(f"output {name}", lambda one=one: _output(one, settings.file.parent))  # type: ignore[misc] # the same
+    if settings.document.view is not None:
+        to = settings.document.view.to
+        yield _attempt(f"view {to}", lambda: _view(place_of(to, settings.file.parent)))
     for folder in _folders(settings):
         yield _attempt(f"folder {folder}", lambda folder=folder: _writable(folder))  # type: ignore[misc] # the same
 
@@ -162,6 +169,14 @@ def _output(table: Mapping[str, Any], folder: Path) -> str:
     if isinstance(table.get("path"), str):
         return _writable(folder / table["path"])
     return "its settings are right"
+
+
+def _view(place: Place) -> str:
+    if isinstance(place, Address):
+        listening(place).close()
+        who = "this machine" if is_loopback(place.host) else "everybody who reaches this machine"
+        return f"port {place.port} of {place.host} is free; {who} can see it"
+    return _writable(place.path if isinstance(place, Folder) else place.path.parent)
 
 
 def _reach(address: str, port: object) -> str:

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lineside.core.errors import OutputError
 from lineside.line.border import Fault, attempt
 from lineside.line.events import Say
 from lineside.outputs.files import replacing
@@ -59,6 +60,8 @@ class Keeper:
         self._state = LineState.STARTING
         self._written_s = float("-inf")
         self._faults: set[str] = set()
+        self._looked_s = float("-inf")
+        self._held: dict[str, Any] | None = None
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
         self._reader = threading.Thread(target=self._read_recipes, name="recipes", daemon=True)
 
@@ -111,9 +114,38 @@ class Keeper:
             "alarms": self.alarms,
             "loop_age_s": round(self._clock() - self._loop.beat_s, 3),
             "cameras": {name: _camera(station) for name, station in self._built.cameras.items()},
+            "links": [{"kind": kind, "away": away} for kind, away in self._links()],
+            "outbox": self._outbox(),
             **{name: value for name, value in statistics.items() if name not in {"events", "truth"}},
             "events": statistics["events"][-20:],
         }
+
+    def _links(self) -> tuple[tuple[str, str], ...]:
+        plant = self._built.parts.plant
+        return () if plant is None else plant.standing
+
+    def _outbox(self) -> dict[str, Any] | None:
+        """What waits for the outputs; `None` without any. It is read from disk, so not too often."""
+        outbox, now_s = self._built.outbox, self._clock()
+        if outbox is not None and now_s - self._looked_s >= _WRITE_S:
+            self._looked_s = now_s
+            try:
+                held = outbox.statistics()
+            except OutputError as fault:
+                self._held = {"fault": str(fault)}
+                return self._held
+            waiting = {name: sink.waiting for name, sink in held.sinks.items()}
+            faults = {name: sink.fault for name, sink in held.sinks.items() if sink.fault}
+            aside = sum(sink.aside for sink in held.sinks.values())
+            self._held = {
+                "rows": held.rows,
+                "bytes": held.bytes,
+                "dropped": held.dropped,
+                "aside": aside,
+                "waiting": waiting,
+                "faults": faults,
+            }
+        return self._held
 
     def write(self) -> None:
         """Write the health file, whole or not at all."""
@@ -173,6 +205,7 @@ def _camera(station: Any) -> dict[str, Any]:
     return {
         "state": str(done.state),
         "away": station.away,
+        "age_s": None if done.age_s is None else round(done.age_s, 2),
         "frames": done.frames,
         "fps": round(done.fps, 2),
         "missed": done.missed,

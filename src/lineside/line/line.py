@@ -12,6 +12,7 @@ from lineside.line.building import build
 from lineside.line.keeper import Keeper
 from lineside.line.loop import Loop
 from lineside.line.settings.reading import LineSettings
+from lineside.line.viewing import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ class Line:
         board: Where everything that people should hear is told. Listen to it before the line is made to hear all.
         notify: Tells the system's manager how the line does.
         outside: Where cameras, engines and the time of day come from; `None` for where they are.
+        view: Where people see what the cameras see: a folder, a file that ends in .mp4, a port or `http://HOST:PORT`; `None` for where
+            the settings say.
 
     Attributes:
         settings: They.
@@ -53,6 +56,7 @@ class Line:
         board: Board | None = None,
         notify: Notify | None = None,
         outside: Outside | None = None,
+        view: str | None = None,
     ) -> None:
         self.settings = settings
         self.name = settings.document.line.name
@@ -68,16 +72,36 @@ class Line:
             health_file=None if health_file is None else settings.path(health_file),
             notify=notify,
         )
+        self._open_view(view)
+
+    def _open_view(self, to: str | None) -> None:
+        try:
+            view = viewed(
+                self.settings, self._built, self.board, to=to, health=self.health, clock=time.monotonic
+            )
+        except BaseException:
+            self.close()
+            raise
+        if view is not None:
+            self._built.closing.callback(view.close)
+            self.hear(view.show)
 
     @classmethod
-    def from_toml(cls, file: str | Path, *, board: Board | None = None, notify: Notify | None = None) -> Line:
+    def from_toml(
+        cls,
+        file: str | Path,
+        *,
+        board: Board | None = None,
+        notify: Notify | None = None,
+        view: str | None = None,
+    ) -> Line:
         """The line of a file.
 
         Raises:
             SettingsError: A key is not accepted; the message has file and key. Nothing was opened.
             LinesideError: Something of it cannot be opened.
         """
-        return cls(LineSettings.read(file), board=board, notify=notify)
+        return cls(LineSettings.read(file), board=board, notify=notify, view=view)
 
     def run(self, seconds: float | None = None, *, ready: Callable[[], None] = lambda: None) -> Statistics:
         """What the line did. Each part that came was answered once.

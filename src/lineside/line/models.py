@@ -10,6 +10,7 @@ from lineside.core.errors import ModelError, SettingsError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.settings import Settings
+from lineside.judge.outlines import Outlines
 from lineside.judge.recipe import Recipe
 from lineside.judge.recipe_book import RecipeBook
 from lineside.judge.recipe_tables import RecipeDocument
@@ -152,6 +153,7 @@ class Models:
             {"recipe": {"name": recipe.name, "sha256": recipe.sha256, "file": str(recipe.file)}}
             if recipe.sha256
             else {},
+            outlines=Outlines(recipe, recipe.about(plan, judge.cameras)),
         )
 
     def _engine(self, path: str, where: str) -> Engine:

@@ -59,6 +59,12 @@ class Plant:
         """What is wrong with the links now, a sentence each."""
         return tuple(self._lost.values())
 
+    @property
+    def standing(self) -> tuple[tuple[str, str], ...]:
+        """Each link: its kind, and why its control is away; an empty text while it is not known to be."""
+        kinds = [type(link).__module__.rpartition(".")[2] for link in self._links]
+        return tuple((kind, self._lost.get(number, "")) for number, kind in enumerate(kinds))
+
     def start(self) -> None:
         """Open the links.
 

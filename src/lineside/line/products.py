@@ -12,6 +12,9 @@ from lineside.line.events import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lineside.core.frame import Frame
     from lineside.core.inspection import View
     from lineside.judge.judge import Judgement
@@ -29,6 +32,7 @@ class Product:
         asked: Thresholds of every picture, as for `Engine.submit`.
         views: The views that its parts need; empty for all of the line's.
         about: What the records say of it: its recipe, by name, file and hash.
+        outlines: Where its rules look in a view, for people: a name and corners (N, 2) in pixels each.
         prepare: What is done to a picture of a view before the model sees it, as to cut it; by the view's name.
     """
 
@@ -39,6 +43,7 @@ class Product:
     views: tuple[str, ...] = ()
     prepare: Mapping[str, Callable[[Frame], Frame]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    outlines: Callable[[View], Sequence[tuple[str, NDArray[np.floating[Any]]]]] = lambda _view: ()
 
 
 class Products(Protocol):

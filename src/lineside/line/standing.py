@@ -23,7 +23,10 @@ def device_rows(engines: Sequence[Engine]) -> tuple[DeviceRow, ...]:
         faults = {device.name: device.faults for device in engine.statistics().devices}
         for device in engine.health().devices:
             detail = device.detail or "; ".join((*device.refused.values(), *device.demoted.values()))
-            row = DeviceRow(device.name, str(device.health), detail, faults=faults.get(device.name, 0))
+            runs = f"{device.entries[0]}, {device.isolation}" if device.entries else ""
+            row = DeviceRow(
+                device.name, str(device.health), detail, faults=faults.get(device.name, 0), runs=runs
+            )
             before = rows.get(device.name)
             if before is None or before.health == "healthy":
                 rows[device.name] = row

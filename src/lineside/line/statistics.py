@@ -94,6 +94,7 @@ class DeviceRow:
         frames: Pictures that it looked at.
         faults: How often it went out of service.
         run: Times of its runs, where it had one.
+        runs: What runs there in truth, the entry of the priority list that answers first, and what its worker lives in.
     """
 
     name: str
@@ -102,6 +103,7 @@ class DeviceRow:
     frames: int = 0
     faults: int = 0
     run: Quantiles | None = None
+    runs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ class Statistics:
             "devices": [
                 {
                     "name": d.name,
+                    "runs": d.runs,
                     "health": d.health,
                     "detail": d.detail,
                     "frames": d.frames,

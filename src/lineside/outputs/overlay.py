@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lineside.core.classification import Classification
 from lineside.core.errors import ImageFormatError
 from lineside.core.geometry import Size
+from lineside.outputs.pen import Pen
 from lineside.outputs.shapes import Colour, draw_keypoints, draw_masks, draw_oriented
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def draw(image: NDArray[np.uint8], detections: Detections) -> NDArray[np.uint8]:
     if size != detections.size:
         raise ImageFormatError(f"expected the detections' picture of {detections.size}, got one of {size}")
     canvas = image.copy()
-    pen = _pen(size)
+    pen = Pen.of(size)
     if isinstance(detections, Classification):
         for label in _lines(detections, pen, size):
             _draw_label(canvas, label, pen)
@@ -94,56 +95,7 @@ class _Label:
     colour: Colour
 
 
-@dataclass(frozen=True, slots=True)
-class _Pen:
-    """Widths and the font for one size of picture, in pixels. `face` is `None` where OpenCV has only Hershey's."""
-
-    line_px: int
-    text_px: int
-    margin_px: int
-    face: Any
-
-    def width_px(self, text: str) -> int:
-        import cv2
-
-        if self.face is None:
-            (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, *self._hershey())
-            return int(width)
-        _, _, width, _ = cv2.getTextSize((1, 1), text, (0, 0), self.face, self.text_px, _WEIGHT)
-        return int(width)
-
-    def write(self, canvas: NDArray[np.uint8], text: str, at: tuple[int, int], colour: Colour) -> None:
-        """Write one line whose base line starts `at`."""
-        import cv2
-
-        if self.face is None:
-            scale, thickness = self._hershey()
-            cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
-        else:
-            cv2.putText(canvas, text, at, colour, self.face, self.text_px, _WEIGHT)
-
-    def _hershey(self) -> tuple[float, int]:
-        return self.text_px / 30, max(1, self.text_px // 12)
-
-
-_WEIGHT = 500
-
-
-def _pen(size: Size) -> _Pen:
-    import cv2
-
-    mean_side_px = (size.height + size.width) / 2
-    text_px = max(11, round(mean_side_px * 0.022))
-    make_face = getattr(cv2, "FontFace", None)
-    return _Pen(
-        line_px=max(1, round(mean_side_px * 0.003)),
-        text_px=text_px,
-        margin_px=max(2, text_px // 5),
-        face=make_face("sans") if make_face else None,
-    )
-
-
-def _labels(detections: Detections, pen: _Pen, size: Size) -> list[_Label]:
+def _labels(detections: Detections, pen: Pen, size: Size) -> list[_Label]:
     """Best first, so that the best get the best places."""
     labels: list[_Label] = []
     boxes = detections.xyxy.round().astype(int).tolist()
@@ -163,7 +115,7 @@ def _labels(detections: Detections, pen: _Pen, size: Size) -> list[_Label]:
     return labels
 
 
-def _lines(classes: Classification, pen: _Pen, size: Size) -> list[_Label]:
+def _lines(classes: Classification, pen: Pen, size: Size) -> list[_Label]:
     """The classes of a picture below each other, as far as there is room; the best one in any case."""
     labels: list[_Label] = []
     height = pen.text_px + 2 * pen.margin_px
@@ -178,13 +130,13 @@ def _lines(classes: Classification, pen: _Pen, size: Size) -> list[_Label]:
     return labels
 
 
-def _text(name: str, class_id: int, confidence: float, pen: _Pen, size: Size) -> str:
+def _text(name: str, class_id: int, confidence: float, pen: Pen, size: Size) -> str:
     """A label's text: what the font has, as wide as the picture lets it be."""
     shown = name if pen.face is not None or name.isascii() else f"class {class_id}"
     return _fitted(shown, f" {confidence:.2f}", pen, size.width)
 
 
-def _fitted(name: str, score: str, pen: _Pen, width_px: int) -> str:
+def _fitted(name: str, score: str, pen: Pen, width_px: int) -> str:
     """The label's text, with the name cut short where it is wider than the picture."""
     room_px = width_px - 2 * pen.margin_px
     text, kept = name + score, len(name)
@@ -194,9 +146,7 @@ def _fitted(name: str, score: str, pen: _Pen, width_px: int) -> str:
     return text
 
 
-def _place(
-    box: _Rectangle, text_width_px: int, pen: _Pen, size: Size, others: list[_Rectangle]
-) -> _Rectangle:
+def _place(box: _Rectangle, text_width_px: int, pen: Pen, size: Size, others: list[_Rectangle]) -> _Rectangle:
     """Above the box, inside its top, below it or inside its bottom: the first that is inside the picture and free."""
     width, height = text_width_px + 2 * pen.margin_px, pen.text_px + 2 * pen.margin_px
     half = pen.line_px // 2
@@ -212,7 +162,7 @@ def _place(
     return next((p for p in places if not any(p.meets(other) for other in others)), places[0])
 
 
-def _draw_shapes(canvas: NDArray[np.uint8], detections: Detections, labels: list[_Label], pen: _Pen) -> None:
+def _draw_shapes(canvas: NDArray[np.uint8], detections: Detections, labels: list[_Label], pen: Pen) -> None:
     """What is drawn below the labels: masks, then boxes, then keypoints, the best of each last."""
     if detections.masks is not None:
         draw_masks(canvas, detections.masks, [label.colour for label in labels], max(1, pen.line_px // 2))
@@ -227,7 +177,7 @@ def _draw_shapes(canvas: NDArray[np.uint8], detections: Detections, labels: list
             draw_keypoints(canvas, points[number], labels[number].colour, pen.line_px)
 
 
-def _draw_box(canvas: NDArray[np.uint8], label: _Label, pen: _Pen) -> None:
+def _draw_box(canvas: NDArray[np.uint8], label: _Label, pen: Pen) -> None:
     import cv2
 
     corner, opposite = (label.box.left, label.box.top), (label.box.right, label.box.bottom)
@@ -236,7 +186,7 @@ def _draw_box(canvas: NDArray[np.uint8], label: _Label, pen: _Pen) -> None:
     cv2.rectangle(canvas, corner, opposite, label.colour, pen.line_px)
 
 
-def _draw_label(canvas: NDArray[np.uint8], label: _Label, pen: _Pen) -> None:
+def _draw_label(canvas: NDArray[np.uint8], label: _Label, pen: Pen) -> None:
     import cv2
 
     place = label.place

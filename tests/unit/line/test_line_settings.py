@@ -64,6 +64,13 @@ WHOLE = {
     "output": [{"kind": "csv", "path": "results"}, {"name": "kept", "kind": "folder", "path": "kept"}],
     "outbox": {"folder": "outbox", "capacity": 10},
     "trace": {"folder": "trace", "capacity": 10},
+    "view": {
+        "to": "http://127.0.0.1:8080",
+        "viewers": 4,
+        "hosts": ["line-1.plant"],
+        "width_px": 640,
+        "fps": 5.0,
+    },
 }
 
 
@@ -181,7 +188,7 @@ def test_every_key_wrong_once_is_refused_with_file_and_path(path, field, data):
 NUMBERS = [
     (path, field)
     for path, field in ALL
-    if path[0] in {"line", "camera", "ejector"}
+    if path[0] in {"line", "camera", "ejector", "view"}
     and "float" in str(field.annotation)
     and not {"health", "adjust"} & set(path)
 ]
@@ -245,6 +252,8 @@ WRONG = {
         {"devices": {"priority": ["cpu", "cpu"]}},
         "devices.priority: cpu stands in the list twice",
     ),
+    "a view that leads nowhere": ({"view": {"to": "shift.avi"}}, "view.to: view: expected a folder"),
+    "a view at a port that is none": ({"view": {"to": "70000"}}, "a port from 0 to 65535"),
     "a device that is no word": ({"devices": {"priority": ["cuda:"]}}, "devices.priority: expected provider"),
 }
 

@@ -23,7 +23,9 @@ def table_of(annotation):
     return next((found for part in get_args(annotation) if (found := table_of(part))), None)
 
 
-@pytest.mark.parametrize("table", ["line", "camera", "devices", "recipes", "ejector", "outbox", "trace"])
+@pytest.mark.parametrize(
+    "table", ["line", "camera", "devices", "recipes", "ejector", "outbox", "trace", "view"]
+)
 def test_every_key_has_its_row_with_what_the_schema_says(table):
     for name, field in table_of(LineDocument.model_fields[table].annotation).model_fields.items():
         rows = [row for row in PAGE.splitlines() if row.startswith(f"| `{name}` |")]

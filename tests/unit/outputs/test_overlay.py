@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from lineside.core.detections import Detections
 from lineside.core.errors import ImageFormatError
 from lineside.core.geometry import Size
-from lineside.outputs.overlay import PALETTE, _labels, _pen, draw
+from lineside.outputs.overlay import PALETTE, _labels, draw
+from lineside.outputs.pen import Pen
 
 GREY = 90
 
@@ -94,7 +95,7 @@ def test_labels_stay_inside_the_picture_whatever_its_size(rows, size, name):
 
     assert draw(grey(*size), found).shape == (*size, 3)
 
-    pen = _pen(Size(*size))
+    pen = Pen.of(Size(*size))
     fits = size[0] >= pen.text_px + 2 * pen.margin_px and size[1] >= 60
     for label in _labels(found, pen, Size(*size)) if fits else []:
         assert 0 <= label.place.left <= label.place.right < size[1]
@@ -105,7 +106,7 @@ def test_labels_of_neighbours_stand_clear_of_each_other(found):
     rows = [(100, 200 + 3 * i, 300, 400, 0.9 - 0.1 * i, i) for i in range(3)]
     size = Size(480, 640)
 
-    places = [label.place for label in _labels(found(*rows, size=size), _pen(size), size)]
+    places = [label.place for label in _labels(found(*rows, size=size), Pen.of(size), size)]
 
     assert not any(a.meets(b) for i, a in enumerate(places) for b in places[:i])
 

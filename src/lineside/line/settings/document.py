@@ -14,6 +14,7 @@ from lineside.core.documents import Table
 from lineside.judge.recipe_tables import ModelTable
 from lineside.outputs.outbox.settings import OutboxSettings
 from lineside.outputs.trace.settings import TraceSettings
+from lineside.outputs.view.settings import ViewSettings
 
 SCHEMA = 1
 """The version of these tables."""
@@ -201,6 +202,7 @@ class LineDocument(Table):
         default=None, description="The record of every part; none without the table."
     )
     outbox: OutboxTable = Field(default_factory=OutboxTable, description="Where results wait for them.")
+    view: ViewSettings | None = Field(default=None, description="Where people see what the cameras see.")
 
     @field_validator("plant", "output", mode="before")
     @classmethod

@@ -121,4 +121,7 @@ demotion = "prefer"                # or "require": no start without every device
 
 # [trace]                          # one hash-chained record a part, for lineside verify and replay
 # folder = "trace"
+
+# [view]                           # what the cameras see, in a browser on this machine; or a folder, or a file.mp4
+# to = "8080"
 """

@@ -1,0 +1,1 @@
+"""What the cameras see now, for people: in a folder, in a video, or in a browser."""
