@@ -58,6 +58,10 @@ def run_document(outcome: Outcome) -> dict[str, Any]:
         "all": _figures(outcome.figures()),
         "by_delivery": {str(d): _figures(outcome.figures(delivery=d)) for d in _deliveries(outcome)},
         "worst_camera_in_time": round(float(shares.min()), 6),
+        "handover": None
+        if scenario.handover is None
+        else {**scenario.handover.as_microseconds(), "source": scenario.handover.source},
+        "handing_over": round(outcome.handing, 4),
         "retried": outcome.statistics.retried,
         "hedged": outcome.statistics.hedged,
         "devices": [
@@ -135,6 +139,12 @@ def _print_head(outcome: Outcome, console: Console) -> None:
         else "no device makes the deadline",
         highlight=False,
     )
+    if scenario.handover is not None:
+        console.print(
+            f"Hand-over: {scenario.handover} ({scenario.handover.source}); it keeps one core busy for {outcome.handing:.0%} of the time",
+            markup=False,
+            highlight=False,
+        )
     table = _table("Pictures", "", "pictures", "in time", "p50", "p99", "UNKNOWN", "dropped")
     kinds = _deliveries(outcome)
     for name, figures in [

@@ -85,10 +85,18 @@ class Handover:
         rest_s = {f"{key}_s": us / 1e6 for key, us in more_us.items()}
         return cls(start_s, end_s, **rest_s, source=source)
 
-    @property
-    def usual_s(self) -> float:
-        """Seconds that the median picture takes both ways together."""
-        return at(self.start_s, 50.0) + at(self.end_s, 50.0)
+    def as_microseconds(self) -> dict[str, dict[str, float] | float]:
+        """The figures as the table `[handover]` of a file of profiles has them."""
+
+        def way(spread: tuple[tuple[float, float], ...]) -> dict[str, float]:
+            return {f"{share:g}": round(s * 1e6, 1) for share, s in spread}
+
+        rest = {key: round(getattr(self, f"{key}_s") * 1e6, 1) for key in ("settle", "each", "next", "submit")}
+        return {
+            "start_us": way(self.start_s),
+            "end_us": way(self.end_s),
+            **{f"{key}_us": microseconds for key, microseconds in rest.items()},
+        }
 
     def __str__(self) -> str:
         def way(spread: tuple[tuple[float, float], ...]) -> str:
@@ -106,12 +114,16 @@ class Desk:
     Args:
         handover: How long it takes; `None` for no time.
         dice: Thrown once a way.
+
+    Attributes:
+        busy_s: Seconds that the interpreter was held.
     """
 
     def __init__(self, handover: Handover | None, dice: random.Random) -> None:
         self._handover = handover
         self._dice = dice
         self._free_s = -math.inf
+        self.busy_s = 0.0
         self._usual_end_s = 0.0 if handover is None else at(handover.end_s, 50.0)
 
     def arrives(self, at_s: float) -> float:
@@ -120,6 +132,7 @@ class Desk:
             return at_s
         heard_s = max(at_s, self._free_s)
         self._free_s = heard_s + self._handover.submit_s
+        self.busy_s += self._handover.submit_s
         return heard_s
 
     def ends(self, at_s: float, count: int) -> float:
@@ -128,7 +141,9 @@ class Desk:
             return at_s
         begins_s = max(at_s, self._free_s)
         settle_s = max(count - 1, 0) * self._handover.settle_s
-        self._free_s = begins_s + self._usual_end_s + settle_s + self._rest_s(count)
+        held_s = self._usual_end_s + settle_s + self._rest_s(count)
+        self._free_s = begins_s + held_s
+        self.busy_s += held_s
         return begins_s + self._drawn(self._handover.end_s) + settle_s
 
     def starts(self, now_s: float, after: int | None) -> float:

@@ -196,6 +196,7 @@ class _World:
             segments=tuple(self._segments),
             marks=tuple(self._marks),
             to_s=now_s,
+            handing_s=self._desk.busy_s,
         )
 
     def _push(self, at_s: float, device: str, event: Event | _Ended, *, any_epoch: bool = False) -> None:
