@@ -35,6 +35,7 @@ _SESSIONS, _STREAMS = 2, 8
 _RATE = _SESSIONS * _MOST / (_RUN_S + _EACH_S * _MOST)
 _PHASES = ((0.25, 0.4), (0.8, 0.6))  # load of the sessions, share of the seconds: idle devices, then busy ones
 _DEADLINE_S = 10.0
+_BURSTS, _BURST = 9, 100
 _FEW = 30  # samples from which there is a figure
 _FEW_OF_SIZE = 10
 _WAIT_S = 30.0
@@ -55,6 +56,7 @@ class _Session:
 
     def __init__(self) -> None:
         self.runs: list[_Run] = []
+        self.waits = True
 
     def run(self, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]) -> Sequence[object]:  # noqa: ARG002 # as every model
         """Nothing for each picture, after the time of a run."""
@@ -66,7 +68,8 @@ class _Session:
 
     def probe(self, count: int) -> None:
         """Wait."""
-        time.sleep(_RUN_S + _EACH_S * count)
+        if self.waits:
+            time.sleep(_RUN_S + _EACH_S * count)
 
     def cancel(self) -> None:
         """It does not hear."""
@@ -77,7 +80,6 @@ class _Trial:
     """When pictures were handed over, and when their answers left."""
 
     sent_s: list[float] = field(default_factory=list)
-    spent_s: list[float] = field(default_factory=list)
     answered_s: dict[int, float] = field(default_factory=dict)
     left: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
@@ -90,11 +92,9 @@ class _Trial:
             self.left.release()
 
         picture = _picture(number)
-        before_s = time.thread_time()
         now_s = time.monotonic()
         self.sent_s.append(now_s)
         future = engine.submit(picture, deadline_s=now_s + _DEADLINE_S, stream=f"{number % _STREAMS}")
-        self.spent_s.append(time.thread_time() - before_s)
         future.add_done_callback(answered)
 
     def wait(self) -> None:
@@ -114,6 +114,7 @@ class _Samples:
 
     start_s: list[float] = field(default_factory=list)
     end_s: list[float] = field(default_factory=list)
+    python_s: list[float] = field(default_factory=list)
     batch_s: list[tuple[int, float, float, float]] = field(default_factory=list)
     aside: int = 0
     runs: int = 0
@@ -149,18 +150,29 @@ def measure_handover(*, dice: random.Random, seconds: float = 4.0, when: str = "
                 time.sleep(max(next_s - time.monotonic(), 0))
                 trial.send(engine)
         trial.wait()
-    for session in sessions:
-        _sort(session.runs, trial, stalls, samples)
+        for session in sessions:
+            _sort(session.runs, trial, stalls, samples)
+            session.waits = False
+        samples.python_s += [_burst(engine) for _ in range(_BURSTS)]
     if min(len(samples.start_s), len(samples.end_s), len(samples.batch_s)) < _FEW:
         raise DeviceError(
             f"the hand-over cannot be measured: the machine stood still in {samples.aside} of {samples.runs} runs, for up to "
             f"{stalls.longest_s * 1e3:.0f} ms. Let nothing else run meanwhile, or give it with --handover-us"
         )
-    return _handover(samples, trial, f"measured {when}".strip())
+    return _handover(samples, f"measured {when}".strip())
 
 
 def _maker(name: str, session: _Session) -> Make:
     return lambda post: ThreadWorker(name, opener=lambda _: session, post=post)
+
+
+def _burst(engine: Engine) -> float:
+    """Seconds of the process for each of many pictures at once whose runs take no time."""
+    picture = _picture(0)
+    before_s = time.process_time()
+    for future in [engine.submit(picture, stream="burst") for _ in range(_BURST)]:
+        future.result(_WAIT_S)
+    return (time.process_time() - before_s) / _BURST
 
 
 def _sort(runs: Sequence[_Run], trial: _Trial, stalls: StallWatch, samples: _Samples) -> None:
@@ -184,7 +196,7 @@ def _sort(runs: Sequence[_Run], trial: _Trial, stalls: StallWatch, samples: _Sam
             samples.start_s.append(run.start_s - sent_s)
 
 
-def _handover(samples: _Samples, trial: _Trial, source: str) -> Handover:
+def _handover(samples: _Samples, source: str) -> Handover:
     sizes, first_s, rest_s, next_s = (np.array(each) for each in zip(*samples.batch_s, strict=True))
     several = sizes > 1
     if samples.aside:
@@ -195,7 +207,7 @@ def _handover(samples: _Samples, trial: _Trial, source: str) -> Handover:
         settle_s=_slope(sizes, first_s),
         each_s=float(np.median(rest_s[several] / (sizes[several] - 1))) if several.any() else 0.0,
         next_s=max(float(np.median(next_s)), 0.0),
-        submit_s=float(np.median(trial.spent_s)),
+        python_s=float(np.median(samples.python_s)),
         source=source,
     )
 

@@ -28,7 +28,7 @@ class Handover:
         each_s: Seconds from one answer of a run to its next.
         next_s: Seconds from the last answer of a run to the start of the next one on the same device, where pictures wait for it: its thread is
             awake and takes them itself.
-        submit_s: Seconds for which a call of `submit` keeps every other thread of Python from its work.
+        python_s: Seconds for which a picture, on its way in and out, keeps all other threads of Python from their work, where many come.
         source: Where these come from.
 
     Raises:
@@ -40,12 +40,12 @@ class Handover:
     settle_s: float = 0.0
     each_s: float = 0.0
     next_s: float = 0.0
-    submit_s: float = 0.0
+    python_s: float = 0.0
     source: str = ""
 
     def __post_init__(self) -> None:
         seconds = [s for spread in (self.start_s, self.end_s) for _, s in spread]
-        seconds += [self.settle_s, self.each_s, self.next_s, self.submit_s]
+        seconds += [self.settle_s, self.each_s, self.next_s, self.python_s]
         shares = [share for spread in (self.start_s, self.end_s) for share, _ in spread]
         if not self.start_s or not self.end_s or not all(0 <= share <= 100 for share in shares):
             raise SettingsError(
@@ -75,7 +75,7 @@ class Handover:
             start_us: Of `start_s`.
             end_us: Of `end_s`.
             source: Where they come from.
-            more_us: Of `settle`, `each`, `next` and `submit`.
+            more_us: Of `settle`, `each`, `next` and `python`.
 
         Raises:
             SettingsError: As the class.
@@ -91,7 +91,7 @@ class Handover:
         def way(spread: tuple[tuple[float, float], ...]) -> dict[str, float]:
             return {f"{share:g}": round(s * 1e6, 1) for share, s in spread}
 
-        rest = {key: round(getattr(self, f"{key}_s") * 1e6, 1) for key in ("settle", "each", "next", "submit")}
+        rest = {key: round(getattr(self, f"{key}_s") * 1e6, 1) for key in ("settle", "each", "next", "python")}
         return {
             "start_us": way(self.start_s),
             "end_us": way(self.end_s),
@@ -124,27 +124,20 @@ class Desk:
         self._dice = dice
         self._free_s = -math.inf
         self.busy_s = 0.0
-        self._usual_end_s = 0.0 if handover is None else at(handover.end_s, 50.0)
+        self._held_s = 0.0 if handover is None else handover.python_s / 2
 
     def arrives(self, at_s: float) -> float:
         """When a picture that comes at a time is seen to."""
         if self._handover is None:
             return at_s
-        heard_s = max(at_s, self._free_s)
-        self._free_s = heard_s + self._handover.submit_s
-        self.busy_s += self._handover.submit_s
-        return heard_s
+        return self._hold(at_s, self._held_s)
 
     def ends(self, at_s: float, count: int) -> float:
         """When a run of so many pictures that ends at a time is heard of: at its first answer."""
         if self._handover is None:
             return at_s
-        begins_s = max(at_s, self._free_s)
-        settle_s = max(count - 1, 0) * self._handover.settle_s
-        held_s = self._usual_end_s + settle_s + self._rest_s(count)
-        self._free_s = begins_s + held_s
-        self.busy_s += held_s
-        return begins_s + self._drawn(self._handover.end_s) + settle_s
+        begins_s = self._hold(at_s, count * self._held_s)
+        return begins_s + self._drawn(self._handover.end_s) + max(count - 1, 0) * self._handover.settle_s
 
     def starts(self, now_s: float, after: int | None) -> float:
         """When a run begins that is ordered now.
@@ -160,6 +153,13 @@ class Desk:
     def answers(self, now_s: float, place: int) -> float:
         """When an answer leaves that is the one of this place, from 0 on, of those that leave now."""
         return now_s if self._handover is None else now_s + place * self._handover.each_s
+
+    def _hold(self, at_s: float, seconds: float) -> float:
+        """When what comes at a time gets the interpreter, for so long."""
+        begins_s = max(at_s, self._free_s)
+        self._free_s = begins_s + seconds
+        self.busy_s += seconds
+        return begins_s
 
     def _rest_s(self, count: int) -> float:
         """From the first answer of a run of so many pictures to the start of the next one."""

@@ -68,7 +68,7 @@ class _Handover(BaseModel):
     settle_us: _Microseconds = 0.0
     each_us: _Microseconds = 0.0
     next_us: _Microseconds = 0.0
-    submit_us: _Microseconds = 0.0
+    python_us: _Microseconds = 0.0
     source: Annotated[str, Field(min_length=1)]
 
 

@@ -76,7 +76,7 @@ def test_a_profile_comes_back_from_its_file_and_leaves_the_others(tmp_path):
 def test_a_hand_over_comes_back_from_its_file_and_stays_with_the_next_profile(tmp_path):
     path = tmp_path / "mine.toml"
     spread = {50: 110.0, 99: 270.0, 99.9: 400.0}
-    handover = Handover.measured(spread, {50: 70.0}, "measured", settle=8, each=5.5, next=9, submit=37)
+    handover = Handover.measured(spread, {50: 70.0}, "measured", settle=8, each=5.5, next=9, python=37)
     write_profiles(path, ProfileFile({}, handover))
     write_profiles(path, ProfileFile({"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), "measured")}))
     found = read_profiles(path)
