@@ -33,7 +33,10 @@ _PERCENTAGES = (1, 10, 25, 50, 75, 90, 95, 99, 99.9)
 _RUN_S, _EACH_S, _MOST = 0.001, 0.001, 8  # of a session
 _SESSIONS, _STREAMS = 2, 8
 _RATE = _SESSIONS * _MOST / (_RUN_S + _EACH_S * _MOST)
-_PHASES = ((0.25, 0.4), (0.8, 0.6))  # load of the sessions, share of the seconds: idle devices, then busy ones
+_PHASES = (
+    (0.25, 0.4),
+    (0.8, 0.6),
+)  # load of the sessions, share of the seconds: idle devices, then busy ones
 _DEADLINE_S = 10.0
 _BURSTS, _BURST = 9, 100
 _FEW = 30  # samples from which there is a figure
@@ -200,7 +203,9 @@ def _handover(samples: _Samples, source: str) -> Handover:
     sizes, first_s, rest_s, next_s = (np.array(each) for each in zip(*samples.batch_s, strict=True))
     several = sizes > 1
     if samples.aside:
-        source += f"; {samples.aside} of {samples.runs} runs set aside, because the machine stood still in them"
+        source += (
+            f"; {samples.aside} of {samples.runs} runs set aside, because the machine stood still in them"
+        )
     return Handover(
         _spread(samples.start_s),
         _spread(samples.end_s),

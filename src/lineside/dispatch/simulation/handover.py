@@ -91,7 +91,9 @@ class Handover:
         def way(spread: tuple[tuple[float, float], ...]) -> dict[str, float]:
             return {f"{share:g}": round(s * 1e6, 1) for share, s in spread}
 
-        rest = {key: round(getattr(self, f"{key}_s") * 1e6, 1) for key in ("settle", "each", "next", "python")}
+        rest = {
+            key: round(getattr(self, f"{key}_s") * 1e6, 1) for key in ("settle", "each", "next", "python")
+        }
         return {
             "start_us": way(self.start_s),
             "end_us": way(self.end_s),

@@ -163,9 +163,7 @@ class _World:
             number = self._following
             self._following += 1
             index = self._stream[number]
-            arrival = FrameArrived(
-                Request(self._streams[index], number, frame_s + self._deadlines[index])
-            )
+            arrival = FrameArrived(Request(self._streams[index], number, frame_s + self._deadlines[index]))
             heard_s = self._desk.arrives(frame_s)
             if heard_s == frame_s:
                 return frame_s, arrival

@@ -65,7 +65,10 @@ def test_one_name_has_one_set_of_times():
 def test_a_profile_comes_back_from_its_file_and_leaves_the_others(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('[profiles.a]\nmilliseconds = {1 = 3.0, 2 = 5.0}\nsource = "by hand"\n')
-    write_profiles(path, ProfileFile({"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), 'measured: "this" machine')}))
+    write_profiles(
+        path,
+        ProfileFile({"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), 'measured: "this" machine')}),
+    )
     found = read_profiles(path).profiles
     assert sorted(found) == ["a", "here"]
     assert found["a"].times.seconds == pytest.approx((0, 0.003, 0.005))
@@ -78,7 +81,9 @@ def test_a_hand_over_comes_back_from_its_file_and_stays_with_the_next_profile(tm
     spread = {50: 110.0, 99: 270.0, 99.9: 400.0}
     handover = Handover.measured(spread, {50: 70.0}, "measured", settle=8, each=5.5, next=9, python=37)
     write_profiles(path, ProfileFile({}, handover))
-    write_profiles(path, ProfileFile({"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), "measured")}))
+    write_profiles(
+        path, ProfileFile({"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), "measured")})
+    )
     found = read_profiles(path)
     assert found.handover == handover
     assert list(found.profiles) == ["here"]
