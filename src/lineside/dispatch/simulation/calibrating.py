@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,10 +22,10 @@ from lineside.dispatch.worker import WorkerModel
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
-    from lineside.dispatch.look import LookFuture
     from lineside.dispatch.starting import Make
     from lineside.dispatch.worker import Asked
 
@@ -90,7 +90,7 @@ class _Trial:
         """Hand one more picture over."""
         number = len(self.sent_s)
 
-        def answered(_: LookFuture) -> None:
+        def answered(_: Future[Any]) -> None:
             self.answered_s[number] = time.monotonic()
             self.left.release()
 
@@ -123,16 +123,19 @@ class _Samples:
     runs: int = 0
 
 
-def measure_handover(*, dice: random.Random, seconds: float = 4.0, when: str = "") -> Handover:
+def measure_handover(
+    *, dice: random.Random, seconds: float = 4.0, when: str = "", stall_s: float = 0.002
+) -> Handover:
     """The hand-over of an engine with threads on this machine.
 
     Pictures come at random to two devices that wait instead of running a model, few first and then many. A run during which the machine
-    stood still for more than 2 ms is set aside, and counted in `source`.
+    stood still is set aside, and counted in `source`.
 
     Args:
         dice: Of the moments of the pictures.
         seconds: How long pictures come.
         when: A date for `source`.
+        stall_s: Seconds from which a standstill counts.
 
     Raises:
         DeviceError: The machine had no time to measure it.
@@ -143,7 +146,7 @@ def measure_handover(*, dice: random.Random, seconds: float = 4.0, when: str = "
     trial, samples = _Trial(), _Samples()
     with (
         Engine.of(crew, Offer(WorkerModel("model", "a session that waits")), fittings) as engine,
-        StallWatch() as stalls,
+        StallWatch(stall_s) as stalls,
     ):
         next_s = time.monotonic()
         for load, share in _PHASES:

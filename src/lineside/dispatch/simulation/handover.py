@@ -53,7 +53,7 @@ class Handover:
             )
         if not all(math.isfinite(s) and 0 <= s <= _MOST_S for s in seconds):
             given = ", ".join(f"{s * 1e6:g}" for s in seconds)
-            raise SettingsError(f"hand-over: expected microseconds of 0 to {_MOST_S * 1e6:g}; got {given}")
+            raise SettingsError(f"hand-over: expected microseconds of 0 to {_MOST_S * 1e6:.0f}; got {given}")
 
     @classmethod
     def constant(cls, microseconds: float, source: str = "given in the call") -> Handover:

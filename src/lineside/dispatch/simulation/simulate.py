@@ -64,7 +64,7 @@ class _Ended(NamedTuple):
     """A device is done with a run of so many pictures; `heard` once the engine knows."""
 
     event: BatchDone | BatchFailed
-    count: int
+    size: int
     heard: bool = False
 
 
@@ -175,11 +175,11 @@ class _World:
             return event
         if not event.heard:
             self._end(device, event.event.run, now_s, ok=isinstance(event.event, BatchDone))
-            heard_s = self._desk.ends(now_s, event.count)
+            heard_s = self._desk.ends(now_s, event.size)
             if heard_s > now_s:
                 self._push(heard_s, device, event._replace(heard=True))
                 return None
-        self._after = device, event.count
+        self._after = device, event.size
         return event.event
 
     def _outcome(self, now_s: float) -> Outcome:
