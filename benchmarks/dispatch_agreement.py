@@ -80,12 +80,12 @@ class AtLoad:
 
 
 def agreement(
-    *, rounds: int = 6, seconds: float = 4.0, loads: Sequence[float] | None = None
+    *, rounds: int = 6, seconds: float = 2.5, loads: Sequence[float] | None = None
 ) -> Iterator[str]:
     """A line for each load and goal, after what was measured."""
     begun_s = time.monotonic()
     table = [AtLoad(load) for load in loads or LOADS]
-    for number in range(2 * rounds):
+    for number in range(4 * rounds):
         wanting = [at for at in table if len(at.kept) < rounds]
         if not wanting or time.monotonic() - begun_s > _BUDGET_S:
             break

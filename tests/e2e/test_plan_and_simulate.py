@@ -27,6 +27,7 @@ count = 8
 id = "view"
 fps = 25
 delivery = "latest"
+deadline_ms = 100
 
 [simulation]
 devices = ["fastx2", "cpu=14"]

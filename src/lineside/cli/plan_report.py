@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.simulation.planning import PlanReport
     from lineside.dispatch.simulation.record import Figures, Outcome
 
+_FULL = 0.8  # share of the time that the interpreter is busy, from which pictures wait for it
+
 
 def plan_document(report: PlanReport) -> dict[str, Any]:
     """A plan as a value that `json.dumps` takes; the schema stands in docs/dispatch.md."""
@@ -145,6 +147,12 @@ def _print_head(outcome: Outcome, console: Console) -> None:
             markup=False,
             highlight=False,
         )
+        if outcome.handing > _FULL:
+            console.print(
+                "The engine itself is what is short, not the devices: all threads of a process share one interpreter. Spread the "
+                "cameras over several processes.",
+                highlight=False,
+            )
     table = _table("Pictures", "", "pictures", "in time", "p50", "p99", "UNKNOWN", "dropped")
     kinds = _deliveries(outcome)
     for name, figures in [
