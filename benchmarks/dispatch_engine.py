@@ -18,7 +18,8 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from dispatch_load import LINEAR, OFFER, TINY, het4, scripted
+from dispatch_agreement import agreement
+from dispatch_load import LINEAR, OFFER, TINY, scripted
 from flagged_device import FlaggedOpener
 from lineside import Detector, Engine
 from lineside.core.errors import UnansweredError
@@ -44,7 +45,7 @@ def main() -> None:
     sections = {
         "overhead": overhead,
         "sessions": lambda: sessions(asked.seconds),
-        "het4": lambda: het4(asked.seconds),
+        "het4": agreement,
         "faults": faults,
         "spinner": spinner,
         "routing": routing,

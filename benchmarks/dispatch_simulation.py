@@ -1,18 +1,21 @@
 """How near the scheduler comes to the bound, in virtual time, and how far the simple policies stay behind.
 
 Everything here is simulated on given service times; nothing is a measurement of a device. The same seed gives the same
-table. `python benchmarks/dispatch_simulation.py --write` puts it into docs/dispatch.md.
+table. `python benchmarks/dispatch_simulation.py --write` puts it into docs/dispatch.md. With `--real` the simulator is held against real
+runs on devices that sleep: a PASS or FAIL for each load and goal.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
 import numpy as np
 
+from dispatch_agreement import agreement
 from lineside.core.delivery import Delivery
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.settings import Settings
@@ -45,11 +48,24 @@ _PLAIN = Settings(admission=False)
 def main() -> None:
     """Simulate, print, and write the tables into the documentation if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="virtual seconds of each run")
+    parser.add_argument(
+        "--seconds", type=float, help="virtual seconds of each run, 4; with --real of each turn, 2.5"
+    )
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="put the tables into docs/dispatch.md")
+    parser.add_argument(
+        "--real", action="store_true", help="real and simulated runs in turns, at most 6 minutes"
+    )
+    parser.add_argument("--rounds", type=int, default=6, help="of --real")
+    parser.add_argument("--loads", type=float, nargs="+", help="of --real, as shares of the bound")
     asked = parser.parse_args()
-    bench = Bench(asked.seconds, range(1, asked.seeds + 1))
+    if asked.real:
+        failed = False
+        for line in agreement(rounds=asked.rounds, seconds=asked.seconds or 2.5, loads=asked.loads):
+            failed |= line.startswith(("FAIL", "UNDECIDED"))
+            print(line, flush=True)
+        sys.exit(failed)
+    bench = Bench(asked.seconds or 4.0, range(1, asked.seeds + 1))
     text = f"{bench.goals()}\n\n{bench.policies()}\n\n{bench.rivals_at_load()}"
     print(text)
     if asked.write:

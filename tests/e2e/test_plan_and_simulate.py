@@ -27,6 +27,7 @@ count = 8
 id = "view"
 fps = 25
 delivery = "latest"
+deadline_ms = 100
 
 [simulation]
 devices = ["fastx2", "cpu=14"]
@@ -66,6 +67,18 @@ def test_a_plan_as_json_holds_the_same(cli):
     assert all(device["source"].startswith("assumed") for device in plan["devices"])
 
 
+def test_a_plan_says_what_the_engine_itself_takes(cli):
+    text = " ".join(cli(*PLAN, "--devices", "fastx2").stdout.split())
+    assert "Hand-over: " in text
+    assert "from a run's end to its answer (measured " in text
+    slow, none = (
+        json.loads(cli(*PLAN, "--devices", "fastx2", "--handover-us", us, "--json").stdout) for us in (900, 0)
+    )
+    assert slow["handover"]["source"] == "given in the call"
+    assert slow["handover"]["start_us"] == {"50": 900}
+    assert slow["all"]["p50_ms"] > none["all"]["p50_ms"] + 1.5
+
+
 def test_a_plan_is_drawn(cli, tmp_path):
     cli(*PLAN, "--devices", "fastx2,slow", "--plot", "plan.png")
     assert cv2.imread(str(tmp_path / "plan.png")).shape[0] > 500
@@ -79,6 +92,10 @@ def test_this_machine_is_measured_and_kept(cli, plant, tmp_path):
     again = json.loads(cli(*few, "--devices", "herex2", "--profiles", "mine.toml").stdout)
     assert [device["name"] for device in again["devices"]] == ["here-1", "here-2"]
     assert "spots.onnx" in (tmp_path / "mine.toml").read_text()
+    kept = tomllib.loads((tmp_path / "mine.toml").read_text()).get("handover")
+    if kept is not None:  # a machine that stands still all the time cannot tell it, and says so
+        assert again["handover"]["source"].startswith("measured ")
+        assert again["handover"]["start_us"]["50"] == kept["start_us"]["50"]
 
 
 def measured_here(cli, folder, *, dynamic_batch):
@@ -117,6 +134,7 @@ def test_a_file_for_single_pictures_is_measured_with_those(cli, tmp_path):
         (("--devices", "fast", "--delivery", "lastest"), 'did you mean "latest"?'),
         (("--devices", "fast", "--routing", "robin"), 'no policy "robin"'),
         (("--devices", "fast", "--tails", "2"), "--tails: expected a share of 0 to 1"),
+        (("--devices", "fast", "--handover-us", "-1"), "--handover-us: expected 0 to 1000000 microseconds"),
         (("--devices", "fast", "--max-misses", "-1"), "--max-misses: expected a share of 0 to 1"),
         (("--devices", "fast", "--profiles", "none.toml"), "none.toml: the profiles cannot be read"),
     ],
@@ -152,6 +170,16 @@ def test_a_simulation_is_repeated_by_its_seed(cli, line):
     assert one == same != other
 
 
+def test_a_file_may_say_what_the_engine_takes_and_the_call_goes_before_it(cli, line):
+    line.write_text(LINE.replace("seconds = 3", "seconds = 3\nhandover_us = 250"))
+    run = json.loads(cli("simulate", line, "--json").stdout)
+    assert run["handover"]["end_us"] == {"50": 250}
+    assert run["handover"]["source"] == "simulation.handover_us of the file"
+    assert 0 <= run["handing_over"] <= 1
+    run = json.loads(cli("simulate", line, "--json", "--handover-us", 0).stdout)
+    assert run["handover"]["end_us"] == {"50": 0}
+
+
 def test_another_policy_can_be_tried(cli, line):
     run = json.loads(cli("simulate", line, "--json", "--routing", "round_robin", "--seconds", 1).stdout)
     assert (run["routing"], run["seconds"]) == ("round_robin", 1)
@@ -161,6 +189,7 @@ def test_another_policy_can_be_tried(cli, line):
     ("old", "new", "says"),
     [
         ("fps = 50", "fsp = 50", 'camera[0].fsp: no such key; did you mean "fps"?'),
+        ("seconds = 3", "handover_us = -3", "simulation.handover_us: expected"),
         ('kind = "hang"', 'kind = "hung"', "simulation.fault[0].kind: expected 'error'"),
         ("deadline_ms = 20", "deadline_ms = 1", "the fastest, fast-1, takes 2 ms"),
         ("[line]", "[line", "no TOML"),

@@ -12,14 +12,24 @@ from lineside.cli.words import one_of
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from lineside.dispatch.simulation.handover import Handover
     from lineside.dispatch.simulation.planning import PlanReport
-    from lineside.dispatch.simulation.profiles import DeviceProfile
+    from lineside.dispatch.simulation.profiles import DeviceProfile, ProfileFile
     from lineside.dispatch.simulation.scenario import Scenario
 
 _MEASURED = "here"
 Profiles = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="More device profiles, in TOML.", show_default=False),
+]
+HandoverUs = Annotated[
+    float | None,
+    typer.Option(
+        "--handover-us",
+        help="Microseconds that the engine itself takes each way, to a device and back, in place of the measured ones; "
+        "0 for none.",
+        show_default=False,
+    ),
 ]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw it, too.", show_default=False)]
 
@@ -54,10 +64,12 @@ def plan(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help=f'Time this model on this machine, as the profile "{_MEASURED}"; with --profiles it is kept there.',
+            help=f'Time this model on this machine, as the profile "{_MEASURED}", and what an engine takes to hand pictures over; '
+            "with --profiles both are kept there.",
             show_default=False,
         ),
     ] = None,
+    handover_us: HandoverUs = None,
     plot: Plot = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
@@ -67,9 +79,10 @@ def plan(
 
     known = known_profiles(profiles, measure)
     if devices is None and measure is None:
-        raise SettingsError(f"--devices: expected a list of devices. Known are {', '.join(known)}")
+        raise SettingsError(f"--devices: expected a list of devices. Known are {', '.join(known.profiles)}")
     scenario = _scenario(
-        known,
+        known.profiles,
+        given_handover(handover_us) or known.handover,
         cameras=cameras,
         fps=fps,
         devices=devices or _MEASURED,
@@ -98,22 +111,38 @@ def plan(
         print_plan(report, plot)
 
 
-def known_profiles(path: Path | None, measure: str | None = None) -> dict[str, DeviceProfile]:
-    """The profiles that come with lineside, those of a file, and the one that is measured now.
+def known_profiles(path: Path | None, measure: str | None = None) -> ProfileFile:
+    """The profiles and the hand-over that come with lineside, those of a file, and those that are measured now.
 
     Raises:
         SettingsError: The file is malformed, or is missing and nothing is measured that it would keep.
     """
-    from lineside.dispatch.simulation.profiles import read_profiles, shipped_profiles, write_profile
+    from lineside.dispatch.simulation.profiles import ProfileFile, read_profiles, shipped, write_profiles
 
-    known = shipped_profiles()
+    known = shipped()
     if path is not None and (measure is None or path.exists()):
-        known |= read_profiles(path)
+        known = read_profiles(path).over(known)
     if measure is not None:
-        known[_MEASURED] = _measured(measure)
+        new = ProfileFile({_MEASURED: _measured(measure)}, _measured_handover())
+        known = new.over(known)
         if path is not None:
-            write_profile(path, known[_MEASURED])
+            write_profiles(path, new)
     return known
+
+
+def given_handover(microseconds: float | None) -> Handover | None:
+    """The hand-over that an option sets; `None` where it does not.
+
+    Raises:
+        SettingsError: It is out of range.
+    """
+    from lineside.dispatch.simulation.handover import Handover
+
+    if microseconds is None:
+        return None
+    if not 0 <= microseconds <= 1e6:
+        raise SettingsError(f"--handover-us: expected 0 to 1000000 microseconds; got {microseconds:g}")
+    return Handover.constant(microseconds)
 
 
 def share(value: float, option: str) -> float:
@@ -153,8 +182,24 @@ def _measured(model: str) -> DeviceProfile:
     )
 
 
+def _measured_handover() -> Handover | None:
+    """The hand-over of this machine; where it has no time to be measured that is told, and the known one stays."""
+    import random
+    from datetime import UTC, datetime
+
+    from lineside.core.errors import DeviceError
+    from lineside.dispatch.simulation.calibrating import measure_handover
+
+    try:
+        return measure_handover(dice=random.Random(1), when=f"{datetime.now(UTC):%Y-%m-%d}")  # noqa: S311 # moments of pictures
+    except DeviceError as fault:
+        typer.echo(str(fault), err=True)
+        return None
+
+
 def _scenario(
     known: dict[str, DeviceProfile],
+    handover: Handover | None,
     *,
     cameras: int,
     fps: float,
@@ -197,6 +242,7 @@ def _scenario(
         seed=seed,
         routing=routing,
         tails=share(tails, "--tails"),
+        handover=handover,
     )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.simulation.planning import PlanReport
     from lineside.dispatch.simulation.record import Figures, Outcome
 
+_FULL = 0.8  # share of the time that the interpreter is busy, from which pictures wait for it
+
 
 def plan_document(report: PlanReport) -> dict[str, Any]:
     """A plan as a value that `json.dumps` takes; the schema stands in docs/dispatch.md."""
@@ -58,6 +60,10 @@ def run_document(outcome: Outcome) -> dict[str, Any]:
         "all": _figures(outcome.figures()),
         "by_delivery": {str(d): _figures(outcome.figures(delivery=d)) for d in _deliveries(outcome)},
         "worst_camera_in_time": round(float(shares.min()), 6),
+        "handover": None
+        if scenario.handover is None
+        else {**scenario.handover.as_microseconds(), "source": scenario.handover.source},
+        "handing_over": round(outcome.handing, 4),
         "retried": outcome.statistics.retried,
         "hedged": outcome.statistics.hedged,
         "devices": [
@@ -135,6 +141,18 @@ def _print_head(outcome: Outcome, console: Console) -> None:
         else "no device makes the deadline",
         highlight=False,
     )
+    if scenario.handover is not None:
+        console.print(
+            f"Hand-over: {scenario.handover} ({scenario.handover.source}); it keeps one core busy for {outcome.handing:.0%} of the time",
+            markup=False,
+            highlight=False,
+        )
+        if outcome.handing > _FULL:
+            console.print(
+                "The engine itself is what is short, not the devices: all threads of a process share one interpreter. Spread the "
+                "cameras over several processes.",
+                highlight=False,
+            )
     table = _table("Pictures", "", "pictures", "in time", "p50", "p99", "UNKNOWN", "dropped")
     kinds = _deliveries(outcome)
     for name, figures in [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineside.cli.plan import Plot, Profiles, known_profiles
+from lineside.cli.plan import HandoverUs, Plot, Profiles, given_handover, known_profiles
 
 if TYPE_CHECKING:
     from lineside.dispatch.simulation.record import Outcome
@@ -33,6 +33,7 @@ def simulate_line(
         str | None, typer.Option(help="Routing policy, in place of the file's.", show_default=False)
     ] = None,
     profiles: Profiles = None,
+    handover_us: HandoverUs = None,
     plot: Plot = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
@@ -44,7 +45,8 @@ def simulate_line(
     from lineside.dispatch.simulation.layout import read_scenario
     from lineside.dispatch.simulation.planning import check_deadline
 
-    scenario = read_scenario(file, known_profiles(profiles))
+    known = known_profiles(profiles)
+    scenario = read_scenario(file, known.profiles, known.handover)
     if routing is not None:
         open_policy(routing)
         scenario = replace(scenario, routing=routing)
@@ -52,6 +54,7 @@ def simulate_line(
         scenario,
         seconds=scenario.seconds if seconds is None else seconds,
         seed=scenario.seed if seed is None else seed,
+        handover=given_handover(handover_us) or scenario.handover,
     )
     check_deadline(scenario, f"{file}: deadline_ms")
     if plot is not None:

@@ -12,6 +12,7 @@ from lineside.core.delivery import Delivery
 from lineside.core.documents import fault_of
 from lineside.core.errors import SettingsError
 from lineside.dispatch.routing import DEFAULT, open_policy
+from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.profiles import parse_devices
 from lineside.dispatch.simulation.scenario import (
     Arrivals,
@@ -84,6 +85,7 @@ class Simulation(_Table):
     noise: Annotated[float, Field(ge=0, le=2)] = 0.04
     tails: _Share = 0.0
     restart_s: Annotated[float, Field(ge=0, lt=math.inf)] = 0.3
+    handover_us: Annotated[float, Field(ge=0, le=1e6)] | None = None
     fault: list[FaultTable] = []
 
 
@@ -96,12 +98,15 @@ class Layout(_Table):
     simulation: Simulation
 
 
-def read_scenario(path: Path, known: Mapping[str, DeviceProfile]) -> Scenario:
+def read_scenario(
+    path: Path, known: Mapping[str, DeviceProfile], handover: Handover | None = None
+) -> Scenario:
     """The scenario that a file describes.
 
     Args:
         path: A TOML file.
         known: Device profiles by name.
+        handover: What an engine itself takes, where the file does not say.
 
     Raises:
         SettingsError: The file cannot be read, is no TOML, or a key is unknown, missing or out of range.
@@ -116,12 +121,12 @@ def read_scenario(path: Path, known: Mapping[str, DeviceProfile]) -> Scenario:
     except ValidationError as fault:
         raise fault_of(fault, Layout, str(path)) from fault
     try:
-        return _scenario(layout, known)
+        return _scenario(layout, known, handover)
     except SettingsError as fault:
         raise type(fault)(f"{path}: {fault}") from fault
 
 
-def _scenario(layout: Layout, known: Mapping[str, DeviceProfile]) -> Scenario:
+def _scenario(layout: Layout, known: Mapping[str, DeviceProfile], handover: Handover | None) -> Scenario:
     open_policy(layout.devices.routing)
     streams = [stream for camera in layout.camera for stream in _streams(camera, layout.line.deadline_ms)]
     names = [stream.name for stream in streams]
@@ -129,6 +134,8 @@ def _scenario(layout: Layout, known: Mapping[str, DeviceProfile]) -> Scenario:
         twice = next(name for name in names if names.count(name) > 1)
         raise SettingsError(f'camera: expected each id once; got "{twice}" twice')
     simulation = layout.simulation
+    if simulation.handover_us is not None:
+        handover = Handover.constant(simulation.handover_us, "simulation.handover_us of the file")
     return Scenario(
         streams=tuple(streams),
         devices=parse_devices(",".join(simulation.devices), known),
@@ -139,6 +146,7 @@ def _scenario(layout: Layout, known: Mapping[str, DeviceProfile]) -> Scenario:
         noise=simulation.noise,
         tails=simulation.tails,
         restart_s=simulation.restart_s,
+        handover=handover,
     )
 
 

@@ -12,7 +12,6 @@ from lineside.dispatch.words import Fault
 if TYPE_CHECKING:
     import random
 
-    from lineside.dispatch.events import Event
     from lineside.dispatch.simulation.scenario import Scenario, SimulatedDevice
 
 _ERROR_S = 0.001  # until a run that fails has failed
@@ -44,10 +43,10 @@ class Machine:
             if fault.kind is FaultKind.DEATH
         ]
 
-    def run(self, number: int, count: int, now_s: float) -> tuple[float, Event] | None:
+    def run(self, number: int, count: int, now_s: float) -> tuple[float, BatchDone | BatchFailed] | None:
         """When a run of so many pictures ends, and how; `None` for never."""
         ends_s = now_s + self._seconds(max(count, 1), now_s)
-        done: Event = BatchDone(self._device.name, number)
+        done = BatchDone(self._device.name, number)
         for fault in self._faults:
             inside = fault.from_s <= now_s < fault.to_s
             meets = inside or now_s < fault.from_s < ends_s

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LOADS = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.1, 1.3)
 _FRAMES = 10_000  # of a run that is one of many: enough to see misses of 0.1 %
 _LEAST_S = 0.5
+_LOSS_S = 2.0  # of a run in whose middle a device dies
 _MOST_DEVICES = 256
 
 
@@ -146,9 +147,9 @@ def _kinds(scenario: Scenario) -> list[SimulatedDevice]:
 
 
 def _loss(scenario: Scenario, device: SimulatedDevice, max_misses: float) -> Loss:
-    at_s = scenario.seconds / 2
-    fault = SimulatedFault(device.name, FaultKind.DEATH, at_s, math.inf)
-    after = simulate(replace(scenario, faults=(fault,))).figures(from_s=at_s)
+    seconds = min(scenario.seconds, max(2 * _FRAMES / scenario.asked_fps, _LOSS_S))
+    fault = SimulatedFault(device.name, FaultKind.DEATH, seconds / 2, math.inf)
+    after = simulate(replace(scenario, faults=(fault,), seconds=seconds)).figures(from_s=seconds / 2)
     return Loss(device.name, after, after.misses <= max_misses)
 
 

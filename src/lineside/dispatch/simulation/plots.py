@@ -90,8 +90,7 @@ def _over_load(axes: Axes, outcome: Outcome, loads: Sequence[LoadPoint]) -> None
     axes.plot(fps, [p.figures.p99_s * 1e3 for p in loads], color=_ORANGE, lw=2, marker="o", ms=4, label="p99")
     axes.plot(fps, [p.figures.p50_s * 1e3 for p in loads], color=_BLUE, lw=2, marker="o", ms=4, label="p50")
     scenario = outcome.scenario
-    deadline_ms = max(stream.deadline_s for stream in scenario.streams) * 1e3
-    axes.axhline(deadline_ms, color=_INK, lw=1, ls=(0, (4, 3)), label="deadline")
+    top_ms = _deadlines(axes, outcome, [p.figures.p99_s * 1e3 for p in loads])
     axes.axvline(
         scenario.asked_fps, color=_FAINT, lw=1.5, label=f"asked for: {scenario.asked_fps:.0f} a second"
     )
@@ -103,8 +102,8 @@ def _over_load(axes: Axes, outcome: Outcome, loads: Sequence[LoadPoint]) -> None
     misses.plot(fps, shares, color=_RED, lw=1.5, marker="s", ms=3)
     misses.set_ylim(0, max(*shares, 1) * 1.1)
     misses.set_ylabel("not in time, %", color=_RED, fontsize=9)
-    axes.set(xlabel="pictures a second", ylabel="picture to answer, ms", ylim=(0, deadline_ms * 1.25))
-    axes.legend(loc="upper left", fontsize=8.5, frameon=False, ncols=4)
+    axes.set(xlabel="pictures a second", ylabel="picture to answer, ms", ylim=(0, top_ms))
+    axes.legend(loc="upper left", fontsize=8.5, frameon=False, ncols=5)
     axes.set_title("Latency over load", loc="left", fontsize=12, fontweight="bold", color=_INK)
 
 
@@ -115,28 +114,46 @@ def _over_time(axes: Axes, outcome: Outcome) -> None:
     took_ms = (outcome.answered_s - outcome.arrived_s) * 1e3
     in_time = outcome.kind == 0
     middle = (edges[:-1] + edges[1:]) / 2
+    highest: list[float] = []
     for share, colour in ((99, _ORANGE), (50, _BLUE)):
         values = [
             np.percentile(chosen, share) if len(chosen := took_ms[in_time & (which == k)]) else np.nan
             for k in range(_BINS)
         ]
         axes.plot(middle, values, color=colour, lw=1.8, label=f"p{share}")
+        highest += values
     frames = np.maximum(np.bincount(which, minlength=_BINS), 1)
     misses = np.bincount(which[~in_time], minlength=_BINS) / frames
-    deadline_ms = max(stream.deadline_s for stream in scenario.streams) * 1e3
+    top_ms = _deadlines(axes, outcome, highest)
     axes.fill_between(
         middle,
-        misses * deadline_ms,
+        misses * top_ms,
         color=_RED,
         alpha=0.25,
         lw=0,
         label="share not in time (full height: all)",
     )
-    axes.axhline(deadline_ms, color=_INK, lw=1, ls=(0, (4, 3)), label="deadline")
-    axes.set(xlabel="virtual seconds", ylabel="picture to answer, ms", ylim=(0, deadline_ms * 1.25))
+    axes.set(xlabel="virtual seconds", ylabel="picture to answer, ms", ylim=(0, top_ms))
     axes.set_xlim(0, scenario.seconds)
-    axes.legend(loc="upper left", fontsize=8.5, frameon=False, ncols=4)
+    axes.legend(loc="upper left", fontsize=8.5, frameon=False, ncols=5)
     axes.set_title("Latency over time", loc="left", fontsize=12, fontweight="bold", color=_INK)
+
+
+def _deadlines(axes: Axes, outcome: Outcome, shown_ms: Sequence[float]) -> float:
+    """Draw the deadlines that are near what is shown, so that a generous one does not make the rest flat; the height of the axis."""
+    deadlines_ms = sorted({stream.deadline_s * 1e3 for stream in outcome.scenario.streams})
+    highest_ms = max((value for value in shown_ms if np.isfinite(value)), default=0.0)
+    top_ms = 1.25 * max(highest_ms, deadlines_ms[0])
+    near = [deadline_ms for deadline_ms in deadlines_ms if deadline_ms <= top_ms]
+    beyond = f" (others beyond, up to {deadlines_ms[-1]:g} ms)" if len(near) < len(deadlines_ms) else ""
+    label = (
+        f"deadline {', '.join(f'{ms:g}' for ms in near[:3])} ms{beyond}"
+        if len(near) <= 3
+        else f"deadlines{beyond}"
+    )
+    for place, deadline_ms in enumerate(near):
+        axes.axhline(deadline_ms, color=_INK, lw=1, ls=(0, (4, 3)), label="" if place else label)
+    return top_ms
 
 
 def _timeline(axes: Axes, outcome: Outcome) -> None:
@@ -144,13 +161,13 @@ def _timeline(axes: Axes, outcome: Outcome) -> None:
     every = [device.name for device in outcome.scenario.devices]
     shown = np.linspace(0, len(every) - 1, min(len(every), _MOST_ROWS)).round().astype(int)
     names = [every[index] for index in shown]  # of too many some of every kind
+    most = {device.name: device.times.max_batch for device in outcome.scenario.devices}
     from_s, to_s = _window(outcome)
     for row, name in enumerate(names):
         _out_of_service(axes, outcome, name, row, (from_s, to_s))
         runs = [s for s in outcome.segments if s.device == name and s.to_s > from_s and s.from_s < to_s]
-        largest = max((s.size for s in outcome.segments if s.device == name), default=1) or 1
         colours = [
-            _RED if not s.ok else (0.0, 0.447, 0.698, 0.3 + 0.7 * s.size / largest) if s.size else _ORANGE
+            _RED if not s.ok else (0.0, 0.447, 0.698, 0.3 + 0.7 * s.size / most[name]) if s.size else _ORANGE
             for s in runs
         ]
         axes.broken_barh(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lineside.core.documents import fault_of
 from lineside.core.errors import OutputError, SettingsError, UnknownNameError, near
 from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.scenario import SimulatedDevice
 
 if TYPE_CHECKING:
@@ -55,20 +56,59 @@ class _Profile(BaseModel):
     source: Annotated[str, Field(min_length=1)]
 
 
+_Microseconds = Annotated[float, Field(ge=0, le=1e6)]
+_Spread = Annotated[dict[Annotated[float, Field(ge=0, le=100)], _Microseconds], Field(min_length=1)]
+
+
+class _Handover(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    start_us: _Spread
+    end_us: _Spread
+    settle_us: _Microseconds = 0.0
+    each_us: _Microseconds = 0.0
+    next_us: _Microseconds = 0.0
+    python_us: _Microseconds = 0.0
+    source: Annotated[str, Field(min_length=1)]
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    profiles: dict[str, _Profile]
+    profiles: dict[str, _Profile] = {}
+    handover: _Handover | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFile:
+    """What a file of profiles holds.
+
+    Attributes:
+        profiles: Service times of devices, by name.
+        handover: What an engine itself takes; `None` where the file does not say.
+    """
+
+    profiles: dict[str, DeviceProfile]
+    handover: Handover | None = None
+
+    def over(self, other: ProfileFile) -> ProfileFile:
+        """Both, this one's where they know the same."""
+        return ProfileFile(other.profiles | self.profiles, self.handover or other.handover)
+
+
+def shipped() -> ProfileFile:
+    """What comes with lineside."""
+    file = resources.files("lineside.dispatch.simulation") / "profiles.toml"
+    return _read(file.read_text(encoding="utf-8"), "profiles.toml")
 
 
 def shipped_profiles() -> dict[str, DeviceProfile]:
     """The profiles that come with lineside."""
-    file = resources.files("lineside.dispatch.simulation") / "profiles.toml"
-    return _profiles(file.read_text(encoding="utf-8"), "profiles.toml")
+    return shipped().profiles
 
 
-def read_profiles(path: Path) -> dict[str, DeviceProfile]:
-    """The profiles of a file.
+def read_profiles(path: Path) -> ProfileFile:
+    """What a file of profiles holds.
 
     Raises:
         SettingsError: It cannot be read, is no TOML, or a key is unknown, missing or out of range.
@@ -77,19 +117,20 @@ def read_profiles(path: Path) -> dict[str, DeviceProfile]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingsError(f"{path}: the profiles cannot be read: {fault}") from fault
-    return _profiles(text, str(path))
+    return _read(text, str(path))
 
 
-def write_profile(path: Path, profile: DeviceProfile) -> None:
-    """Put a profile into a file of profiles; one of its name is replaced, the others stay.
+def write_profiles(path: Path, new: ProfileFile) -> None:
+    """Put profiles into a file; those of the same names, and the hand-over, are replaced, the others stay.
 
     Raises:
         SettingsError: The file holds something else.
         OutputError: It cannot be written.
     """
-    known = read_profiles(path) if path.exists() else {}
-    known[profile.name] = profile
-    text = "\n".join(_as_toml(each) for each in known.values())
+    kept = new.over(read_profiles(path)) if path.exists() else new
+    tables = [_as_toml(each) for each in kept.profiles.values()]
+    tables += [] if kept.handover is None else [_handover_as_toml(kept.handover)]
+    text = "\n".join(tables)
     beside = path.with_name(path.name + ".part")
     try:
         beside.write_text(text, encoding="utf-8")
@@ -167,7 +208,7 @@ def _refuse(text: str) -> NoReturn:
     raise SettingsError(f'devices: {FORM}; got "{text}"')
 
 
-def _profiles(text: str, where: str) -> dict[str, DeviceProfile]:
+def _read(text: str, where: str) -> ProfileFile:
     try:
         document = _Document.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as fault:
@@ -189,10 +230,33 @@ def _profiles(text: str, where: str) -> dict[str, DeviceProfile]:
         except SettingsError as fault:
             raise SettingsError(f"{where}: profiles.{name}.milliseconds: {fault}") from fault
         found[name] = DeviceProfile(name, times, each.source)
-    return found
+    return ProfileFile(found, _handover(document.handover))
+
+
+def _handover(table: _Handover | None) -> Handover | None:
+    if table is None:
+        return None
+    more = table.model_dump(exclude={"start_us", "end_us", "source"})
+    rest = {key.removesuffix("_us"): microseconds for key, microseconds in more.items()}
+    return Handover.measured(table.start_us, table.end_us, table.source, **rest)
 
 
 def _as_toml(profile: DeviceProfile) -> str:
     times = ", ".join(f"{b} = {s * 1e3:.4g}" for b, s in enumerate(profile.times.seconds) if b)
-    source = profile.source.replace("\\", "/").replace('"', "'")
+    source = _text(profile.source)
     return f'[profiles."{profile.name}"]\nmilliseconds = {{ {times} }}\nsource = "{source}"\n'
+
+
+def _handover_as_toml(handover: Handover) -> str:
+    lines = ["[handover]"]
+    for key, value in handover.as_microseconds().items():
+        if isinstance(value, dict):
+            spread = ", ".join(f'"{share}" = {microseconds}' for share, microseconds in value.items())
+            lines.append(f"{key} = {{ {spread} }}")
+        else:
+            lines.append(f"{key} = {value}")
+    return "\n".join([*lines, f'source = "{_text(handover.source)}"', ""])
+
+
+def _text(text: str) -> str:
+    return text.replace("\\", "/").replace('"', "'")

@@ -81,6 +81,7 @@ class Outcome:
         segments: The runs, the first of them where there were too many.
         marks: Changes of health.
         to_s: When the last frame was through.
+        handing_s: Seconds that the engine itself was at work, handing over; at most one thread at a time is.
     """
 
     scenario: Scenario
@@ -93,6 +94,7 @@ class Outcome:
     segments: tuple[Segment, ...]
     marks: tuple[HealthMark, ...]
     to_s: float
+    handing_s: float = 0.0
 
     def figures(
         self, *, delivery: Delivery | None = None, from_s: float = 0.0, to_s: float = float("inf")
@@ -128,6 +130,11 @@ class Outcome:
         return {
             device.name: min(device.busy_s / self.scenario.seconds, 1.0) for device in self.statistics.devices
         }
+
+    @property
+    def handing(self) -> float:
+        """Share of the time in which pictures came that the engine itself was at work, handing over; above 0.7 or so it is what is short."""
+        return min(self.handing_s / self.scenario.seconds, 1.0)
 
 
 def _percentile(values: NDArray[np.float64], share: float) -> float:

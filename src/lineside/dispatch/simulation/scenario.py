@@ -13,6 +13,7 @@ from lineside.dispatch.settings import Settings
 
 if TYPE_CHECKING:
     from lineside.dispatch.profile import ServiceTimes
+    from lineside.dispatch.simulation.handover import Handover
 
 
 class Arrivals(StrEnum):
@@ -113,6 +114,7 @@ class Scenario:
         noise: Standard deviation of the logarithm of a run's time.
         tails: Share of runs that take 2 to 8 times as long.
         restart_s: Seconds to start a worker again.
+        handover: What the engine itself takes; `None` for nothing.
 
     Raises:
         SettingsError: There is no stream or device, or a fault is of a device that does not exist.
@@ -128,6 +130,7 @@ class Scenario:
     noise: float = 0.04
     tails: float = 0.0
     restart_s: float = 0.3
+    handover: Handover | None = None
 
     def __post_init__(self) -> None:
         if not self.streams or not self.devices:

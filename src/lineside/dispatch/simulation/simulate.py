@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from lineside.dispatch.actions import (
 )
 from lineside.dispatch.events import BatchDone, BatchFailed, Drain, FrameArrived, Tick
 from lineside.dispatch.scheduler import Scheduler
+from lineside.dispatch.simulation.handover import Desk
 from lineside.dispatch.simulation.machines import Machine
 from lineside.dispatch.simulation.record import DROPPED, OPEN, RELEASED, UNKNOWN, HealthMark, Outcome, Segment
 from lineside.dispatch.simulation.scenario import Arrivals
@@ -59,6 +60,14 @@ def simulate(
     return _World(scenario, arrivals).play(on_second or (lambda: None))
 
 
+class _Ended(NamedTuple):
+    """A device is done with a run of so many pictures; `heard` once the engine knows."""
+
+    event: BatchDone | BatchFailed
+    size: int
+    heard: bool = False
+
+
 class _World:
     """Virtual time, the machines, and the record."""
 
@@ -77,6 +86,7 @@ class _World:
             device.name: Machine(device, scenario, random.Random(dice.random()))  # noqa: S311 # a simulation
             for device in scenario.devices
         }
+        self._desk = Desk(scenario.handover, random.Random(dice.random()))  # noqa: S311 # a simulation
         self._streams = [Stream(s.name, delivery=s.delivery) for s in scenario.streams]
         arrived, stream = arrivals or _arrivals(scenario)
         self._arrived, self._stream = list(arrived), list(stream)
@@ -88,8 +98,10 @@ class _World:
         self._result = [float("nan")] * count
         self._segments: list[Segment] = []
         self._marks: list[HealthMark] = []
-        self._heap: list[tuple[float, int, str, int, Event]] = []
+        self._heap: list[tuple[float, int, str, int, Event | _Ended]] = []
         self._count = 0
+        self._after: tuple[str, int] | None = None  # whose run is heard to have ended now, and its pictures
+        self._left = 0  # answers that left now
         self._current: dict[str, tuple[int, float, int]] = {}
         self._do: dict[type, Callable[..., None]] = {
             Run: self._run,
@@ -121,6 +133,7 @@ class _World:
             while now_s >= second:
                 second += 1.0
                 on_second()
+            self._left = 0
             for action in self._scheduler.handle(event, now_s):
                 if (do := self._do.get(type(action))) is not None:
                     do(action, now_s)
@@ -135,21 +148,39 @@ class _World:
             frame_s = self._arrived[self._following] if self._following < len(self._arrived) else never
             event_s = self._heap[0][0] if self._heap else never
             wake_s = self._scheduler.next_wake_s
+            self._after = None
             if wake_s is not None and wake_s < min(frame_s, event_s):
                 return wake_s, Tick()
             if event_s <= frame_s:
                 if event_s == never:
                     return None
                 now_s, _, name, epoch, event = heappop(self._heap)
-                if self._is_real(name, epoch, event, now_s):
-                    return now_s, event
+                if not self._is_real(name, epoch, event, now_s):
+                    continue
+                if (told := self._told(name, event, now_s)) is not None:
+                    return now_s, told
                 continue
             number = self._following
             self._following += 1
             index = self._stream[number]
-            return frame_s, FrameArrived(
-                Request(self._streams[index], number, frame_s + self._deadlines[index])
-            )
+            arrival = FrameArrived(Request(self._streams[index], number, frame_s + self._deadlines[index]))
+            heard_s = self._desk.arrives(frame_s)
+            if heard_s == frame_s:
+                return frame_s, arrival
+            self._push(heard_s, "", arrival)
+
+    def _told(self, device: str, event: Event | _Ended, now_s: float) -> Event | None:
+        """What the scheduler is told now; `None` where the engine has yet to hear of it."""
+        if not isinstance(event, _Ended):
+            return event
+        if not event.heard:
+            self._end(device, event.event.run, now_s, ok=isinstance(event.event, BatchDone))
+            heard_s = self._desk.ends(now_s, event.size)
+            if heard_s > now_s:
+                self._push(heard_s, device, event._replace(heard=True))
+                return None
+        self._after = device, event.size
+        return event.event
 
     def _outcome(self, now_s: float) -> Outcome:
         return Outcome(
@@ -163,23 +194,22 @@ class _World:
             segments=tuple(self._segments),
             marks=tuple(self._marks),
             to_s=now_s,
+            handing_s=self._desk.busy_s,
         )
 
-    def _push(self, at_s: float, device: str, event: Event, *, any_epoch: bool = False) -> None:
+    def _push(self, at_s: float, device: str, event: Event | _Ended, *, any_epoch: bool = False) -> None:
         self._count += 1
         epoch = -1 if any_epoch or not device else self._machines[device].epoch
         heappush(self._heap, (at_s, self._count, device, epoch, event))
 
-    def _is_real(self, name: str, epoch: int, event: Event, now_s: float) -> bool:
+    def _is_real(self, name: str, epoch: int, event: Event | _Ended, now_s: float) -> bool:
         """Whether an event comes from a worker that still exists; a death ends one."""
         if not name:
             return True
         machine = self._machines[name]
-        if isinstance(event, BatchDone | BatchFailed):
-            if epoch != machine.epoch:
-                return False
-            self._end(name, event.run, now_s, ok=isinstance(event, BatchDone))
-        elif isinstance(event, type(machine.lost())):
+        if isinstance(event, BatchDone | BatchFailed | _Ended):
+            return epoch == machine.epoch
+        if isinstance(event, type(machine.lost())):
             machine.epoch += 1
             self._end(name, None, now_s, ok=False)
         elif epoch not in {-1, machine.epoch}:
@@ -188,10 +218,12 @@ class _World:
 
     def _run(self, action: Run | Probe, now_s: float) -> None:
         count = len(action.requests) if isinstance(action, Run) else 0
-        self._current[action.device] = (action.run, now_s, count)
-        answer = self._machines[action.device].run(action.run, count, now_s)
+        after = self._after
+        begins_s = self._desk.starts(now_s, after[1] if after and after[0] == action.device else None)
+        self._current[action.device] = (action.run, begins_s, count)
+        answer = self._machines[action.device].run(action.run, count, begins_s)
         if answer is not None:
-            self._push(answer[0], action.device, answer[1])
+            self._push(answer[0], action.device, _Ended(answer[1], count))
 
     def _end(self, device: str, run: int | None, now_s: float, *, ok: bool) -> None:
         current = self._current.get(device)
@@ -204,7 +236,8 @@ class _World:
     def _release(self, action: Release, now_s: float) -> None:
         number = action.request.sequence
         self._kind[number] = RELEASED
-        self._answered[number] = self._result[number] = now_s
+        self._answered[number] = self._result[number] = self._desk.answers(now_s, self._left)
+        self._left += 1
 
     def _unknown(self, action: Unknown, now_s: float) -> None:
         self._kind[action.request.sequence] = UNKNOWN

@@ -6,13 +6,16 @@ import pytest
 
 from lineside.core.errors import ModelOutputError, SettingsError, UnknownNameError
 from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.measuring import measure_profile
 from lineside.dispatch.simulation.profiles import (
     DeviceProfile,
+    ProfileFile,
     parse_devices,
     read_profiles,
+    shipped,
     shipped_profiles,
-    write_profile,
+    write_profiles,
 )
 
 KNOWN = shipped_profiles()
@@ -62,17 +65,48 @@ def test_one_name_has_one_set_of_times():
 def test_a_profile_comes_back_from_its_file_and_leaves_the_others(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('[profiles.a]\nmilliseconds = {1 = 3.0, 2 = 5.0}\nsource = "by hand"\n')
-    write_profile(path, DeviceProfile("here", ServiceTimes((0.0, 0.0125)), 'measured: "this" machine'))
-    found = read_profiles(path)
+    write_profiles(
+        path,
+        ProfileFile({"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), 'measured: "this" machine')}),
+    )
+    found = read_profiles(path).profiles
     assert sorted(found) == ["a", "here"]
     assert found["a"].times.seconds == pytest.approx((0, 0.003, 0.005))
     assert found["here"].times.seconds == pytest.approx((0, 0.0125))
     assert found["here"].source == "measured: 'this' machine"
 
 
+def test_a_hand_over_comes_back_from_its_file_and_stays_with_the_next_profile(tmp_path):
+    path = tmp_path / "mine.toml"
+    spread = {50: 110.0, 99: 270.0, 99.9: 400.0}
+    handover = Handover.measured(spread, {50: 70.0}, "measured", settle=8, each=5.5, next=9, python=37)
+    write_profiles(path, ProfileFile({}, handover))
+    write_profiles(
+        path, ProfileFile({"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), "measured")})
+    )
+    found = read_profiles(path)
+    assert found.handover == handover
+    assert list(found.profiles) == ["here"]
+
+
+def test_a_file_goes_before_what_comes_with_lineside():
+    mine = ProfileFile({}, Handover.constant(5))
+    assert mine.over(shipped()).handover == mine.handover
+    assert mine.over(shipped()).profiles == KNOWN
+    assert ProfileFile({}).over(shipped()).handover == shipped().handover
+
+
+def test_the_shipped_hand_over_says_where_it_was_measured():
+    assert shipped().handover.source.startswith("measured ")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("[handover]\nstart_us = {50 = 3}\nend_us = {50 = 3}", "handover.source: this key is missing"),
+        ("[handover]\nstart_us = {}\nend_us = {50 = 3}\nsource = 'x'", "handover.start_us"),
+        ("[handover]\nstart_us = {101 = 3}\nend_us = {50 = 3}\nsource = 'x'", "handover.start_us"),
+        ("[handover]\nstart_us = {50 = -3}\nend_us = {50 = 3}\nsource = 'x'", "handover.start_us"),
         ("[profiles", "no TOML"),
         (
             "[profiles.a]\nmilliseconds = {1 = 3}\nsuorce = 'x'",
