@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0002
 _CLOSE_S = 5.0
 _ROLE = "model"
 

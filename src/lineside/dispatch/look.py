@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from lineside.core.detections import Detections
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # frozen, each would take four times as long to make
 class Look:
-    """A worker's answer to one picture.
+    """A worker's answer to one picture. Nobody changes it.
 
     Attributes:
         detections: What was seen.
