@@ -141,7 +141,7 @@ class Engine:
         self._models = itertools.count(2)
         self._swapping = threading.Lock()
         self._closed = False
-        # A pure-Python thread beside it would else hold each hand-over up by 5 ms.
+        # A pure-Python thread beside it would else hold each hand-over up by 5 ms, of which a picture has three.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._works = works = Works(crew, fittings)
         self.buffers: FrameBuffers = works.buffers

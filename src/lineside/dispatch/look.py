@@ -69,7 +69,7 @@ class LookFuture(Future[Any]):
         self.seconds = _NO_SECONDS
 
     @property
-    def _condition(self) -> Condition:
+    def _condition(self) -> Condition:  # type: ignore[override] # what is made when asked for cannot be an attribute
         """What the standard library locks a future with, and waits on. It has this future's one lock, so who holds either holds both."""
         with self._lock:
             if self._waited is None:

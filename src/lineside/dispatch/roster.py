@@ -109,12 +109,9 @@ class Roster:
 
     def order(self, action: Action) -> None:
         """Carry out what the scheduler wants of a worker; drop the picture of an answer that was the last to need it."""
-        kind = type(action)
-        if kind is Run:  # the two that come with every picture
+        if isinstance(action, Run):  # this and the next come with every picture
             self._run(action)
-        elif kind is Release:
-            let_go(action)
-        elif (do := self._orders.get(kind)) is None:
+        elif isinstance(action, Release) or (do := self._orders.get(type(action))) is None:
             let_go(action)
         else:
             do(action)

@@ -113,8 +113,7 @@ class Scheduler:
         """
         answers, alarms = self._answers, self._alarms
         before_s = self._now_s
-        if now_s < before_s:
-            now_s = before_s
+        now_s = max(before_s, now_s)
         self._now_s = answers.now_s = now_s
         out: list[Action] = []
         if answers.look_s <= now_s or alarms.next_s <= now_s:
@@ -148,8 +147,7 @@ class Scheduler:
 
     def wake_s(self) -> float:
         """The same, infinite where nothing is waited for."""
-        due_s, alarm_s = self._answers.next_due_s(), self._alarms.next_s
-        return due_s if due_s < alarm_s else alarm_s
+        return min(self._answers.next_due_s(), self._alarms.next_s)
 
     @property
     def is_drained(self) -> bool:

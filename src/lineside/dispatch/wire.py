@@ -108,7 +108,7 @@ class Wire:
         return Look(detections, *times) if times else detections
 
 
-def _dumped(message: object, *, plain: bool) -> bytes:
+def _dumped(message: Any, *, plain: bool) -> bytes:
     if plain:
         return _PLAIN_FORM + marshal.dumps(message)
     return _PICKLE_FORM + pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
