@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 
 class Alarms:
-    """Calls that are due at a time. Whoever is called finds out itself whether there is still something to do."""
+    """Calls that are due at a time. Whoever is called finds out itself whether there is still something to do.
+
+    Attributes:
+        next_s: When the next one is due; infinite where there is none.
+    """
 
     def __init__(self) -> None:
+        self.next_s = float("inf")
         self._heap: list[tuple[float, int, Look]] = []
         self._count = 0
 
@@ -24,16 +29,12 @@ class Alarms:
         """Have `look` called at a time or soon after it."""
         self._count += 1
         heappush(self._heap, (time_s, self._count, look))
-
-    def next_s(self) -> float | None:
-        """When the next one is due."""
-        return self._heap[0][0] if self._heap else None
-
-    def is_due(self, now_s: float) -> bool:
-        """Whether one is due."""
-        return bool(self._heap) and self._heap[0][0] <= now_s
+        self.next_s = self._heap[0][0]
 
     def due(self, now_s: float) -> Iterator[Look]:
         """Those that are due."""
-        while self._heap and self._heap[0][0] <= now_s:
-            yield heappop(self._heap)[2]
+        heap = self._heap
+        while self.next_s <= now_s:
+            look = heappop(heap)[2]
+            self.next_s = heap[0][0] if heap else float("inf")
+            yield look

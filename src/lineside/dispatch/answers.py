@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.actions import Action
     from lineside.dispatch.job import Job
 
+_NEVER = float("inf")
 _SPARE = 256  # answered pictures that may stay in the heap of deadlines
 _SHARE_WEIGHT = 0.05  # of the newest picture in a live stream's share of shown ones
 
@@ -43,14 +44,16 @@ class Answers:
         streams: Each stream by its name.
         open_models: How many pictures of each model are not through yet.
         now_s: The time.
+        look_s: No answer is due before it; infinite where none is ever.
     """
 
     def __init__(self) -> None:
         self.streams: dict[str, StreamState] = {}
-        self.open_models: Counter[str] = Counter()
+        self.open_models: defaultdict[str, int] = defaultdict(int)
         self.unknown: Counter[Reason] = Counter()
         self.arrived = self.released = self.dropped = self.superseded = self.amended = self.forgotten = 0
         self.now_s = float("-inf")
+        self.look_s = float("inf")
         self._owed = 0
         self._due: list[tuple[float, int, Job]] = []
 
@@ -60,33 +63,32 @@ class Answers:
 
     def enter(self, job: Job) -> StreamState:
         """Owe a job its answer from here on."""
-        name = job.request.stream.name
-        state = self.streams.get(name)
+        stream = job.request.stream
+        state = self.streams.get(stream.name)
         if state is None:
-            state = self.streams[name] = StreamState()
+            state = self.streams[stream.name] = StreamState()
         state.came += 1
-        if job.request.stream.ordered:
+        if stream.ordered:
             state.queue.append(job)
         self.arrived += 1
         self._owed += 1
         self.open_models[job.model] += 1
-        if job.deadline_s != float("inf"):
+        if job.deadline_s != _NEVER:
             heappush(self._due, (job.deadline_s, self.arrived, job))
             if len(self._due) > _SPARE + 4 * self._owed:  # answered long before their deadlines
                 self._due = [entry for entry in self._due if not entry[2].released]
                 heapify(self._due)
+            self.look_s = self._due[0][0]
         return state
 
-    def next_due_s(self) -> float | None:
-        """The earliest deadline of a picture whose answer has not left."""
+    def next_due_s(self) -> float:
+        """The earliest deadline of a picture whose answer has not left; infinite where there is none."""
         due = self._due
-        while due and due[0][2].released:
-            heappop(due)
-        return due[0][0] if due else None
-
-    def is_due(self, now_s: float) -> bool:
-        """Whether `take_due` may find something."""
-        return bool(self._due) and self._due[0][0] <= now_s
+        if due and due[0][2].released:
+            while due and due[0][2].released:
+                heappop(due)
+            self.look_s = due[0][0] if due else _NEVER
+        return self.look_s
 
     def take_due(self, now_s: float, *, inclusive: bool) -> list[Job]:
         """Pictures whose answer must leave now, with those before them in their streams, unless it has been given."""
@@ -104,6 +106,7 @@ class Answers:
                     found.append(other)
                 if other is job:
                     break
+        self.look_s = due[0][0] if due else _NEVER
         return list(dict.fromkeys(found))
 
     def settle(self, job: Job, result: object, device: str, out: list[Action]) -> None:
@@ -152,11 +155,12 @@ class Answers:
 
     def _answer(self, job: Job, out: list[Action]) -> None:
         job.answered = True
-        if not job.request.stream.ordered:
+        stream = job.request.stream
+        if not stream.ordered:
             if not job.released:
                 self._leave(job, out)
             return
-        queue = self.stream_of(job).queue
+        queue = self.streams[stream.name].queue
         while queue and queue[0].answered:
             self._leave(queue.popleft(), out)
 

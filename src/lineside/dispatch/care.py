@@ -128,7 +128,7 @@ class Care:
         else:
             if run.overslept_s is None:  # else nobody knows what it took
                 pace.observe(run.profile_s, took_s)
-                if len(run.jobs) == 1:
+                if took_s < run.lane.least_s and len(run.jobs) == 1:
                     self._fleet.saw(run.lane, took_s)
             device.batches += 1
             device.frames += len(run.jobs)

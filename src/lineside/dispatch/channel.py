@@ -54,6 +54,13 @@ class Channel:
         if not _HAS_FILES:
             return self._end.recv_bytes()
         read, number = self._read, self._end.fileno()
+        if not read:
+            chunk = os.read(number, _CHUNK)
+            if not chunk:
+                raise EOFError
+            if len(chunk) >= _HEAD.size and _HEAD.unpack_from(chunk)[0] == len(chunk) - _HEAD.size:
+                return chunk[_HEAD.size :]  # one message, whole, as nearly all come
+            read += chunk
         while len(read) < _HEAD.size or len(read) < (end := _HEAD.size + _HEAD.unpack_from(read)[0]):
             chunk = os.read(number, _CHUNK)
             if not chunk:

@@ -21,22 +21,14 @@ class Commons:
     Attributes:
         hopeful: Not answered yet, by deadline.
         late: Answered UNKNOWN, to be looked at for the trace, in the order in which they became late.
+        late_count: How many of these there are,
+        count: and how many of both.
     """
 
     def __init__(self) -> None:
         self.hopeful: dict[str, Queue] = {}
         self.late: dict[str, deque[Job]] = {}
-        self.late_count = 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing waits here."""
-        if self.late_count:
-            return False
-        for queue in self.hopeful.values():  # noqa: SIM110 # after every run; a generator costs more than the looks
-            if queue.jobs:
-                return False
-        return True
+        self.late_count = self.count = 0
 
     def hope(self, job: Job) -> None:
         """Let a job wait until its deadline."""
@@ -44,17 +36,19 @@ class Commons:
         if queue is None:
             queue = self.hopeful[job.model] = Queue()
         queue.add(job)
+        self.count += 1
 
     def despair(self, job: Job) -> None:
         """Take a job out that waits until its deadline; one that does not changes nothing."""
         queue = self.hopeful.get(job.model)
-        if queue is not None:
-            queue.discard(job)
+        if queue is not None and queue.discard(job):
+            self.count -= 1
 
     def postpone(self, job: Job) -> None:
         """Let a job wait that has been answered."""
         self.late.setdefault(job.model, deque()).append(job)
         self.late_count += 1
+        self.count += 1
 
     def oldest(self) -> Job | None:
         """Take out the job that has been late for longest."""
@@ -62,6 +56,7 @@ class Commons:
         if not queues:
             return None
         self.late_count -= 1
+        self.count -= 1
         return min(queues, key=lambda queue: queue[0].deadline_s).popleft()
 
     def late_head(self, model: str, device: str) -> Job | None:
@@ -83,6 +78,7 @@ class Commons:
                 break
         queue.extendleft(reversed(kept))
         self.late_count -= len(taken)
+        self.count -= len(taken)
         return taken
 
     def viable(self, model: str, device: str, by_s: float) -> list[Job]:
@@ -95,5 +91,6 @@ class Commons:
 
     def take(self, jobs: list[Job]) -> None:
         """Take hopeful jobs out."""
+        self.count -= len(jobs)
         for job in jobs:
             self.hopeful[job.model].remove(job)

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
 _NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
+_NEVER = float("inf")
 
 
 class Desk:
@@ -68,34 +69,34 @@ class Desk:
         Raises:
             SettingsError: The event names what does not exist.
         """
+        scheduler, orders, answers = self._scheduler, self._orders, self._answers
         with self._lock:
-            for action in self._scheduler.handle(event, self._clock()):
+            for action in scheduler.handle(event, self._clock()):
                 kind = type(action)
                 if kind not in _NEWS:
-                    self._orders.add(action)
+                    orders.add(action)
                 if kind not in _ORDERS:
-                    self._answers.add(action)
-            wake_s = self._scheduler.next_wake_s
-            sooner = wake_s is not None and wake_s < self._wake_s
-            if sooner and wake_s is not None:
+                    answers.add(action)
+            wake_s = scheduler.wake_s()
+            sooner = wake_s < self._wake_s
+            if sooner:
                 self._wake_s = wake_s
         if sooner:
             self._woken()
-        if self._orders.items:
-            self._orders.work_off()
-        if self._answers.items:
-            self._answers.work_off()
+        if orders.items:
+            orders.work_off()
+        if answers.items:
+            answers.work_off()
 
     def tick(self) -> float:
         """Let time go by; when the next tick is due, infinite where nothing is waited for."""
         with self._lock:
-            wake_s = self._scheduler.next_wake_s
-            is_due = wake_s is not None and wake_s <= self._clock()
-        if is_due:
-            self.post(Tick())
+            self._wake_s = wake_s = self._scheduler.wake_s()
+            if wake_s == _NEVER or wake_s > self._clock():
+                return wake_s
+        self.post(Tick())
         with self._lock:
-            wake_s = self._scheduler.next_wake_s
-            self._wake_s = float("inf") if wake_s is None else wake_s
+            self._wake_s = self._scheduler.wake_s()
             return self._wake_s
 
     def ask(self, question: Callable[[Scheduler], T]) -> T:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.job import Job
     from lineside.dispatch.profile import ServiceTimes
 
+_HEALTHY = Health.HEALTHY
+
 
 class Running:
     """The one run that a device is committed to. Without jobs it is a probe.
@@ -39,7 +41,7 @@ class Running:
         self.lane = lane
         self.jobs = jobs
         self.started_s = now_s
-        self.profile_s = lane.times.seconds[max(len(jobs), 1)]
+        self.profile_s = lane.times.seconds[len(jobs) or 1]
         self.expected_s = self.profile_s * lane.pace.ratio
         self.cancelled = False
         self.overslept_s: float | None = None
@@ -53,6 +55,7 @@ class Device:
         lanes: Its queues by model.
         shared: More than one model is loaded.
         health: How far it is trusted.
+        waiting: Pictures that wait for it.
         running: Its run, or `None`.
         started_s: When that began.
         ready_s: When it is expected to end; in the past where the device is idle or overdue.
@@ -74,7 +77,7 @@ class Device:
     __slots__ = (
         "again_s", "alive", "armed_s", "batch_limit", "batches", "blamed", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
         "lanes", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "shared",
-        "started_s", "stuck", "turns",
+        "started_s", "stuck", "turns", "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -82,6 +85,7 @@ class Device:
         self.lanes: dict[str, Lane] = {}
         self.shared = False
         self.health = Health.QUARANTINED
+        self.waiting = 0
         self.running: Running | None = None
         self.started_s = 0.0
         self.ready_s = float("-inf")
@@ -125,26 +129,14 @@ class Device:
 
     def unload(self, model: str) -> None:
         """Let a model run here no more."""
-        self.lanes.pop(model, None)
+        lane = self.lanes.pop(model, None)
+        self.waiting -= 0 if lane is None else len(lane)
         self.shared = len(self.lanes) > 1
 
     @property
     def is_idle(self) -> bool:
         """It is healthy and has no run."""
-        return self.running is None and self.health is Health.HEALTHY
-
-    @property
-    def is_wanted(self) -> bool:
-        """Some picture waits for it."""
-        for lane in self.lanes.values():  # noqa: SIM110 # after every run; a generator costs more than the looks
-            if not lane.is_empty:
-                return True
-        return False
-
-    @property
-    def waiting(self) -> int:
-        """Pictures that wait for it."""
-        return sum(len(lane) for lane in self.lanes.values())
+        return self.running is None and self.health is _HEALTHY
 
     def begin(self, run: Running) -> None:
         """Commit the device to a run."""

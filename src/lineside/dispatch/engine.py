@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lineside.models.card import ModelCard
     from lineside.models.facts import ModelFacts
 
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0002
 _CLOSE_S = 5.0
 _ROLE = "model"
 
@@ -141,7 +141,7 @@ class Engine:
         self._models = itertools.count(2)
         self._swapping = threading.Lock()
         self._closed = False
-        # A pure-Python thread beside it would else hold each hand-over up by 5 ms.
+        # A pure-Python thread beside it would else hold each hand-over up by 5 ms, of which a picture has three.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._works = works = Works(crew, fittings)
         self.buffers: FrameBuffers = works.buffers

@@ -1,7 +1,8 @@
 """What happens: the events that the scheduler is told of.
 
 Times are seconds of one monotonic clock, which the caller owns. Runs are numbered upwards and no number is used twice:
-an answer that names an older run is late, and harmless.
+an answer that names an older run is late, and harmless. Nobody changes an event; those that come with every picture are
+not frozen all the same, as making a frozen one takes four times as long.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from lineside.dispatch.words import Request
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: see the head of this file
 class FrameArrived:
     """A picture came."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: see the head of this file
 class BatchDone:
     """A run ended well. `results` holds one a request, in the run's order, or nothing (a probe, a simulation)."""
 

@@ -76,7 +76,10 @@ class Hands:
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
     ) -> None:
         """Let a model look at pictures, and tell what it saw."""
-        self._answer(run, model, lambda opened: self._results(run, opened, pictures, asked))
+        if len(pictures) == 1:
+            self._answer(run, model, lambda opened: opened.run(pictures, asked))
+        else:
+            self._answer(run, model, lambda opened: self._results(run, opened, pictures, asked))
 
     def probe(self, run: int, model: str) -> None:
         """Let a model prove its health, and tell whether it did."""
@@ -155,7 +158,7 @@ class Hands:
         pictures: Sequence[NDArray[np.uint8]],
         asked: Sequence[Asked],
     ) -> Sequence[object]:
-        if len(pictures) == 1 or opened.batches:
+        if opened.batches:
             return opened.run(pictures, asked)
         results: list[object] = []
         for picture, wanted in zip(pictures, asked, strict=True):

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.lane import Lane
     from lineside.dispatch.words import Request
 
+_EVERY_PART = Delivery.EVERY_PART
+
 
 class Job:
     """What the scheduler knows of one request.
@@ -44,7 +46,7 @@ class Job:
         self.arrived_s = now_s
         self.deadline_s = request.deadline_s
         self.rank = request.deadline_s
-        self.judged = request.stream.delivery is Delivery.EVERY_PART
+        self.judged = request.stream.delivery is _EVERY_PART
         self.lane: Lane | None = None
         self.runs = 0
         self.failed_on: tuple[str, ...] = ()

@@ -42,14 +42,15 @@ class Queue:
             at += 1
         del self.jobs[at]
 
-    def discard(self, job: Job) -> None:
-        """Take a job out if it is in it."""
+    def discard(self, job: Job) -> bool:
+        """Take a job out if it is in it; whether it was."""
         at = bisect_left(self.jobs, job.rank, key=_RANK)
         while at < len(self.jobs) and self.jobs[at].rank == job.rank:
             if self.jobs[at] is job:
                 del self.jobs[at]
-                return
+                return True
             at += 1
+        return False
 
     def ahead_of(self, rank: float) -> int:
         """How many would go before a job of this rank."""
@@ -110,20 +111,17 @@ class Lane:
     def __len__(self) -> int:
         return len(self.judged.jobs) + len(self.live.jobs)
 
-    @property
-    def is_empty(self) -> bool:
-        """Nothing waits here."""
-        return not self.judged.jobs and not self.live.jobs
-
     def add(self, job: Job) -> None:
         """Let a job wait here."""
         (self.judged if job.judged else self.live).add(job)
+        self.device.waiting += 1
         job.lane = self
         job.admitted = True
 
     def remove(self, job: Job) -> None:
         """Take a waiting job out."""
         (self.judged if job.judged else self.live).remove(job)
+        self.device.waiting -= 1
         job.lane = None
 
     def work_s(self, count: int) -> float:

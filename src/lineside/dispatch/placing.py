@@ -41,6 +41,7 @@ class Placing:
         policy: Which device a picture goes to.
         alarms: What is to be looked at again.
         watch: Looks at a device's run when it is due to be looked at.
+        choosing: What a free device takes next.
         short: Streams whose deadlines no device can keep.
     """
 
@@ -60,7 +61,8 @@ class Placing:
         self._policy = policy
         self._alarms = alarms
         self.watch: Callable[[Device, float, list[Action]], None] = lambda *_: None
-        self._choosing = Choosing(settings, commons)
+        self.choosing = Choosing(settings, commons)
+        self._first_look_s = settings.first_look_s(0.0)  # a run is never looked at sooner
         self.short = ShortDeadlines(fleet, answers)
         self._runs = 0
 
@@ -80,13 +82,15 @@ class Placing:
         if misses and (job.judged or not self._outbid(job, lane, now_s, out)):
             self._strand(job, now_s, out)
             return
-        if lane.device.is_idle and not lane.device.is_wanted and self._commons.is_empty:
+        device = lane.device
+        if not device.is_idle:
+            lane.add(job)
+        elif device.waiting or self._commons.count:
+            lane.add(job)
+            self.fill(device, now_s, out)
+        else:
             job.admitted = True
             self.start(lane, [job], now_s, out)  # there is nothing to choose from
-            return
-        lane.add(job)
-        if lane.device.is_idle:
-            self.fill(lane.device, now_s, out)
 
     def elsewhere(self, job: Job, now_s: float, out: list[Action]) -> None:
         """Let a job that cannot be done in time where it was wait on another device that can; it waits nowhere now."""
@@ -125,10 +129,10 @@ class Placing:
 
     def fill(self, device: Device, now_s: float, out: list[Action]) -> None:
         """Start the next run of an idle device: pictures in time first, late ones where nothing else is to be done."""
-        if not device.is_idle or (self._commons.is_empty and not device.is_wanted):
+        if not (device.waiting or self._commons.count) or not device.is_idle:
             return
         astray: list[Job] = []
-        choice = self._choosing.next_batch(device, now_s, astray)
+        choice = self.choosing.next_batch(device, now_s, astray)
         if choice.lane is not None:
             self.start(choice.lane, choice.jobs, now_s, out)
         elif choice.again_s is not None and not now_s < device.again_s <= choice.again_s:
@@ -154,7 +158,8 @@ class Placing:
             out.append(Run(device.name, run.number, lane.model, requests))
         else:
             out.append(Probe(device.name, run.number, lane.model))
-        self.arm(device, now_s + self._settings.first_look_s(run.expected_s))
+        if now_s + self._first_look_s < device.armed_s:
+            self.arm(device, now_s + self._settings.first_look_s(run.expected_s))
 
     def arm(self, device: Device, time_s: float) -> None:
         """Have a device's run looked at; one look is planned at a time, unless a sooner one is needed."""
@@ -162,14 +167,9 @@ class Placing:
             device.armed_s = time_s
             self._alarms.at(time_s, lambda now_s, out: self._look(device, time_s, now_s, out))
 
-    @property
-    def draining(self) -> bool:
-        """No picture is taken any more."""
-        return self._choosing.draining
-
     def drain(self) -> None:
         """Take no picture any more, and keep late ones waiting no longer than they have to."""
-        self._choosing.draining = True
+        self.choosing.draining = True
 
     def _look(self, device: Device, armed_s: float, now_s: float, out: list[Action]) -> None:
         if armed_s == device.armed_s:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import signal
+from contextlib import suppress
 from threading import Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -101,18 +102,19 @@ class Link:
         try:
             checked = [_picture(each) for each in pictures]
         except ImageFormatError as refusal:
-            self._send(self._work, ("refuse", run, str(refusal)))
+            self.order("refuse", run, str(refusal))
             return
         lent: list[NDArray[np.uint8]] = []
-        places = [self._place(each, lent) for each in checked]
+        outside: list[NDArray[np.uint8]] = []
+        places = [self._place(each, lent, outside) for each in checked]
         with self._lock:
+            if self._gone:  # it ended a moment ago, which its owner has yet to hear
+                return
             self._lent[run] = lent
-            gone = self._gone
-        if gone:  # it ended a moment ago, which its owner has yet to hear
-            self._give_back(run)
-            return
-        self._send(self._work, ("run", run, model, [place for place, _ in places], list(asked)))
-        if outside := [left for _, left in places if left is not None]:
+        channel, wire = self._work
+        with self._sending, suppress(OSError):  # it is gone, which the other end of `news` tells
+            channel.send(wire.packed_run(run, model, places, list(asked)))
+        if outside:
             self._outside.send(outside)
 
     def order(self, *order: object) -> None:
@@ -147,9 +149,9 @@ class Link:
         return not self._thread.is_alive()
 
     def _place(
-        self, picture: NDArray[np.uint8], lent: list[NDArray[np.uint8]]
-    ) -> tuple[tuple[Any, ...], NDArray[np.uint8] | None]:
-        """The parts of its `Place` in a slot, if need be after it was copied there; else its shape, and the picture to be sent."""
+        self, picture: NDArray[np.uint8], lent: list[NDArray[np.uint8]], outside: list[NDArray[np.uint8]]
+    ) -> tuple[Any, ...]:
+        """The parts of its `Place` in a slot, if need be after it was copied there; else its shape, as one to be sent."""
         slots = self._slots
         if slots is not None and picture.size:
             place = slots.find(picture)
@@ -157,16 +159,14 @@ class Link:
                 place, picture = slots.find(copy), copy
             if place is not None:
                 lent.append(picture)  # so that the slot stays in use until the run is answered
-                return tuple(place), None
-        return picture.shape, picture
+                return tuple(place)
+        outside.append(picture)
+        return picture.shape
 
     def _send(self, to: tuple[Channel, Wire], what: object) -> None:
         channel, wire = to
-        with self._sending:
-            try:
-                channel.send(wire.packed(what))
-            except OSError:
-                return  # it is gone, which the other end of `news` tells
+        with self._sending, suppress(OSError):  # it is gone, which the other end of `news` tells
+            channel.send(wire.packed(what))
 
     def _live(self, models: tuple[WorkerModel, ...]) -> None:
         """What the thread does: start, hear, and clean up."""

@@ -74,35 +74,39 @@ class Promises:
 
     def keep(self, action: Action) -> None:
         """Settle what an action settles. A future that the asker has cancelled stays so."""
-        if not isinstance(action, _ANSWERS) or isinstance(action, Forget):
-            return
-        ticket = action.request.payload
-        assert isinstance(ticket, Ticket)
         if isinstance(action, Release):
-            self._release(ticket, action)
-        elif not isinstance(action, Amend):
+            self._release(action)
+        elif isinstance(action, Unknown | Drop):
+            ticket = _ticket_of(action)
             self._settle(ticket, UnansweredError(f"{_called(ticket)}{action.detail}", action.reason))
-        elif self._late_result is not None:
-            self._late_result(ticket.name, _seen(action.result), action.device)
+        elif isinstance(action, Amend) and self._late_result is not None:
+            self._late_result(_ticket_of(action).name, _seen(action.result), action.device)
 
-    def _release(self, ticket: Ticket, action: Release) -> None:
-        ticket.future.device = action.device
-        if isinstance(action.result, Look):
-            ticket.future.seconds = action.result.seconds
-        self._settle(ticket, _seen(action.result))
-
-    def _settle(self, ticket: Ticket, outcome: object) -> None:
+    def _release(self, action: Release) -> None:
+        ticket, result = _ticket_of(action), action.result
         try:
             self._open.remove(ticket)
         except KeyError:  # it was given up
             return
         future = ticket.future
-        if not future.set_running_or_notify_cancel():
+        future.device = action.device
+        if isinstance(result, Look):
+            future.seconds = result.seconds
+            result = result.detections
+        future.settle(result)
+
+    def _settle(self, ticket: Ticket, refusal: UnansweredError) -> None:
+        try:
+            self._open.remove(ticket)
+        except KeyError:  # it was given up
             return
-        if isinstance(outcome, UnansweredError):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+        ticket.future.settle(None, refusal)
+
+
+def _ticket_of(action: Release | Unknown | Drop | Amend) -> Ticket:
+    ticket = action.request.payload
+    assert isinstance(ticket, Ticket)
+    return ticket
 
 
 def _seen(result: object) -> object:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.promises import Promises
     from lineside.dispatch.swapping import Look
 
+_EVERY_PART = Delivery.EVERY_PART
+
 
 class Reception:
     """Takes pictures in.
@@ -59,7 +61,8 @@ class Reception:
         self._role = role
         self._clock = clock
         self._within_s = within_s
-        self._streams: dict[tuple[str | None, str], Stream] = {}
+        self._streams: dict[str, dict[str | None, Stream]] = {}
+        self._parts = self._streams.setdefault(str(_EVERY_PART), {})
         self._numbers = itertools.count()
 
     def take(
@@ -113,12 +116,13 @@ class Reception:
         return due_s(deadline_s)
 
     def _stream(self, name: str | None, delivery: str) -> Stream:
-        found = self._streams.get((name, delivery))
+        of_kind = self._parts if delivery is _EVERY_PART else self._streams.setdefault(str(delivery), {})
+        found = of_kind.get(name)
         if found is None:
             if delivery not in set(Delivery):
                 raise SettingsError(f'delivery: expected {" or ".join(Delivery)}; got "{delivery}"')
             found = Stream(name or "", self._role, Delivery(delivery), ordered=name is not None)
-            self._streams[name, delivery] = found
+            of_kind[name] = found
         return found
 
 

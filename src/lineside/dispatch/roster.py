@@ -6,7 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.actions import Cancel, Probe, Retire, Run, Terminate
+from lineside.dispatch.actions import Cancel, Probe, Release, Retire, Run, Terminate
 from lineside.dispatch.events import BatchDone, BatchFailed, ModelLoaded, WorkerLost, WorkerUp
 from lineside.dispatch.promises import Ticket, let_go
 from lineside.dispatch.worker import ModelDemoted, ModelNotLoaded, as_refusal
@@ -95,7 +95,6 @@ class Roster:
         self.models: dict[str, WorkerModel] = {}
         self.seats = {device: Seat(make(self._hears(device))) for device, make in workers.items()}
         self._orders: dict[type, Callable[..., None]] = {
-            Run: self._run,
             Probe: self._probe,
             Cancel: lambda cancel: self.seats[cancel.device].worker.cancel(cancel.run),
             Terminate: lambda end: self._replace(self.seats[end.device], end.detail),
@@ -110,8 +109,9 @@ class Roster:
 
     def order(self, action: Action) -> None:
         """Carry out what the scheduler wants of a worker; drop the picture of an answer that was the last to need it."""
-        do = self._orders.get(type(action))
-        if do is None:
+        if isinstance(action, Run):  # this and the next come with every picture
+            self._run(action)
+        elif isinstance(action, Release) or (do := self._orders.get(type(action))) is None:
             let_go(action)
         else:
             do(action)
@@ -209,13 +209,17 @@ class Roster:
             self._later(0.0 if lived_s >= cool_down_s else cool_down_s, lambda: self._start(seat))
 
     def _hears(self, device: str) -> Callable[[News], None]:
-        return lambda news: self._hear(device, news)
+        def hears(news: News) -> None:
+            if isinstance(news, BatchDone):
+                self._post(_counted(news, self.seats[device]))
+            else:
+                self._hear(device, news)
+
+        return hears
 
     def _hear(self, device: str, news: News) -> None:
         seat = self.seats[device]
         match news:
-            case BatchDone():
-                self._post(_counted(news, seat))
             case WorkerUp():
                 self._up(seat, news)
             case WorkerLost():

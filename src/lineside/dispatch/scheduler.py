@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.actions import Action
     from lineside.dispatch.events import Event
 
+_NEVER = float("inf")
 _DRAINING = "no picture is taken any more"
 
 
@@ -81,6 +82,7 @@ class Scheduler:
             open_policy(routing, seed=seed),
             self._alarms,
         )
+        self._choosing = self._placing.choosing
         self._care = Care(self.settings, self._fleet, self._answers, self._placing, self._alarms)
         self._now_s = float("-inf")
         self._drained = False
@@ -109,37 +111,43 @@ class Scheduler:
         Raises:
             SettingsError: The event names a device or a model that does not exist.
         """
+        answers, alarms = self._answers, self._alarms
         before_s = self._now_s
         now_s = max(before_s, now_s)
-        self._now_s = self._answers.now_s = now_s
+        self._now_s = answers.now_s = now_s
         out: list[Action] = []
-        late = self._answers.is_due(now_s)
-        if late or self._alarms.is_due(now_s):
-            due_s = self.next_wake_s
-            if due_s is not None:
-                self._care.oversleep(now_s - max(due_s, before_s), now_s)
-        # What was due before now is late; what is due right now may still be settled by the event.
+        if answers.look_s <= now_s or alarms.next_s <= now_s:
+            self._catch_up(before_s, now_s, out)
+        self._on[type(event)](event, now_s, out)
+        if alarms.next_s <= now_s:
+            for look in alarms.due(now_s):
+                look(now_s, out)
+        if answers.look_s <= now_s:
+            for job in answers.take_due(now_s, inclusive=True):
+                self._placing.overdue(job, now_s, out)
+        if self._fleet.retiring or self._choosing.draining:
+            self._finish_up(out)
+        return out
+
+    def _catch_up(self, before_s: float, now_s: float, out: list[Action]) -> None:
+        """See to what is due before the event: what was due before now is late, what is due right now it may still settle."""
+        late = self._answers.look_s <= now_s
+        due_s = self.next_wake_s
+        if due_s is not None:
+            self._care.oversleep(now_s - max(due_s, before_s), now_s)
         if late:
             for job in self._answers.take_due(now_s, inclusive=False):
                 self._placing.overdue(job, now_s, out)
-        self._on[type(event)](event, now_s, out)
-        if self._alarms.is_due(now_s):
-            for look in self._alarms.due(now_s):
-                look(now_s, out)
-        if self._answers.is_due(now_s):
-            for job in self._answers.take_due(now_s, inclusive=True):
-                self._placing.overdue(job, now_s, out)
-        if self._fleet.retiring or self._placing.draining:
-            self._finish_up(out)
-        return out
 
     @property
     def next_wake_s(self) -> float | None:
         """When a `Tick` is due if nothing else happens before; `None` where nothing is waited for."""
-        due_s, alarm_s = self._answers.next_due_s(), self._alarms.next_s()
-        if due_s is None or alarm_s is None:
-            return alarm_s if due_s is None else due_s
-        return min(due_s, alarm_s)
+        wake_s = self.wake_s()
+        return None if wake_s == _NEVER else wake_s
+
+    def wake_s(self) -> float:
+        """The same, infinite where nothing is waited for."""
+        return min(self._answers.next_due_s(), self._alarms.next_s)
 
     @property
     def is_drained(self) -> bool:
@@ -208,7 +216,7 @@ class Scheduler:
         request = event.request
         job = Job(request, self._fleet.model_of(request.stream.model), now_s)
         state = self._answers.enter(job)
-        if self._placing.draining:
+        if self._choosing.draining:
             self._answers.refuse(job, Reason.OVERLOAD, _DRAINING, out)
             return
         if not job.judged:
@@ -296,9 +304,9 @@ class Scheduler:
                 device.running is not None and device.running.lane.model == model
                 for device in self._fleet.devices.values()
             )
-            if not self._answers.open_models[model] and not probed:
+            if not self._answers.open_models.get(model) and not probed:
                 self._fleet.retire(model)
                 out.append(Retire(model))
-        if self._placing.draining and not self._drained and not self._answers.open_models.total():
+        if self._choosing.draining and not self._drained and not any(self._answers.open_models.values()):
             self._drained = True
             out.append(Drained())

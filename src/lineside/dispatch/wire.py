@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 import pickle
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from lineside.core.detections import Detections
 from lineside.core.geometry import Size
 from lineside.dispatch.events import BatchDone
 from lineside.dispatch.look import Look
+
+if TYPE_CHECKING:
+    from lineside.dispatch.worker import Asked
 
 _PLAIN_FORM, _PICKLE_FORM = b"m", b"p"
 _DONE = "done"
@@ -34,11 +37,16 @@ class Wire:
     def packed(self, message: object) -> bytes:
         """The bytes of a message, which has to be sent."""
         if isinstance(message, BatchDone):
-            message = (_DONE, message.device, message.run, [self._flat(result) for result in message.results])
+            return self._packed_done(message)
         # `marshal` makes bytes of whatever has a buffer, arrays and their numbers among it; so it gets what it gives back alone.
-        if _is_plain(message):
-            return _PLAIN_FORM + marshal.dumps(message)
-        return _PICKLE_FORM + pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        return _dumped(message, plain=_is_plain(message))
+
+    def packed_run(self, run: int, model: str, places: list[tuple[Any, ...]], asked: list[Asked]) -> bytes:
+        """The bytes of an order to run. Its numbers are known to be plain, so that only what was asked for is looked at."""
+        plain = type(model) is str
+        for each in asked:
+            plain = plain and type(each) is dict and (not each or _is_plain(each))
+        return _dumped(("run", run, model, places, asked), plain=plain)
 
     def unpacked(self, data: bytes) -> Any:
         """The message of some bytes, which come from a process of our own."""
@@ -46,39 +54,50 @@ class Wire:
         message = loads(data[1:])
         if type(message) is tuple and message[0] == _DONE:
             _, device, run, results = message
-            return BatchDone(device, run, [self._restored(*result) for result in results])
+            return BatchDone(device, run, [self._restored(result) for result in results])
         return message
 
+    def _packed_done(self, done: BatchDone) -> bytes:
+        plain = True
+        results: list[tuple[object, ...]] = []
+        for result in done.results:
+            parts = self._flat(result)
+            if len(parts) == 1:
+                plain = plain and _is_plain(result)
+            results.append(parts)
+        return _dumped((_DONE, done.device, done.run, results), plain=plain)
+
     def _flat(self, result: object) -> tuple[object, ...]:
-        """A result as plain values where it is boxes alone, as most are."""
-        if type(result) is Look:
-            times = (float(result.preprocess_s), float(result.run_s), float(result.postprocess_s))
-            return (None, times, *self._flat(result.detections))
-        if type(result) is not Detections or not (
-            result.masks is None and result.keypoints is None and result.xywhr is None
+        """A result as plain values where it is boxes alone, as most are: five of its boxes, and three times where it has them."""
+        look = result if type(result) is Look else None
+        boxes = result if look is None else look.detections
+        if type(boxes) is not Detections or not (
+            boxes.masks is None and boxes.keypoints is None and boxes.xywhr is None
         ):
             return (result,)
-        values = result.xyxy.tobytes() + result.confidence.tobytes() + result.class_id.tobytes()
-        number = self._numbers.get(result.names)
-        if number is not None:
-            return (values, number, int(result.size[0]), int(result.size[1]), bool(result.truncated))
-        self._numbers[result.names] = len(self._numbers)
-        names = tuple(map(str, result.names))
-        return (values, names, int(result.size[0]), int(result.size[1]), bool(result.truncated))
+        number = self._numbers.get(boxes.names)
+        named: object = number
+        if number is None:
+            self._numbers[boxes.names] = len(self._numbers)
+            named = tuple(map(str, boxes.names))
+        values = boxes.xyxy.tobytes() + boxes.confidence.tobytes() + boxes.class_id.tobytes()
+        height, width = boxes.size
+        parts = (values, named, int(height), int(width), bool(boxes.truncated))
+        if look is None:
+            return parts
+        return (*parts, float(look.preprocess_s), float(look.run_s), float(look.postprocess_s))
 
-    def _restored(self, *parts: Any) -> Any:
+    def _restored(self, parts: tuple[Any, ...]) -> Any:
         if len(parts) == 1:
             return parts[0]
-        if parts[0] is None:
-            return Look(self._restored(*parts[2:]), *parts[1])
-        values, names, height, width, truncated = parts
+        values, names, height, width, truncated, *times = parts
         if isinstance(names, tuple):
             self._names.append(names)
         else:
             names = self._names[names]
         count = len(values) // _BYTES_EACH
         memory = bytearray(values)  # arrays that lie in bytes could not be written to
-        return Detections.proven(
+        detections = Detections.proven(
             xyxy=np.ndarray((count, 4), _FLOATS, memory),
             confidence=np.ndarray(count, _FLOATS, memory, 16 * count),
             class_id=np.ndarray(count, _INTEGERS, memory, 20 * count),
@@ -86,6 +105,13 @@ class Wire:
             size=Size(height, width),
             truncated=truncated,
         )
+        return Look(detections, *times) if times else detections
+
+
+def _dumped(message: Any, *, plain: bool) -> bytes:
+    if plain:
+        return _PLAIN_FORM + marshal.dumps(message)
+    return _PICKLE_FORM + pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
 def _is_plain(value: Any) -> TypeGuard[Any]:

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged
+from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged, Release
 from lineside.dispatch.buffers import SlotBuffers
 from lineside.dispatch.deadline_trial import refuse_short, tight
 from lineside.dispatch.desk import Desk
@@ -193,7 +193,9 @@ class Works:
         return self.desk.tick()
 
     def _answer(self, action: Action) -> None:
-        if isinstance(action, HealthChanged):
+        if isinstance(action, Release):
+            self.promises.keep(action)
+        elif isinstance(action, HealthChanged):
             self._bulletin.take(action)
         elif isinstance(action, DeadlineTooShort):
             self._bulletin.say("deadline.too_short", action.detail)
