@@ -166,6 +166,7 @@ class Loop:
             refused=(0 if plant is None else plant.refused) + getattr(triggers, "too_many", 0),
             lost_triggers=getattr(triggers, "lost", 0),
             skipped=getattr(triggers, "skipped", 0),
+            unnamed=getattr(triggers, "unnamed", 0),
         )
         return self._tally.snapshot(self._clock(), counts, self._parts.devices())
 

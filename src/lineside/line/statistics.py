@@ -112,6 +112,7 @@ class Counts:
         refused: Triggers that came twice or too early. Each was answered `trigger_missed`.
         lost_triggers: Numbers that the plant's control left out.
         skipped: Pictures of free-running cameras that came too soon after a part.
+        unnamed: Pictures of wired cameras that no trigger of the plant's control named. Each was answered `trigger_missed`.
     """
 
     dropped: int = 0
@@ -120,6 +121,7 @@ class Counts:
     refused: int = 0
     lost_triggers: int = 0
     skipped: int = 0
+    unnamed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

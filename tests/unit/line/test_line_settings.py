@@ -270,6 +270,37 @@ def test_triggers_of_two_kinds_are_refused():
     read(camera=cameras)
 
 
+WIRED = {
+    "camera": [{"id": "a", "source": "synthetic:cap", "trigger": "hardware"}],
+    "line": {"name": "caps", "deadline_ms": 200.0, "pair_ms": 30.0, "pair_lag_ms": 10.0},
+}
+
+
+def test_wired_cameras_whose_parts_the_control_names_are_taken():
+    settings = read(**WIRED)
+    assert settings.trigger is TriggerMode.HARDWARE
+    assert settings.document.line.pair_lag_ms == 10.0
+    assert settings.grace_s == 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"camera": [WHOLE["camera"][1] | {"trigger": "free"}]}, 'camera[0] has "free"'),
+        ({"plant": []}, "plant: this table is missing; with line.pair_ms"),
+        ({"line": WIRED["line"] | {"pair_ms": 100.0}}, "line.pair_ms: expected pair_ms, grace_ms"),
+        ({"line": WIRED["line"] | {"pair_lag_ms": -80.0}}, "line.pair_ms: expected pair_ms, grace_ms"),
+        ({"line": WIRED["line"] | {"pair_ms": 0.0}}, "line.pair_ms"),
+        (
+            {"line": {"name": "caps", "pair_lag_ms": 1.0}},
+            "line.pair_lag_ms: expected pair_ms beside it",
+        ),
+    ],
+)
+def test_a_pairing_that_cannot_work_is_refused(changes, hint):
+    assert hint in refused(copy.deepcopy(WHOLE) | WIRED | changes)
+
+
 def test_a_plc_needs_its_link():
     table = [{"id": "a", "source": "synthetic:cap", "trigger": "plc"}]
     assert "plant: this table is missing" in refused(copy.deepcopy(WHOLE) | {"camera": table, "plant": []})
