@@ -16,7 +16,7 @@ from lineside.core.verdict import Reason, Verdict
 from lineside.judge.judge import Judge, open_rule
 from lineside.line.board import Board
 from lineside.line.cameras import CameraStation
-from lineside.line.events import LateLook
+from lineside.line.desk import late_look
 from lineside.line.link import Link
 from lineside.line.loop import Loop
 from lineside.line.parts import LoopSettings, Parts
@@ -58,11 +58,13 @@ class Answers(list):
 class Rig:
     """A line over fake cameras and scripted devices, and what it answered."""
 
-    def __init__(self, *scripts, cameras=None, settings=QUICK, rate=RATE, judge=None, gate=None, sinks=()):
+    def __init__(
+        self, *scripts, cameras=None, settings=QUICK, rate=RATE, judge=None, gate=None, sinks=(), **more
+    ):
         self.answers = Answers()
         inbox, board = queue.SimpleQueue(), Board()
         cameras = cameras or {"top": FakeCamera, "side": lambda: FakeCamera("side")}
-        self.engine = scripted_engine(*scripts, note=board.post, late_result=lambda *_: inbox.put(LateLook()))
+        self.engine = scripted_engine(*scripts, note=board.post, late_result=late_look(inbox.put))
         judge = judge or Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=tuple(cameras))
 
         def station(name, opener):
@@ -80,6 +82,7 @@ class Rig:
             sinks=sinks,
             devices=lambda: device_rows([self.engine]),
             absence=self.engine.absence,
+            **more,
         )
         self.loop = Loop(self.parts, settings)
 

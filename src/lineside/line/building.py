@@ -17,18 +17,21 @@ from lineside.capture.health.baseline import load_baseline
 from lineside.capture.health.gate import HealthGate
 from lineside.capture.watch import Limits
 from lineside.core import plugins
+from lineside.core.delivery import Delivery
 from lineside.line.ejector import Ejector, EjectorSettings
 from lineside.line.feeds import FeedStation
 from lineside.line.joining import Joiner
 from lineside.line.models import Models
+from lineside.line.newest import Newest
 from lineside.line.outside import Outside
+from lineside.line.paired import Paired
 from lineside.line.pairing import Pairer, PairWindow
 from lineside.line.parts import LoopSettings, Parts
 from lineside.line.plant import Plant
 from lineside.line.preparing import looked_at
 from lineside.line.schedule import Schedule
 from lineside.line.standing import absence_of, device_rows
-from lineside.line.triggers import Asked, ByThemselves, Paired, Timed
+from lineside.line.triggers import Asked, ByThemselves, Timed
 from lineside.outputs import parcel
 from lineside.outputs.outbox.durable import DurableOutbox
 from lineside.outputs.outbox.settings import OutboxSettings
@@ -121,12 +124,15 @@ def build(settings: LineSettings, board: Board, run: str, outside: Outside | Non
             views=tuple(settings.views),
             stations={view: cameras[camera] for view, camera in settings.views.items()},
             products=models.products,
-            triggers=_triggers(settings, lambda camera: cameras[camera].away),
+            triggers=_triggers(
+                settings, lambda camera: cameras[camera].away, devices=len(device_rows(models.engines))
+            ),
             inbox=inbox,
             board=board,
             plant=Plant(links, post=inbox.put, note=board.post) if links else None,
             ejector=ejector,
             record=_recording(outbox, trace),
+            late=(lambda _late: None) if trace is None else trace.append_late,
             devices=lambda: device_rows(models.engines),
             absence=lambda: absence_of(models.engines),
         )
@@ -187,13 +193,14 @@ def _prepare(settings: LineSettings, table: CameraTable) -> Callable[[Frame], Fr
 
 
 def _triggers(
-    settings: LineSettings, away: Callable[[str], str]
+    settings: LineSettings, away: Callable[[str], str], *, devices: int
 ) -> Callable[[float, float | None], Triggers]:
     """What makes parts come, from a moment on and for some seconds.
 
     Args:
         settings: The line's.
         away: Why a camera is known to be lost; an empty text where it is not.
+        devices: How many there are: of a live view so many parts are open at once.
     """
     line = settings.document.line
     least_s = line.least_ms / 1e3
@@ -211,7 +218,9 @@ def _triggers(
             return Paired(Asked(least_s=least_s, ends_s=ends_s, numbers=numbers), pairer)
         joiner = Joiner(settings.shots, window_s=settings.join_s, grace_s=settings.grace_s, least_s=least_s)
         rate = line.parts_per_minute
-        return ByThemselves(joiner, least_s=60 / rate if rate else 0.0, ends_s=ends_s)
+        is_live = settings.document.camera[0].delivery is Delivery.LATEST
+        newest = Newest(max(devices, 1), settings.join_s) if is_live else None
+        return ByThemselves(joiner, least_s=60 / rate if rate else 0.0, ends_s=ends_s, newest=newest)
 
     return made
 

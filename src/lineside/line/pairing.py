@@ -185,7 +185,9 @@ class Pairer:
         near = [
             place
             for place in self._places
-            if place.missing[news.camera] and abs(at_s - place.at_s) <= self._window.window_s
+            if place.is_named
+            and place.missing[news.camera]
+            and abs(at_s - place.at_s) <= self._window.window_s
         ]
         if near:
             return self._join(min(near, key=lambda place: abs(at_s - place.at_s)), held)
@@ -286,7 +288,7 @@ class Pairer:
         camera = held.news.camera
         for place in self._places:
             if (
-                place.order is None
+                not place.is_named
                 and place.missing[camera]
                 and abs(held.at_s - place.at_s) <= self._window.join_s
             ):

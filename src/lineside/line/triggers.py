@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lineside.line.events import Event, News
     from lineside.line.joining import Joiner
-    from lineside.line.pairing import Pairer
+    from lineside.line.newest import Newest
     from lineside.line.schedule import Schedule
     from lineside.outputs.plant.link import PlantTrigger
 
@@ -24,10 +24,16 @@ STOPPING = Refusal(Reason.STOPPING, "the line was told to stop before the part c
 
 
 class Triggers(ABC):
-    """When parts come. The run loop asks it again whenever `wake_s` has come, and after each piece of news."""
+    """When parts come. The run loop asks it again whenever `wake_s` has come, and after each piece of news.
+
+    Attributes:
+        is_stopping: It was told to stop.
+        open_parts: How many parts have no answer yet; the run loop says so before it asks.
+    """
 
     def __init__(self) -> None:
         self.is_stopping = False
+        self.open_parts = 0
 
     @property
     @abstractmethod
@@ -89,10 +95,22 @@ class ByThemselves(Triggers):
         least_s: A picture that would begin a part sooner after the last is skipped: a free-running camera that is faster than the parts.
             0 takes every one.
         ends_s: When the time is up; infinite for never.
+        newest: Where pictures wait while the line is behind, and are passed over for newer ones; `None` where each is a part.
+
+    Attributes:
+        skipped: Pictures that came too soon after a part.
     """
 
-    def __init__(self, joiner: Joiner, *, least_s: float = 0.0, ends_s: float = math.inf) -> None:
+    def __init__(
+        self,
+        joiner: Joiner,
+        *,
+        least_s: float = 0.0,
+        ends_s: float = math.inf,
+        newest: Newest | None = None,
+    ) -> None:
         super().__init__()
+        self._newest = newest
         self._joiner = joiner
         self._least_s = least_s
         self._ends_s = ends_s
@@ -105,8 +123,14 @@ class ByThemselves(Triggers):
         return min(self._joiner.wake_s, self._ends_s)
 
     def due(self, now_s: float) -> Iterable[Event]:
-        """What is missing of parts whose window is over."""
-        return self._joiner.overdue(now_s)
+        """What is missing of parts whose window is over, and the newest pictures once the line has caught up."""
+        events = self._joiner.overdue(now_s)
+        if self._newest is not None and self.is_over(now_s):
+            self._newest.drop()
+        elif self._newest is not None:
+            for at_s, news in self._newest.take(self.open_parts):
+                events += self._joined(news, at_s)
+        return events
 
     def take(self, news: News, now_s: float) -> Iterable[Event]:
         """The part that a picture begins, or is of."""
@@ -120,6 +144,22 @@ class ByThemselves(Triggers):
         ):
             self.skipped += 1
             return ()
+        if (
+            self._newest is not None
+            and self._newest.is_behind(self.open_parts)
+            and not self._joiner.wants(news.camera, at_s)
+        ):
+            self._newest.put(news, at_s)
+            return ()
+        return self._joined(news, at_s)
+
+    @property
+    def passed_over(self) -> int:
+        """Pictures that a newer one replaced before they became a part."""
+        return 0 if self._newest is None else self._newest.passed_over
+
+    def _joined(self, news: FrameCame, at_s: float) -> list[Event]:
+        """The part that a picture begins, or is of."""
         events = self._joiner.take(news.camera, news.frame, at_s)
         if any(isinstance(event, Triggered) for event in events):
             self._last_s = at_s
@@ -209,58 +249,3 @@ class Asked(Triggers):
         if asked.id is not None and last.id is not None:
             self.lost += max(asked.id - last.id - 1, 0)
         return None
-
-
-class Paired(Triggers):
-    """Parts by the plant's control, whose pictures wired cameras take by themselves.
-
-    Args:
-        asked: The control's triggers. It numbers the parts, as the pairer does, from the same numbers.
-        pairer: Which picture is of which part.
-    """
-
-    def __init__(self, asked: Asked, pairer: Pairer) -> None:
-        super().__init__()
-        self._asked = asked
-        self._pairer = pairer
-
-    @property
-    def too_many(self) -> int:
-        """Triggers that came twice, too early, or so that nobody can tell which picture is theirs."""
-        return self._asked.too_many + self._pairer.ambiguous
-
-    @property
-    def lost(self) -> int:
-        """Numbers that the control left out."""
-        return self._asked.lost
-
-    @property
-    def unnamed(self) -> int:
-        """Pictures that no trigger of the control named."""
-        return self._pairer.unnamed
-
-    @property
-    def wake_s(self) -> float:
-        """When a part or a picture is given up, or the time is up."""
-        return min(self._pairer.wake_s, self._asked.wake_s)
-
-    def due(self, now_s: float) -> Iterable[Event]:
-        """What is missing of parts whose time is up, and the pictures that no trigger named; all of those once the line stops."""
-        events = self._pairer.overdue(now_s)
-        return [*events, *self._pairer.end()] if self.is_over(now_s) else events
-
-    def take(self, news: News, now_s: float) -> Iterable[Event]:
-        """The part that the control names, with its pictures; or the part that a picture is of."""
-        if isinstance(news, FrameCame):
-            at_s = now_s if news.frame.captured_s is None else news.frame.captured_s
-            return self._pairer.take(news, at_s)
-        return [event for begun in self._asked.take(news, now_s) for event in self._pairer.trigger(begun)]
-
-    def is_over(self, now_s: float) -> bool:
-        """Whether it was stopped or the time is up."""
-        return self._asked.is_over(now_s)
-
-    def stop(self, now_s: float) -> None:
-        """No part is judged that comes from now on."""
-        super().stop(now_s)
-        self._asked.stop(now_s)

@@ -16,8 +16,9 @@ from lineside.core.inspection import Origin
 from lineside.core.verdict import Reason
 from lineside.line.events import FrameArrived, FrameCame, FrameLost, PlantAsked, Refusal, Triggered
 from lineside.line.joining import view_names
+from lineside.line.paired import Paired
 from lineside.line.pairing import Pairer, PairWindow
-from lineside.line.triggers import Asked, Paired
+from lineside.line.triggers import Asked
 from lineside.outputs.plant.link import PlantTrigger
 
 WINDOW = PairWindow(0.02, grace_s=0.05, join_s=0.01)

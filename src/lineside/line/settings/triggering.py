@@ -41,6 +41,11 @@ def _of_cameras(document: LineDocument) -> Faults:
                 f"{key}.delivery",
                 f'expected "every_part", because each picture of a camera with trigger "{camera.trigger}" is a part\'s',
             )
+        if camera.delivery is not document.camera[0].delivery:
+            yield (
+                f"{key}.delivery",
+                f'expected "{document.camera[0].delivery}" as of camera[0], because a part whose pictures are passed over by one camera has none of the others',
+            )
         if camera.trigger is not first and not by_themselves:
             yield (
                 f"{key}.trigger",
