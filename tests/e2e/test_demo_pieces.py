@@ -14,7 +14,7 @@ from lineside.cli.demo_screen import one_line, table, watch
 from lineside.core.errors import DeviceError, ModelOutputError, SourceError
 from lineside.core.inspection import Inspection, View
 from lineside.core.verdict import Reason, Verdict
-from lineside.line.statistics import Tally
+from lineside.line.tally import Tally
 from lineside.testing.faults import BreakableModel, FaultyDetector
 from lineside.testing.graphs import colour_spots
 

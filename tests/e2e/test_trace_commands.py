@@ -16,6 +16,7 @@ from lineside.core.verdict import Reason, Verdict
 from lineside.evaluation.dataset import open_dataset
 from lineside.judge.recipe import Recipe
 from lineside.outputs.keeping import Keep
+from lineside.outputs.trace.late import Late
 from lineside.outputs.trace.segments import segment_files
 from lineside.outputs.trace.settings import TraceSettings
 from lineside.outputs.trace.writer import TraceWriter
@@ -69,6 +70,7 @@ def traced(plant, tmp_path, text):
                 verdict, reason, detail = Verdict.UNKNOWN, Reason.LATE, "too late"
             inspection = Inspection(part, verdict, reason, detail, (view,), 1.0, 1.01, 2.0)
             assert writer.append(inspection, {"serial": f"S{part}"})
+        writer.append_late(Late(5, "camera", "", view.detections, "cpu", 0.04, None, "S5", "UNKNOWN (late)"))
     return tmp_path / "trace"
 
 
@@ -87,6 +89,17 @@ def test_a_sound_trace_is_told_so_and_a_changed_record_is_named(cli, trace):
         2,
     )
     assert str(finding["line"]) in done.stdout
+
+
+def test_what_was_seen_too_late_explains_the_part_afterwards(cli, trace):
+    assert "6 parts, 1 late results" in cli("verify", trace).stdout
+    assert (
+        "part 5, camera: 5 objects were seen 40 ms after its answer, UNKNOWN (late)"
+        in cli("replay", trace, "S5").stdout
+    )
+    (late,) = json.loads(cli("replay", trace, "all", "--json").stdout)["late"]
+    assert (late["part"], late["serial"], len(late["detections"])) == (5, "S5", 5)
+    assert json.loads(cli("replay", trace, "S1", "--json").stdout)["late"] == []
 
 
 def test_a_span_and_the_pictures_can_be_left_out(cli, trace):

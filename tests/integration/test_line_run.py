@@ -6,24 +6,33 @@ import queue
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from line_standins import NAMES, FakeCamera, make_detections, scripted_engine
+from line_standins import NAMES, FakeCamera, make_detections, make_frame, scripted_engine
 from lineside.core.backoff import Backoff
-from lineside.core.errors import ModelOutputError, SettingsError, SourceError
+from lineside.core.errors import ImageFormatError, ModelOutputError, OutputError, SettingsError, SourceError
 from lineside.core.verdict import Reason, Verdict
+from lineside.dispatch.settings import Settings
 from lineside.judge.judge import Judge, open_rule
 from lineside.line.board import Board
 from lineside.line.cameras import CameraStation
-from lineside.line.events import LateLook
+from lineside.line.desk import late_look
+from lineside.line.events import FrameCame
+from lineside.line.joining import Joiner
 from lineside.line.link import Link
 from lineside.line.loop import Loop
+from lineside.line.newest import Newest
 from lineside.line.parts import LoopSettings, Parts
+from lineside.line.plant import Plant
 from lineside.line.products import OneProduct, Product
 from lineside.line.schedule import Schedule
 from lineside.line.standing import device_rows
-from lineside.line.triggers import Timed
+from lineside.line.triggers import ByThemselves, Timed
+from lineside.outputs.plant.link import LineState
 from lineside.testing.hand_workers import Mode, Script
 from lineside.testing.rules import StandInRule
 
@@ -58,12 +67,26 @@ class Answers(list):
 class Rig:
     """A line over fake cameras and scripted devices, and what it answered."""
 
-    def __init__(self, *scripts, cameras=None, settings=QUICK, rate=RATE, judge=None, gate=None, sinks=()):
+    def __init__(
+        self,
+        *scripts,
+        cameras=None,
+        settings=QUICK,
+        rate=RATE,
+        judge=None,
+        gate=None,
+        sinks=(),
+        hang_s=None,
+        **more,
+    ):
         self.answers = Answers()
         inbox, board = queue.SimpleQueue(), Board()
         cameras = cameras or {"top": FakeCamera, "side": lambda: FakeCamera("side")}
-        self.engine = scripted_engine(*scripts, note=board.post, late_result=lambda *_: inbox.put(LateLook()))
-        judge = judge or Judge([open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=tuple(cameras))
+        fittings = {} if hang_s is None else {"settings": Settings(hang_s=hang_s)}
+        self.engine = scripted_engine(*scripts, note=board.post, late_result=late_look(inbox.put), **fittings)
+        self.judge = judge = judge or Judge(
+            [open_rule({"kind": "forbid"}, NAMES)], names=NAMES, cameras=tuple(cameras)
+        )
 
         def station(name, opener):
             link = Link(f"camera {name}", opener, backoff=settings.backoff)
@@ -76,10 +99,11 @@ class Rig:
             triggers=lambda start_s, seconds: Timed(Schedule(start_s, rate, seconds)),
             inbox=inbox,
             board=board,
-            gate=gate or self.answers,
+            gate=self.answers if gate is None else gate,
             sinks=sinks,
             devices=lambda: device_rows([self.engine]),
             absence=self.engine.absence,
+            **more,
         )
         self.loop = Loop(self.parts, settings)
 
@@ -201,6 +225,153 @@ def test_what_comes_after_the_answer_is_counted_and_changes_nothing():
     assert set(answers.reasons()) <= {Reason.LATE, Reason.OVERLOAD, Reason.DEVICE_LOST}
     assert statistics.answered == 3
     assert rig.loop.statistics().verdicts[Verdict.PASS] == 0
+
+
+def test_what_was_seen_after_the_answer_is_told_to_the_trace_with_its_part():
+    """The first picture is looked at until its part is answered: what was seen then explains the doubt."""
+    late, is_answered = [], threading.Event()
+
+    def see(_):
+        is_answered.wait(10)
+        return make_detections(0.9)
+
+    class Gate(Answers):
+        def __call__(self, inspection):
+            super().__call__(inspection)
+            is_answered.set()
+
+    gate = Gate()
+    rig = Rig(
+        Script(sees=see),
+        cameras={"top": FakeCamera},
+        settings=LoopSettings(deadline_s=0.3),
+        rate=60,
+        gate=gate,
+        hang_s=10.0,
+        late=late.append,
+    )
+    statistics, _ = rig.run(3.0)
+    gate.check(3)
+    assert gate[0].verdict is Verdict.UNKNOWN
+    (first, *_) = late
+    assert (first.part, first.camera, len(first.detections), first.device) == (0, "top", 1, "d0")
+    assert first.answered == f"UNKNOWN ({gate[0].reason})"
+    assert first.after_s > 0
+    assert statistics.late_results == len(late)
+
+
+def test_a_picture_format_that_the_model_never_takes_stops_the_line_with_all_parts_answered():
+    """One freak costs its part; a row of them is for people, and no part is left without an answer."""
+
+    class Refuses:
+        def submit(self, _image, **_asked):
+            raise ImageFormatError("expected uint8; got float64")
+
+    rig = Rig(cameras={"top": FakeCamera})
+    rig.parts = replace(rig.parts, products=OneProduct(Product("", rig.judge, Refuses())))
+    rig.loop = Loop(rig.parts, QUICK)
+    with pytest.raises(ImageFormatError, match="float64"):
+        rig.run(30.0)
+    statistics = rig.loop.statistics()
+    rig.answers.check(statistics.triggered)
+    assert 3 <= statistics.triggered < 3000
+    assert statistics.verdicts[Verdict.PASS] == 0
+    assert "line.operator" in {event.code for event in statistics.events}
+
+
+class ControlLink:
+    """A link to a control, whose answers fail as a test says."""
+
+    def __init__(self, fault, at=3):
+        self.fault, self.at, self.answered, self.states = fault, at, [], []
+
+    def start(self, heard):
+        pass
+
+    def tell(self, state):
+        self.states.append(state)
+
+    def answer(self, answer):
+        self.answered.append(answer.inspection)
+        if len(self.answered) >= self.at:
+            raise self.fault
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "stops"),
+    [
+        (OutputError("the station is away"), False),
+        (ZeroDivisionError("oh"), False),
+        (SettingsError("the map has no such tag"), True),
+    ],
+)
+def test_a_link_that_fails_is_told_and_stops_the_line_only_if_no_retry_can_mend_it(fault, stops):
+    link, rig = ControlLink(fault), Rig(cameras={"top": FakeCamera})
+    plant = Plant([link], post=rig.parts.inbox.put, note=rig.parts.board.post)
+    rig.parts = replace(rig.parts, plant=plant)
+    rig.loop = Loop(rig.parts, QUICK)
+    if stops:
+        with pytest.raises(SettingsError, match="no such tag"):
+            rig.run(30.0)
+    else:
+        rig.run()
+    statistics = rig.loop.statistics()
+    rig.answers.check(statistics.triggered)
+    assert link.answered == [a.part for a in rig.answers], "each answer is tried, whatever became of the last"
+    assert statistics.counts.unwritten == statistics.triggered - 2
+    codes = {event.code for event in statistics.events}
+    assert "plc.unwritten" in codes
+    assert ("line.operator" in codes) == stops
+    assert (LineState.STOPPING in link.states) == stops
+
+
+def test_of_a_live_view_the_newest_picture_wins_while_the_engine_is_behind():
+    """Pictures come every 5 ms, the engine takes 30: most are passed over, and none that is judged is old."""
+
+    def see(_):
+        time.sleep(0.03)
+        return make_detections()
+
+    rig = Rig(Script(sees=see), cameras={"top": FakeCamera})
+    joiner = Joiner({"top": 1}, window_s=0.0)
+    rig.parts = replace(
+        rig.parts,
+        triggers=lambda start_s, seconds: ByThemselves(
+            joiner, newest=Newest(1, 0.0), ends_s=start_s + seconds
+        ),
+    )
+    rig.loop = Loop(rig.parts, QUICK)
+    is_over, taken = threading.Event(), []
+
+    def film():
+        while not is_over.wait(0.005):
+            frame = replace(make_frame(None), captured_s=time.monotonic())
+            taken.append(frame)
+            rig.parts.inbox.put(FrameCame("top", frame))
+
+    with ThreadPoolExecutor(1) as pool:
+        film_ends = pool.submit(film)
+        try:
+            statistics, answers = rig.run(1.5)
+        finally:
+            is_over.set()
+        film_ends.result(5)
+    answers.check(statistics.triggered)
+    passed_over = rig.loop.statistics().counts.passed_over
+    assert statistics.triggered >= 5
+    assert passed_over > statistics.triggered
+    assert statistics.triggered + passed_over <= len(taken)
+    times = [answer.triggered_s for answer in answers]
+    assert times == sorted(times)
+    # Each part's picture was the newest when the one before it was answered, but for what the inbox held on a busy machine.
+    stale = [
+        any(answer.triggered_s < f.captured_s < before.answered_s - 0.02 for f in taken)
+        for before, answer in pairwise(answers)
+    ]
+    assert sum(stale) <= len(stale) / 2
 
 
 def test_a_hanging_camera_is_late_and_the_line_ends_all_the_same():

@@ -17,13 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from line_standins import Log
+from line_standins import Log, make_detections
 from lineside.core.errors import OutputError, SettingsError
 from lineside.core.verdict import Verdict
 from lineside.outputs.keeping import Keep
 from lineside.outputs.trace.chain import sealed
+from lineside.outputs.trace.late import Late
 from lineside.outputs.trace.pictures import Pictures
-from lineside.outputs.trace.reading import chosen_parts, sound_records
+from lineside.outputs.trace.reading import chosen_parts, late_records, sound_records
 from lineside.outputs.trace.segments import Segments, segment_files
 from lineside.outputs.trace.settings import TraceSettings
 from lineside.outputs.trace.verify import Fault, Span, verify
@@ -95,6 +96,44 @@ def test_every_part_has_one_record_in_the_order_of_the_answers(tmp_path):
     assert parts[1]["views"][0]["picture"]["pixels"]
     found = verify(tmp_path)
     assert (found.is_sound, found.parts, found.pictures, found.notices) == (True, 20, 7, [])
+
+
+def test_what_comes_after_an_answer_stands_in_the_chain_beside_its_part(tmp_path):
+    with opened(tmp_path) as trace:
+        assert trace.append(inspection(1, Verdict.FAIL))
+        assert trace.append(inspection(2, Verdict.FAIL))
+        told = make_detections(0.9, 0.8)
+        assert trace.append_late(Late(1, "top", "", told, "cuda:1", 0.25, 77, "S1", "UNKNOWN (late)"))
+        assert trace.append_late(Late(2, "side"))
+        assert until(lambda: len(lines(tmp_path)) == 5)
+        assert trace.statistics().written == 2
+    found = verify(tmp_path)
+    assert (found.is_sound, found.parts, found.late) == (True, 2, 2)
+    parts = chosen_parts(tmp_path, "1")
+    assert [record["part"] for record in parts] == [1]
+    (late,) = late_records(tmp_path, parts)
+    assert (late["kind"], late["camera"], late["came"], late["device"]) == (
+        "late",
+        "top",
+        "detections",
+        "cuda:1",
+    )
+    assert (late["trigger"], late["serial"], late["answered"]) == (77, "S1", "UNKNOWN (late)")
+    assert (late["after_s"], len(late["detections"]), late["about"]["run"]) == (0.25, 2, "r1")
+    (segment,) = segment_files(tmp_path)
+    segment.write_bytes(segment.read_bytes().replace(b'"after_s":0.25', b'"after_s":9.25'))
+    (finding, *_) = verify(tmp_path).findings
+    assert (finding.fault, finding.part) == (Fault.CHANGED, 1)
+
+
+def test_late_results_that_find_no_room_are_told_in_the_chain(tmp_path):
+    trace = opened(tmp_path, capacity=1, batch_s=0.5)
+    offered = [trace.append_late(Late(n, "top")) for n in range(50)]
+    trace.close(10)
+    dropped = [r for r in sound_records(tmp_path) if r["kind"] == "dropped"]
+    assert not all(offered)
+    assert (sum(r["late"] for r in dropped), sum(r["count"] for r in dropped)) == (offered.count(False), 0)
+    assert verify(tmp_path).late == offered.count(True)
 
 
 def test_a_trace_can_be_verified_by_hand(tmp_path):

@@ -12,7 +12,7 @@ import typer
 from lineside.cli.demo_plant import DemoModel
 from lineside.cli.progress import waiting
 from lineside.line.board import Board
-from lineside.line.events import LateLook
+from lineside.line.desk import late_look
 
 if TYPE_CHECKING:
     from lineside.cli.demo_faults import FaultPlan
@@ -63,7 +63,7 @@ class Asked:
             settings=Settings(cool_down_most_s=_COOL_DOWN_S, late_limit=_LATE),
             demotion=self.demotion,
             note=board.post,
-            late_result=lambda *_: inbox.put(LateLook()),
+            late_result=late_look(inbox.put),
         )
         with waiting():
             offer = read_offer(start.model, start.facts, name="model")

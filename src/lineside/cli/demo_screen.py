@@ -104,6 +104,10 @@ def _counts(stats: Statistics) -> Table:
         counts.add_row("overkills", _alarming(against.overkills, f" of {against.good} good"))
     if stats.late_results:
         counts.add_row("late results", str(stats.late_results))
+    if stats.counts.passed_over:
+        counts.add_row("passed over", str(stats.counts.passed_over))
+    if stats.counts.unnamed:
+        counts.add_row("without a trigger", _alarming(stats.counts.unnamed, ""))
     lost = stats.counts.dropped + stats.counts.output_faults + stats.counts.unwritten
     if lost:
         counts.add_row("not written", _alarming(lost, ""))

@@ -78,7 +78,7 @@ def replay(
     nothing is judged again.
     """
     from lineside.cli.replay_run import Replay, has_pictures
-    from lineside.outputs.trace.reading import chosen_parts
+    from lineside.outputs.trace.reading import chosen_parts, late_records
 
     if form not in {"coco", "yolo"}:
         raise SettingsError(f'--form: expected coco or yolo; got "{form}"')
@@ -100,9 +100,10 @@ def replay(
         )
     if as_json:
         told = {"parts": [one.to_dict() for one in judged], "without_pictures": len(found) - len(kept)}
-        typer.echo(json.dumps({**told, "exported": exported}, indent=2))
+        typer.echo(json.dumps({**told, "late": late_records(trace, found), "exported": exported}, indent=2))
     else:
         _show(judged, len(found) - len(kept), export, exported)
+        _show_late(late_records(trace, found))
     if any(one.differs for one in judged):
         raise typer.Exit(DIFFERENT)
 
@@ -192,6 +193,18 @@ def _show(judged: Sequence[Replayed], without: int, export: Path | None, exporte
         lines.append(f"{exported} pictures to look at: {export}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_late(records: Sequence[Mapping[str, Any]]) -> None:
+    """What became known of the parts after their answers."""
+    for record in records[:_MOST]:
+        objects = record.get("detections")
+        came = "its picture came" if objects is None else f"{len(objects)} objects were seen"
+        after_s = record.get("after_s")
+        when = "after its answer" if after_s is None else f"{after_s * 1e3:.0f} ms after its answer"
+        typer.echo(f"part {record['part']}, {record['camera']}: {came} {when}, {record['answered']}")
+    if len(records) > _MOST:
+        typer.echo(f"… and {len(records) - _MOST} more late results; --json has all")
 
 
 def _word(verdict: object, reason: object) -> str:

@@ -71,7 +71,7 @@ def _show(found: Verification) -> None:
     console = Console()
     numbers = "no records" if found.first is None else f"records {found.first} to {found.last}"
     lines = [
-        f"{numbers}: {found.parts} parts, {found.pictures} pictures compared, {found.removed} removed by retention",
+        f"{numbers}: {found.parts} parts, {found.late} late results, {found.pictures} pictures compared, {found.removed} removed by retention",
         *(f"note: {notice}" for notice in found.notices),
     ]
     if found.findings:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from lineside.core.errors import LinesideError, SettingsError, near
 
@@ -14,9 +14,44 @@ if TYPE_CHECKING:
 
 
 class Table(BaseModel):
-    """A table of a settings file: frozen, and no key is accepted that is not a field."""
+    """A table of a settings file: frozen, no key is accepted that is not a field, and a number is a finite number, no text and no switch."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what pydantic would take for a number, or for several, and nobody wrote as one."""
+        leaves = _leaves(cls.model_fields[str(info.field_name)].annotation)
+        if leaves <= _NUMBERS and not leaves <= {type(None)}:
+            _refuse_words(value, "a whole number" if float not in leaves else "a number")
+        return value
+
+
+_NUMBERS = {int, float, type(None)}
+
+
+def _leaves(annotation: Any) -> set[Any]:
+    """What a type is made of in the end, without lists, unions and limits."""
+    if get_origin(annotation) is Literal:
+        return {Literal}
+    if get_origin(annotation) is Annotated:
+        return _leaves(get_args(annotation)[0])
+    parts = [part for part in get_args(annotation) if part is not Ellipsis]
+    return set().union(*(_leaves(part) for part in parts)) if parts else {annotation}
+
+
+def _refuse_words(value: object, what: str) -> None:
+    """Refuse a text or a switch, also within lists.
+
+    Raises:
+        ValueError: There is one.
+    """
+    if isinstance(value, str | bool):
+        raise ValueError(what)  # noqa: TRY004 # pydantic tells of this one alone
+    if isinstance(value, list | tuple):
+        for one in value:
+            _refuse_words(one, what)
 
 
 T = TypeVar("T", bound=BaseModel)

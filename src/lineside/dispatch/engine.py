@@ -172,6 +172,7 @@ class Engine:
         deadline_s: float | None = None,
         stream: str | None = None,
         delivery: str = Delivery.EVERY_PART,
+        name: object = None,
         **asked: Any,
     ) -> LookFuture:
         """The future of what the model sees in a picture.
@@ -183,6 +184,7 @@ class Engine:
             stream: Answers to pictures of one stream leave in the order in which these came. `None`: the frame's stream, and of a
                 bare picture none.
             delivery: `every_part`, or `latest` for a live view, of which only the newest waits.
+            name: What refusals and `late_result` call the picture; `None` for its stream, and a frame's number.
             asked: Thresholds, as for a call of a `Detector`.
 
         Returns:
@@ -194,7 +196,9 @@ class Engine:
             ImageFormatError: It is no picture.
             SettingsError: A setting is unknown or out of range.
         """
-        return self._reception.take(image, asked, deadline_s=deadline_s, stream=stream, delivery=delivery)
+        return self._reception.take(
+            image, asked, deadline_s=deadline_s, stream=stream, delivery=delivery, name=name
+        )
 
     async def submit_async(self, image: NDArray[Any] | Frame, **how: Any) -> Detections:
         """What the model sees in a picture, awaited; as `submit`.

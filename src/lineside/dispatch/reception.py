@@ -73,6 +73,7 @@ class Reception:
         deadline_s: float | None,
         stream: str | None = None,
         delivery: str = Delivery.EVERY_PART,
+        name: object = None,
     ) -> LookFuture:
         """The future of what the model sees in a picture; arguments and refusals as of `Engine.submit`.
 
@@ -80,8 +81,8 @@ class Reception:
             ImageFormatError: It is no picture.
             SettingsError: A setting is unknown or out of range.
         """
-        picture, of, name = _picture(image, stream)
-        ticket = Ticket(picture, self._askings.checked(asked), name)
+        picture, of, own = _picture(image, stream)
+        ticket = Ticket(picture, self._askings.checked(asked), own if name is None else name)
         return self._send(ticket, self._stream(of, delivery), self._due_s(deadline_s))
 
     def take_each(

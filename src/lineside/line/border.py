@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,18 +42,20 @@ class Fault:
         sentence: What it says itself.
         code: The error's code, or `internal` where nobody foresaw it.
         recovery: What a line does about it.
+        error: The error itself; `None` where nobody foresaw it.
     """
 
     reason: Reason
     sentence: str
     code: str
     recovery: Recovery = Recovery.RETRY
+    error: LinesideError | None = field(default=None, compare=False, repr=False)
 
 
 def fault_of(error: LinesideError) -> Fault:
     """What an error of lineside's own means for the part."""
     reason = next((r for kind, r in _REASONS if isinstance(error, kind)), Reason.INTERNAL_FAULT)
-    return Fault(reason, str(error), error.code, error.recovery)
+    return Fault(reason, str(error), error.code, error.recovery, error)
 
 
 def attempt(stage: str, work: Callable[[], T]) -> T | Fault:

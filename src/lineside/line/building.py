@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import queue
 from contextlib import ExitStack
@@ -16,11 +17,15 @@ from lineside.capture.health.baseline import load_baseline
 from lineside.capture.health.gate import HealthGate
 from lineside.capture.watch import Limits
 from lineside.core import plugins
+from lineside.core.delivery import Delivery
 from lineside.line.ejector import Ejector, EjectorSettings
 from lineside.line.feeds import FeedStation
 from lineside.line.joining import Joiner
 from lineside.line.models import Models
+from lineside.line.newest import Newest
 from lineside.line.outside import Outside
+from lineside.line.paired import Paired
+from lineside.line.pairing import Pairer, PairWindow
 from lineside.line.parts import LoopSettings, Parts
 from lineside.line.plant import Plant
 from lineside.line.preparing import looked_at
@@ -119,12 +124,15 @@ def build(settings: LineSettings, board: Board, run: str, outside: Outside | Non
             views=tuple(settings.views),
             stations={view: cameras[camera] for view, camera in settings.views.items()},
             products=models.products,
-            triggers=_triggers(settings),
+            triggers=_triggers(
+                settings, lambda camera: cameras[camera].away, devices=len(device_rows(models.engines))
+            ),
             inbox=inbox,
             board=board,
             plant=Plant(links, post=inbox.put, note=board.post) if links else None,
             ejector=ejector,
             record=_recording(outbox, trace),
+            late=(lambda _late: None) if trace is None else trace.append_late,
             devices=lambda: device_rows(models.engines),
             absence=lambda: absence_of(models.engines),
         )
@@ -184,22 +192,35 @@ def _prepare(settings: LineSettings, table: CameraTable) -> Callable[[Frame], Fr
     return looked_at(HealthGate(table.health, baseline), adjustment)
 
 
-def _triggers(settings: LineSettings) -> Callable[[float, float | None], Triggers]:
-    """What makes parts come, from a moment on and for some seconds."""
+def _triggers(
+    settings: LineSettings, away: Callable[[str], str], *, devices: int
+) -> Callable[[float, float | None], Triggers]:
+    """What makes parts come, from a moment on and for some seconds.
+
+    Args:
+        settings: The line's.
+        away: Why a camera is known to be lost; an empty text where it is not.
+        devices: How many there are: of a live view so many parts are open at once.
+    """
     line = settings.document.line
     least_s = line.least_ms / 1e3
 
     def made(start_s: float, seconds: float | None) -> Triggers:
         ends_s = math.inf if seconds is None else start_s + seconds
-        match settings.trigger:
-            case TriggerMode.SOFTWARE:
-                return Timed(Schedule(start_s, line.parts_per_minute or 1.0, seconds))
-            case TriggerMode.PLC:
-                return Asked(least_s=least_s, ends_s=ends_s)
-        grace_ms = line.deadline_ms / 2 if line.grace_ms is None else line.grace_ms
-        joiner = Joiner(settings.shots, window_s=settings.join_s, grace_s=grace_ms / 1e3, least_s=least_s)
+        if settings.trigger is TriggerMode.SOFTWARE:
+            return Timed(Schedule(start_s, line.parts_per_minute or 1.0, seconds))
+        if settings.trigger is TriggerMode.PLC:
+            return Asked(least_s=least_s, ends_s=ends_s)
+        if line.pair_ms is not None:
+            numbers = itertools.count()
+            window = PairWindow(line.pair_ms / 1e3, line.pair_lag_ms / 1e3, settings.grace_s, settings.join_s)
+            pairer = Pairer(settings.shots, window, numbers=numbers, away=away)
+            return Paired(Asked(least_s=least_s, ends_s=ends_s, numbers=numbers), pairer)
+        joiner = Joiner(settings.shots, window_s=settings.join_s, grace_s=settings.grace_s, least_s=least_s)
         rate = line.parts_per_minute
-        return ByThemselves(joiner, least_s=60 / rate if rate else 0.0, ends_s=ends_s)
+        is_live = settings.document.camera[0].delivery is Delivery.LATEST
+        newest = Newest(max(devices, 1), settings.join_s) if is_live else None
+        return ByThemselves(joiner, least_s=60 / rate if rate else 0.0, ends_s=ends_s, newest=newest)
 
     return made
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lineside.core.inspection import Inspection, View
     from lineside.core.verdict import Reason
     from lineside.judge.judge import Judgement
+    from lineside.line.border import Fault
     from lineside.outputs.plant.link import LineState, PlantTrigger
 
 
@@ -157,11 +158,54 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Which picture an engine is shown; it is what the engine calls it.
+
+    Attributes:
+        camera: The view.
+        part: Its number.
+        stage: The later model that looks at a part of it; empty for the first.
+    """
+
+    camera: str
+    part: int
+    stage: str = ""
+
+    def __str__(self) -> str:
+        return f"part {self.part}, {self.camera}{self.stage and ', '}{self.stage}"
+
+
+@dataclass(frozen=True, slots=True)
 class LateLook:
-    """The engine saw what is in a picture after it had answered that it does not know."""
+    """The engine saw what is in a picture after it had answered that it does not know.
+
+    Attributes:
+        shown: Which picture.
+        detections: What it saw.
+        device: Where the model ran.
+    """
+
+    shown: Shown
+    detections: Detections
+    device: str = ""
 
 
-News: TypeAlias = FrameCame | PlantAsked | Say | LateLook | DevicesChanged
+@dataclass(frozen=True, slots=True)
+class Stumble:
+    """Somebody failed in a way that its own recovery does not mend.
+
+    Attributes:
+        who: Who, for people.
+        fault: How.
+        patience: So often in a row it may.
+    """
+
+    who: str
+    fault: Fault
+    patience: int = 1
+
+
+News: TypeAlias = FrameCame | PlantAsked | Say | LateLook | DevicesChanged | Stumble
 """What the run loop hears beside the ledger's events."""
 
 

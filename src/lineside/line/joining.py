@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Reason
 from lineside.line.events import FrameArrived, FrameLost, Refusal, Triggered
+from lineside.line.numbering import Numbering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,7 +97,7 @@ class Joiner:
         self._parts = count() if numbers is None else numbers
         self._groups: deque[_Group] = deque(maxlen=_REMEMBERED)
         self._begun = 0
-        self._ahead: dict[str, int | None] = dict.fromkeys(shots)
+        self._numbers = Numbering(shots)
         self.too_many = 0
         self.late = 0
 
@@ -154,7 +155,9 @@ class Joiner:
 
     def _join(self, group: _Group, camera: str, frame: Frame) -> list[Event]:
         view = group.missing[camera].pop(0)
-        doubt = self._doubt(group, camera, view, frame.device_frame)
+        shots = self._shots[camera]
+        expected = group.order * shots + view_names(camera, shots).index(view)
+        doubt = self._numbers.doubt(camera, expected, frame.device_frame)
         if not group.is_open:
             self.late += 1
             return []
@@ -163,24 +166,9 @@ class Joiner:
             return [FrameLost(view, group.part, Reason.TRIGGER_MISSED, doubt)]
         return [FrameArrived(view, group.part, replace(frame, part=group.part))]
 
-    def _doubt(self, group: _Group, camera: str, view: str, number: int | None) -> str:
-        """Why a picture may be of another part, by its number; an empty text where nothing speaks for that."""
-        if number is None:
-            return ""
-        shots = self._shots[camera]
-        expected = group.order * shots + view_names(camera, shots).index(view)
-        before, self._ahead[camera] = self._ahead[camera], number - expected
-        if before is None or before + expected == number:
-            return ""
-        return (
-            f"the camera's own number of the picture is {number} and should be {before + expected}: a trigger was lost, or "
-            "came twice"
-        )
-
     def _refuse(self, camera: str, at_s: float, why: str) -> list[Event]:
         self.too_many += 1
-        ahead = self._ahead[camera]
-        self._ahead[camera] = None if ahead is None else ahead + 1
+        self._numbers.skip(camera)
         refusal = Refusal(Reason.TRIGGER_MISSED, f"a trigger too many: {why}")
         return [Triggered(next(self._parts), at_s, refusal=refusal, asks=False)]
 

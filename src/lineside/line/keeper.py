@@ -209,4 +209,5 @@ def _camera(station: Any) -> dict[str, Any]:
         "frames": done.frames,
         "fps": round(done.fps, 2),
         "missed": done.missed,
+        "dropped": done.camera.dropped,
     }

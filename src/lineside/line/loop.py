@@ -6,14 +6,13 @@ import math
 import queue
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError
-from lineside.core.verdict import Reason, Verdict
-from lineside.judge.judge import Judgement
+from lineside.core.verdict import Reason
 from lineside.line.border import Fault, attempt
-from lineside.line.desk import Desk
+from lineside.line.chosen import Chosen
+from lineside.line.desk import Desk, looker
 from lineside.line.events import (
     Absence,
     Answer,
@@ -23,21 +22,22 @@ from lineside.line.events import (
     DevicesChanged,
     FrameArrived,
     FrameCame,
-    FrameLost,
     GiveUp,
-    Judged,
     JudgePart,
     LateLook,
     LateResult,
     PlantAsked,
-    Refusal,
     Say,
+    Stumble,
     Tick,
     Triggered,
 )
 from lineside.line.ledger import Ledger
 from lineside.line.outbox import Outbox
-from lineside.line.statistics import Counts, Tally
+from lineside.line.statistics import Counts
+from lineside.line.supervision import Supervision
+from lineside.line.tally import Tally
+from lineside.line.telling import Telling
 from lineside.outputs.plant.link import LineState
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from lineside.core.inspection import Inspection
     from lineside.line.events import Action, Event, News
     from lineside.line.parts import LoopSettings, Parts, Station
-    from lineside.line.products import Product
     from lineside.line.statistics import Statistics
     from lineside.line.triggers import Triggers
 
@@ -86,7 +85,8 @@ class Loop:
         self._note = parts.board.post
         self._is_stopping = threading.Event()
         self._patience_s = math.inf
-        self._chosen: dict[int, Product] = {}
+        self._chosen = Chosen(parts.products, clock=clock, note=self._note)
+        self._supervision = Supervision(self._note)
         self._triggers: Triggers | None = None
         self._tally = Tally(clock())
         self._ledger = Ledger(
@@ -98,6 +98,7 @@ class Loop:
         )
         self._desk = Desk(self._inbox.put)
         self._outbox = Outbox(parts.sinks, note=self._note, capacity=settings.outbox)
+        self._telling = Telling(parts, self._tally, self._outbox, clock)
         self.beat_s = clock()
         parts.board.listen(self._hear_notice)
 
@@ -112,6 +113,7 @@ class Loop:
 
         Raises:
             OutputError: A link to the plant can never work.
+            LinesideError: Something failed in a way that only people can mend. Every part was answered before.
         """
         parts = self._parts
         stations: list[Station] = []
@@ -130,6 +132,8 @@ class Loop:
             self._loop(self._triggers)
         finally:
             self._end(stations)
+        if self._supervision.error is not None:
+            raise self._supervision.error
         return self.statistics()
 
     def stop(self, *, patience_s: float = math.inf) -> None:
@@ -166,6 +170,8 @@ class Loop:
             refused=(0 if plant is None else plant.refused) + getattr(triggers, "too_many", 0),
             lost_triggers=getattr(triggers, "lost", 0),
             skipped=getattr(triggers, "skipped", 0),
+            unnamed=getattr(triggers, "unnamed", 0),
+            passed_over=getattr(triggers, "passed_over", 0),
         )
         return self._tally.snapshot(self._clock(), counts, self._parts.devices())
 
@@ -183,13 +189,16 @@ class Loop:
             now_s = self.beat_s = self._clock()
             if self.is_stopping:
                 self._halt(triggers, now_s)
+            if self._parts.plant is not None:
+                self._parts.plant.work(now_s)
+            triggers.open_parts = self._ledger.open_parts
             for due in triggers.due(now_s):
                 self._handle(due)
             is_over = triggers.is_over(now_s)
             if is_over and not self._ledger.open_parts:
                 return
             due_s = self._ledger.next_deadline_s
-            wake_s = min(now_s + _BEAT_S, math.inf if due_s is None else due_s, self._eject(now_s))
+            wake_s = min(now_s + _BEAT_S, math.inf if due_s is None else due_s, self._telling.eject(now_s))
             if not is_over:
                 wake_s = min(wake_s, triggers.wake_s)
             event: Event | News
@@ -221,34 +230,36 @@ class Loop:
         match event:
             case Triggered():
                 self._begin(event)
+            case FrameArrived():
+                self._feed(self._chosen.prepared(event))
+            case Detected():
+                self._supervision.worked(looker(event.camera))
+                self._feed(event)
             case FrameCame() | PlantAsked():
                 self._hear(event)
-            case DevicesChanged():
-                self._feed(Absence(self._parts.absence()))
-            case LateLook():
-                self._tally.late()
-            case Say():
-                if not self.is_stopping:
-                    self._say(event.state)
-            case FrameArrived():
-                self._feed(self._prepared(event))
+            case DevicesChanged() | LateLook() | Say() | Stumble():
+                self._take_news(event)
             case _:
                 self._feed(event)
 
-    def _prepared(self, event: FrameArrived) -> Event:
-        """The picture as the part's product wants it."""
-        product = self._chosen.get(event.part)
-        prepare = None if product is None else product.prepare.get(event.camera)
-        if prepare is None:
-            return event
-        outcome = attempt("preparing a picture", lambda: prepare(event.frame))
-        if isinstance(outcome, Fault):
-            return FrameLost(event.camera, event.part, outcome.reason, outcome.sentence)
-        return FrameArrived(event.camera, event.part, outcome)
+    def _take_news(self, news: DevicesChanged | LateLook | Say | Stumble) -> None:
+        """News that the ledger does not hear as they are."""
+        match news:
+            case DevicesChanged():
+                self._feed(Absence(self._parts.absence()))
+            case LateLook():
+                self._telling.late(news)
+            case Say():
+                if not self.is_stopping:
+                    self._say(news.state)
+            case Stumble():
+                if self._supervision.failed(news.who, news.fault, patience=news.patience):
+                    self._is_stopping.set()
 
     def _hear(self, news: FrameCame | PlantAsked) -> None:
         if self._triggers is None:  # the line is not ready: no control may have asked, and no picture counts
             return
+        self._triggers.open_parts = self._ledger.open_parts
         for event in self._triggers.take(news, self._clock()):
             if (
                 isinstance(event, Triggered)
@@ -262,18 +273,10 @@ class Loop:
         """Choose the rules for a part that came; what the plant chooses later is for later parts."""
         plant, origin = self._parts.plant, event.origin
         code = origin.product or (plant.product_of(event.part) if plant is not None else "")
-        if event.refusal is None:
-            chosen = self._parts.products.choose(code)
-            if isinstance(chosen, Refusal):
-                event = replace(event, refusal=chosen)
-            else:
-                self._chosen[event.part] = chosen
-                code = chosen.code or code
-                event = replace(event, views=chosen.views) if chosen.views else event
         self._tally.trigger()
         if self._parts.ejector is not None:
             self._parts.ejector.expect(event.part, event.at_s)
-        self._feed(replace(event, origin=replace(origin, product=code)) if code else event)
+        self._feed(self._chosen.begin(event, code))
 
     def _feed(self, event: Event) -> None:
         for action in self._ledger.handle(event, self._clock()):
@@ -284,62 +287,15 @@ class Loop:
             case Capture():
                 self._parts.stations[action.camera].put(action)
             case Detect():
-                product = self._chosen[action.part]
+                product = self._chosen.of(action.part)
                 self._desk.put(action, product.engine, product.asked)
             case JudgePart():
-                self._feed(self._judged(action))
+                self._feed(self._chosen.judged(action))
             case Answer():
-                self._answer(action.inspection)
+                inspection = action.inspection
+                self._telling.answer(inspection, self._chosen.leave(inspection.part))
             case LateResult():
-                event = action.event
-                self._tally.late(event.seconds if isinstance(event, Detected) else None)
-
-    def _judged(self, action: JudgePart) -> Judged:
-        start_s = self._clock()
-        product = self._chosen.get(action.part)
-        if product is None:  # it was refused before anybody looked at it
-            view = action.views[0]
-            said = Judgement(Verdict.UNKNOWN, view.reason or Reason.INTERNAL_FAULT, view.detail)
-            return Judged(action.part, said, 0.0)
-        outcome = attempt("judge", lambda: product.judge(action.views))
-        if isinstance(outcome, Fault):
-            self._note("judge.failed", outcome.sentence)
-            outcome = Judgement(Verdict.UNKNOWN, outcome.reason, outcome.sentence)
-        return Judged(action.part, outcome, self._clock() - start_s)
-
-    def _answer(self, inspection: Inspection) -> None:
-        """The plant hears first; nothing of what follows can hold it up or keep it from hearing."""
-        parts = self._parts
-        if parts.plant is not None:
-            parts.plant.answer(inspection)
-        if parts.ejector is not None:
-            parts.ejector.decide(inspection.part, inspection.verdict)
-        product = self._chosen.pop(inspection.part, None)
-        about = {} if product is None else product.about
-        if parts.gate is not None:
-            self._tell("gate", inspection, parts.gate)
-        self._tell("record", inspection, lambda said: parts.record(said, about))
-        self._tally.answer(inspection)
-        self._outbox.offer(inspection)
-
-    def _tell(self, what: str, inspection: Inspection, hears: Callable[[Inspection], None]) -> None:
-        outcome = attempt(what, lambda: hears(inspection))
-        if isinstance(outcome, Fault):
-            self._note(
-                f"{what}.failed",
-                f"part {inspection.part}: the {what} did not take the answer: {outcome.sentence}",
-            )
-
-    def _eject(self, now_s: float) -> float:
-        """Move the ejector where it is due; when it is due next."""
-        ejector = self._parts.ejector
-        if ejector is None:
-            return math.inf
-        outcome = attempt("ejector", lambda: ejector.work(now_s))
-        if isinstance(outcome, Fault):
-            self._note("ejector.failed", f"the ejector was not moved: {outcome.sentence}")
-            return now_s + _BEAT_S
-        return outcome
+                self._telling.late(action)
 
     def _say(self, state: LineState) -> None:
         if self._parts.plant is not None:
@@ -348,13 +304,7 @@ class Loop:
     def _end(self, stations: Sequence[Station]) -> None:
         """Let every thread end; one that hangs is told, and left behind."""
         self._tally.end(self._clock())
-        parts = self._parts
-        if parts.plant is not None:
-            parts.plant.close()
-        if parts.ejector is not None:
-            outcome = attempt("ejector", parts.ejector.close)
-            if isinstance(outcome, Fault):
-                self._note("ejector.failed", f"the ejector was not let go of: {outcome.sentence}")
+        self._telling.close()
         for station in stations:
             station.stop()
         for station in stations:

@@ -14,7 +14,7 @@ from lineside.judge.outlines import Outlines
 from lineside.judge.recipe import Recipe
 from lineside.judge.recipe_book import RecipeBook
 from lineside.judge.recipe_tables import RecipeDocument
-from lineside.line.events import LateLook
+from lineside.line.desk import late_look
 from lineside.line.preparing import prepared
 from lineside.line.products import ByCode, OneProduct, Product
 from lineside.line.stages import StagedLook
@@ -190,7 +190,7 @@ class Models:
             deadline_s=deadline_s,
             settings=Settings(late_limit=_LATE, hang_s=max(Settings().hang_s, deadline_s * _HANGS)),
             note=self._board.post,
-            late_result=lambda *_: self._post(LateLook()),
+            late_result=late_look(self._post),
         )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lineside.line.products import Products
     from lineside.line.statistics import DeviceRow
     from lineside.line.triggers import Triggers
+    from lineside.outputs.trace.late import Late
 
     Inbox = queue.SimpleQueue[Event | News]
 
@@ -90,6 +91,7 @@ class Parts:
         ejector: What moves parts that have not passed off the line.
         gate: Hears every answer at once, in the line's thread, after the plant: it must be quick.
         record: Takes every answer, with what is to be said of its product; it never waits.
+        late: Takes what came of a part after its answer; it never waits.
         sinks: Get every inspection after its answer, in a thread of their own.
         devices: How the devices stand now; is asked for statistics.
         absence: Why no device is in service now, where none is.
@@ -105,6 +107,7 @@ class Parts:
     ejector: Ejector | None = None
     gate: Callable[[Inspection], None] | None = None
     record: Callable[[Inspection, Mapping[str, Any]], None] = lambda _inspection, _about: None
+    late: Callable[[Late], object] = lambda _late: None
     sinks: Sequence[Sink] = ()
     devices: Callable[[], Sequence[DeviceRow]] = tuple
     absence: Callable[[], Reason | None] = lambda: None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lineside.core.backoff import Backoff
+from lineside.core.errors import Recovery
 from lineside.core.verdict import Verdict
 from lineside.line.border import Fault, attempt
-from lineside.line.events import PlantAsked
+from lineside.line.events import PlantAsked, Stumble
 from lineside.outputs.plant.link import (
     LineState,
     PlantAnswer,
@@ -48,6 +51,8 @@ class Plant:
         self._post = post
         self._note = note
         self._asked: dict[int, PlantAsked] = {}
+        self._backoff = Backoff(0.25, 5.0)
+        self._untold: dict[int, tuple[float, int]] = {}
         self._lost: dict[int, str] = {}
         self.refused = 0
         self.unwritten = 0
@@ -57,7 +62,10 @@ class Plant:
     @property
     def alarms(self) -> tuple[str, ...]:
         """What is wrong with the links now, a sentence each."""
-        return tuple(self._lost.values())
+        untold = [
+            f"link {number} to the plant does not take the line's state" for number in tuple(self._untold)
+        ]
+        return (*self._lost.values(), *untold)
 
     @property
     def standing(self) -> tuple[tuple[str, str], ...]:
@@ -84,8 +92,29 @@ class Plant:
         if state is self.state:
             return
         self.state = state
-        for link in self._links:
-            self._guard("the line's state", lambda link=link: link.tell(state))  # type: ignore[misc] # mypy has no type for a lambda's default
+        for number in range(len(self._links)):
+            self._untold.pop(number, None)
+            if not self._tell(number):
+                self._untold[number] = (-math.inf, 1)
+
+    def work(self, now_s: float) -> None:
+        """Tell the line's state again to a link that did not take it, after growing pauses: its control would else wait for ever.
+
+        Args:
+            now_s: Monotonic seconds.
+        """
+        for number, (due_s, failures) in tuple(self._untold.items()):
+            if due_s == -math.inf:
+                self._untold[number] = (now_s + self._backoff.pause_s(failures), failures)
+            elif now_s >= due_s and self._tell(number, is_news=False):
+                del self._untold[number]
+                self._note("plc.told", f"link {number}: the plant's control has the line's state again")
+            elif now_s >= due_s:
+                self._untold[number] = (now_s + self._backoff.pause_s(failures + 1), failures + 1)
+
+    def _tell(self, number: int, *, is_news: bool = True) -> bool:
+        link, state = self._links[number], self.state
+        return self._guard(number, "the line's state", lambda: link.tell(state), is_news=is_news)
 
     def asked(self, part: int, news: PlantAsked) -> None:
         """A part was begun for this trigger."""
@@ -102,18 +131,24 @@ class Plant:
             own = asked.trigger if asked is not None and asked.link == number else None
             said = plant_answer(inspection, own)
             what = f"the answer to part {inspection.part}"
-            self.unwritten += not self._guard(what, lambda link=link, said=said: link.answer(said))  # type: ignore[misc] # the same
+            self.unwritten += not self._guard(number, what, lambda link=link, said=said: link.answer(said))  # type: ignore[misc] # the same
 
     def close(self) -> None:
         """Close the links."""
-        for link in self._links:
-            self._guard("closing the link", link.close)
+        for number, link in enumerate(self._links):
+            self._guard(number, "closing the link", link.close)
 
-    def _guard(self, what: str, do: Callable[[], None]) -> bool:
+    def _guard(self, number: int, what: str, do: Callable[[], None], *, is_news: bool = True) -> bool:
         outcome = attempt("the plant", do)
-        if isinstance(outcome, Fault):
+        if not isinstance(outcome, Fault):
+            return True
+        if is_news:
             self._note("plc.unwritten", f"{what} was not written: {outcome.sentence}")
-        return not isinstance(outcome, Fault)
+        if (
+            outcome.recovery is Recovery.STOP
+        ):  # no retry mends it: the plant would wait for answers that never come
+            self._post(Stumble(f"link {number} to the plant", outcome))
+        return False
 
     def _hearing(self, number: int) -> Callable[[PlantEvent], None]:
         return lambda event: self._hear(number, event)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import LinesideError, UnansweredError
 from lineside.dispatch.look import LookFuture
 from lineside.line.border import Fault, attempt
+from lineside.line.events import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +39,7 @@ class StagedLook:
         self._later = later
 
     def submit(
-        self, image: NDArray[Any], *, deadline_s: float | None = None, **asked: Any
+        self, image: NDArray[Any], *, deadline_s: float | None = None, name: object = None, **asked: Any
     ) -> Future[Detections]:
         """The future of what all models see in a picture, by its deadline.
 
@@ -45,14 +47,19 @@ class StagedLook:
             LinesideError: As the first model's engine.
         """
         whole = LookFuture()
-        first = self._first.submit(image, deadline_s=deadline_s, **asked)
+        first = self._first.submit(image, deadline_s=deadline_s, name=name, **asked)
         first.add_done_callback(
-            lambda future: _settle_by(whole, lambda: self._go_on(whole, future, image, deadline_s))
+            lambda future: _settle_by(whole, lambda: self._go_on(whole, future, image, deadline_s, name))
         )
         return whole
 
     def _go_on(
-        self, whole: LookFuture, future: Future[Detections], image: NDArray[Any], deadline_s: float | None
+        self,
+        whole: LookFuture,
+        future: Future[Detections],
+        image: NDArray[Any],
+        deadline_s: float | None,
+        name: object,
     ) -> None:
         found = future.result()
         whole.device = getattr(future, "device", "")
@@ -64,7 +71,8 @@ class StagedLook:
         gathered = _Gathered(len(crops), lambda answers: self._merge(whole, found, crops, answers))
         for number, crop in enumerate(crops):
             engine, asked = self._later[crop.stage]
-            one = engine.submit(crop.image, deadline_s=deadline_s, **asked)
+            own = replace(name, stage=crop.stage) if isinstance(name, Shown) else name
+            one = engine.submit(crop.image, deadline_s=deadline_s, name=own, **asked)
             one.add_done_callback(lambda done, number=number: gathered.take(number, done))  # type: ignore[misc] # mypy has no type for a lambda's default
 
     def _merge(

@@ -12,10 +12,11 @@ from lineside.core.verdict import Reason
 from lineside.line.events import FrameArrived, FrameCame, FrameLost, PlantAsked, Refusal, Triggered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lineside.line.events import Event, News
     from lineside.line.joining import Joiner
+    from lineside.line.newest import Newest
     from lineside.line.schedule import Schedule
     from lineside.outputs.plant.link import PlantTrigger
 
@@ -23,10 +24,16 @@ STOPPING = Refusal(Reason.STOPPING, "the line was told to stop before the part c
 
 
 class Triggers(ABC):
-    """When parts come. The run loop asks it again whenever `wake_s` has come, and after each piece of news."""
+    """When parts come. The run loop asks it again whenever `wake_s` has come, and after each piece of news.
+
+    Attributes:
+        is_stopping: It was told to stop.
+        open_parts: How many parts have no answer yet; the run loop says so before it asks.
+    """
 
     def __init__(self) -> None:
         self.is_stopping = False
+        self.open_parts = 0
 
     @property
     @abstractmethod
@@ -88,10 +95,22 @@ class ByThemselves(Triggers):
         least_s: A picture that would begin a part sooner after the last is skipped: a free-running camera that is faster than the parts.
             0 takes every one.
         ends_s: When the time is up; infinite for never.
+        newest: Where pictures wait while the line is behind, and are passed over for newer ones; `None` where each is a part.
+
+    Attributes:
+        skipped: Pictures that came too soon after a part.
     """
 
-    def __init__(self, joiner: Joiner, *, least_s: float = 0.0, ends_s: float = math.inf) -> None:
+    def __init__(
+        self,
+        joiner: Joiner,
+        *,
+        least_s: float = 0.0,
+        ends_s: float = math.inf,
+        newest: Newest | None = None,
+    ) -> None:
         super().__init__()
+        self._newest = newest
         self._joiner = joiner
         self._least_s = least_s
         self._ends_s = ends_s
@@ -104,8 +123,14 @@ class ByThemselves(Triggers):
         return min(self._joiner.wake_s, self._ends_s)
 
     def due(self, now_s: float) -> Iterable[Event]:
-        """What is missing of parts whose window is over."""
-        return self._joiner.overdue(now_s)
+        """What is missing of parts whose window is over, and the newest pictures once the line has caught up."""
+        events = self._joiner.overdue(now_s)
+        if self._newest is not None and self.is_over(now_s):
+            self._newest.drop()
+        elif self._newest is not None:
+            for at_s, news in self._newest.take(self.open_parts):
+                events += self._joined(news, at_s)
+        return events
 
     def take(self, news: News, now_s: float) -> Iterable[Event]:
         """The part that a picture begins, or is of."""
@@ -119,6 +144,22 @@ class ByThemselves(Triggers):
         ):
             self.skipped += 1
             return ()
+        if (
+            self._newest is not None
+            and self._newest.is_behind(self.open_parts)
+            and not self._joiner.wants(news.camera, at_s)
+        ):
+            self._newest.put(news, at_s)
+            return ()
+        return self._joined(news, at_s)
+
+    @property
+    def passed_over(self) -> int:
+        """Pictures that a newer one replaced before they became a part."""
+        return 0 if self._newest is None else self._newest.passed_over
+
+    def _joined(self, news: FrameCame, at_s: float) -> list[Event]:
+        """The part that a picture begins, or is of."""
         events = self._joiner.take(news.camera, news.frame, at_s)
         if any(isinstance(event, Triggered) for event in events):
             self._last_s = at_s
@@ -153,15 +194,18 @@ class Asked(Triggers):
     Args:
         least_s: Two parts are never nearer to each other, in seconds; 0 where that is not known.
         ends_s: When the time is up; infinite for never.
+        numbers: Numbers the parts.
 
     Attributes:
         too_many: Triggers that came twice or too early.
         lost: Numbers that were left out.
     """
 
-    def __init__(self, *, least_s: float = 0.0, ends_s: float = math.inf) -> None:
+    def __init__(
+        self, *, least_s: float = 0.0, ends_s: float = math.inf, numbers: Iterator[int] | None = None
+    ) -> None:
         super().__init__()
-        self._parts = count()
+        self._parts = count() if numbers is None else numbers
         self._least_s = least_s
         self._ends_s = ends_s
         self._last: dict[int, PlantTrigger] = {}
@@ -177,7 +221,7 @@ class Asked(Triggers):
         """Nothing."""
         return ()
 
-    def take(self, news: News, now_s: float) -> Iterable[Event]:
+    def take(self, news: News, now_s: float) -> Sequence[Triggered]:
         """The part that the control asks for; one that comes while the line stops is answered so."""
         if not isinstance(news, PlantAsked):
             return ()

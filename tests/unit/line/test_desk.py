@@ -17,8 +17,8 @@ from lineside.core.errors import (
 )
 from lineside.core.frame import Frame
 from lineside.core.verdict import Reason
-from lineside.line.desk import Desk
-from lineside.line.events import Detect, Detected, DetectFailed
+from lineside.line.desk import Desk, late_look
+from lineside.line.events import Detect, Detected, DetectFailed, Shown
 
 
 class Engine:
@@ -50,7 +50,7 @@ def test_a_picture_goes_with_its_deadline_and_thresholds_and_comes_back_with_its
     assert posted == []
     ((image, deadline_s, asked),) = engine.asked
     assert image is frame.image
-    assert (deadline_s, asked) == (1.5, {"confidence": 0.2})
+    assert (deadline_s, asked) == (1.5, {"name": Shown("top", 3), "confidence": 0.2})
     future = engine.futures[0]
     future.device, future.seconds = "cuda:1", {"run": 0.01}
     future.set_result(make_detections(0.9))
@@ -87,8 +87,10 @@ def test_a_picture_without_an_answer_has_its_reason(error, reason):
     ],
 )
 def test_a_picture_that_the_engine_does_not_take_is_answered_too(error, reason):
-    (event,) = handed(Engine(error))
+    event, stumble = handed(Engine(error))
     assert (type(event), event.reason) == (DetectFailed, reason)
+    assert (stumble.who, stumble.fault.error) == ("the model, of top", error)
+    assert stumble.patience > 1
 
 
 @pytest.mark.parametrize("answer", [None, [], "nothing found"])
@@ -104,3 +106,14 @@ def test_detections_in_a_picture_of_another_size_are_no_answer():
     posted = handed(engine, Frame(np.zeros((4, 4, 3), np.uint8), "top", 0, part=3))
     engine.futures[0].set_result(make_detections())
     assert posted[0].reason is Reason.MODEL_UNHEALTHY
+
+
+def test_what_an_engine_sees_too_late_is_told_of_its_part():
+    posted = []
+    late = late_look(posted.append)
+    late(Shown("top", 3), make_detections(0.9), "cuda:1")
+    late(None, make_detections(), "cuda:1")
+    late(Shown("top", 3), "no detections", "cuda:1")
+    ((shown, detections, device),) = [(n.shown, n.detections, n.device) for n in posted]
+    assert (shown, len(detections), device) == (Shown("top", 3), 1, "cuda:1")
+    assert str(Shown("top", 3, "label")) == "part 3, top, label"

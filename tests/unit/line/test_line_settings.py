@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from lineside.capture.camera import TriggerMode
+from lineside.core import plugins
 from lineside.core.errors import LinesideError, PluginError, SettingsError
 from lineside.line.settings.document import LineDocument
 from lineside.line.settings.reading import LineSettings
+from lineside.outputs import parcel
+from lineside.outputs.plant import link
 
 FILE = Path("plant/line.toml")
 WHOLE = {
@@ -186,18 +190,48 @@ def test_every_key_wrong_once_is_refused_with_file_and_path(path, field, data):
 
 
 NUMBERS = [
-    (path, field)
+    path
     for path, field in ALL
-    if path[0] in {"line", "camera", "ejector", "view"}
-    and "float" in str(field.annotation)
-    and not {"health", "adjust"} & set(path)
+    if {"int", "float"} & set(re.findall(r"\w+", str(field.annotation)))
+    and "str" not in re.findall(r"\w+", str(field.annotation))
 ]
 
 
-@pytest.mark.parametrize(("path", "field"), NUMBERS, ids=[shown(path) for path, _ in NUMBERS])
-@pytest.mark.parametrize("value", ["20", True, math.nan, math.inf, -1])
-def test_a_number_is_a_number(path, field, value):
-    assert shown(path) in refused(changed(path, value))
+def test_the_numbers_of_every_table_are_looked_at():
+    assert {path[0] for path in NUMBERS} >= {
+        "schema",
+        "line",
+        "camera",
+        "model",
+        "ejector",
+        "outbox",
+        "trace",
+    }
+    assert {("camera", 0, "health", "focus"), ("camera", 0, "adjust", "mask_value")} <= set(NUMBERS)
+    assert len(NUMBERS) > 40
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=shown)
+@pytest.mark.parametrize("value", ["20", "1", "nan", True, math.nan, math.inf, -math.inf, [1], {"a": 1}])
+def test_a_number_is_a_finite_number_and_no_text(path, value):
+    message = refused(changed(path, value))
+    assert message.startswith(f"{FILE}: {shown(path)}")
+    assert "expected" in message or "no such key" in message
+
+
+PLUG_INS = [(kinds, name) for kinds in (link.KINDS, parcel.KINDS) for name in plugins.names(kinds)]
+
+
+@pytest.mark.parametrize(("kinds", "name"), PLUG_INS, ids=[name for _, name in PLUG_INS])
+@pytest.mark.parametrize("value", ["20", True, math.nan, math.inf])
+def test_a_number_of_a_plug_in_is_a_finite_number_and_no_text(kinds, name, value):
+    schema = plugins.load(kinds, name).Settings
+    for key, field in schema.model_fields.items():
+        words = set(re.findall(r"\w+", str(field.annotation)))
+        if words & {"int", "float"} and "str" not in words:
+            with pytest.raises(ValidationError) as refusal:
+                schema.model_validate({key: value})
+            assert key in {one["loc"][0] for one in refusal.value.errors()}, key
 
 
 @pytest.mark.parametrize("path", [path for path, _ in ALL], ids=shown)
@@ -277,6 +311,37 @@ def test_triggers_of_two_kinds_are_refused():
         camera | {"trigger": trigger} for camera, trigger in zip(cameras, ("free", "hardware"), strict=True)
     ]
     read(camera=cameras)
+
+
+WIRED = {
+    "camera": [{"id": "a", "source": "synthetic:cap", "trigger": "hardware"}],
+    "line": {"name": "caps", "deadline_ms": 200.0, "pair_ms": 30.0, "pair_lag_ms": 10.0},
+}
+
+
+def test_wired_cameras_whose_parts_the_control_names_are_taken():
+    settings = read(**WIRED)
+    assert settings.trigger is TriggerMode.HARDWARE
+    assert settings.document.line.pair_lag_ms == 10.0
+    assert settings.grace_s == 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"camera": [WHOLE["camera"][1] | {"trigger": "free"}]}, 'camera[0] has "free"'),
+        ({"plant": []}, "plant: this table is missing; with line.pair_ms"),
+        ({"line": WIRED["line"] | {"pair_ms": 100.0}}, "line.pair_ms: expected pair_ms, grace_ms"),
+        ({"line": WIRED["line"] | {"pair_lag_ms": -80.0}}, "line.pair_ms: expected pair_ms, grace_ms"),
+        ({"line": WIRED["line"] | {"pair_ms": 0.0}}, "line.pair_ms"),
+        (
+            {"line": {"name": "caps", "pair_lag_ms": 1.0}},
+            "line.pair_lag_ms: expected pair_ms beside it",
+        ),
+    ],
+)
+def test_a_pairing_that_cannot_work_is_refused(changes, hint):
+    assert hint in refused(copy.deepcopy(WHOLE) | WIRED | changes)
 
 
 def test_a_plc_needs_its_link():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from line_standins import make_detections, make_frame
-from lineside.core.errors import OutputError
+from lineside.core.errors import NotInstalledError, OutputError, SettingsError
 from lineside.core.inspection import Inspection, Origin, View
 from lineside.core.verdict import Reason, Verdict
 from lineside.line.events import PlantAsked
@@ -15,6 +15,7 @@ class Link:
     def __init__(self, *, fault=None, cannot_start=None):
         self.fault, self.cannot_start = fault, cannot_start
         self.answers, self.states, self.closed = [], [], 0
+        self.cannot_tell = None
         self.hear = None
 
     def start(self, heard):
@@ -23,6 +24,8 @@ class Link:
         self.hear = heard
 
     def tell(self, state):
+        if self.cannot_tell:
+            raise self.cannot_tell
         self.states.append(state)
 
     def answer(self, answer):
@@ -138,3 +141,52 @@ def test_a_link_that_can_never_work_is_refused_and_the_others_are_closed():
     with pytest.raises(OutputError, match="port"):
         plant.start()
     assert good.closed == 1
+
+
+def test_a_state_that_a_link_did_not_take_is_told_again_after_growing_pauses():
+    bad, good = Link(), Link()
+    plant, posted, notes = plant_of(bad, good)
+    bad.cannot_tell = OutputError("the station is away")
+    plant.tell(LineState.READY)
+    assert good.states[-1] is LineState.READY
+    assert [code for code, _ in notes] == ["plc.unwritten"]
+    assert "link 0 to the plant does not take" in plant.alarms[0]
+    for now_s in (0.0, 0.01, 0.1, 0.2, 0.3):
+        plant.work(now_s)
+    assert len(notes) == 1, "an attempt that fails again is no news"
+    bad.cannot_tell = None
+    plant.work(0.4)
+    assert bad.states[-1] is not LineState.READY, "the pause is not over"
+    plant.work(5.0)
+    assert bad.states[-1] is LineState.READY
+    assert [code for code, _ in notes] == ["plc.unwritten", "plc.told"]
+    assert plant.alarms == ()
+    assert posted == []
+
+
+def test_a_newer_state_takes_the_place_of_one_that_was_not_told():
+    link = Link()
+    plant, _, _ = plant_of(link)
+    link.cannot_tell = OutputError("away")
+    plant.tell(LineState.READY)
+    link.cannot_tell = None
+    plant.tell(LineState.FAULT)
+    plant.work(100.0)
+    assert link.states[-1] is LineState.FAULT
+    assert LineState.READY not in link.states
+
+
+@pytest.mark.parametrize(
+    ("fault", "stops"),
+    [
+        (OutputError("away"), False),
+        (ZeroDivisionError("oh"), False),
+        (SettingsError("the map has no such tag"), True),
+        (NotInstalledError("pymodbus is gone"), True),
+    ],
+)
+def test_a_link_that_only_people_can_mend_asks_for_the_line_to_stop(fault, stops):
+    plant, posted, _ = plant_of(Link(fault=fault))
+    plant.answer(inspection())
+    assert plant.unwritten == 1
+    assert [news.fault.error for news in posted] == ([fault] if stops else [])

@@ -16,7 +16,7 @@ from lineside.line import charts
 from lineside.line.pictures import FailurePictures, mark_truth, side_by_side
 from lineside.line.record import RunRecord
 from lineside.line.report import Promise, RunReport, SavedPicture
-from lineside.line.statistics import Tally
+from lineside.line.tally import Tally
 
 EVIL = '<script>alert("x")</script> | [link](x) `code`'
 SVG = "{http://www.w3.org/2000/svg}"

@@ -12,6 +12,7 @@ from lineside.core.errors import UnansweredError
 from lineside.core.geometry import Size
 from lineside.core.verdict import Reason
 from lineside.judge.stages import Stage, Stages
+from lineside.line.events import Shown
 from lineside.line.stages import StagedLook
 
 SIZE = Size(height=60, width=80)
@@ -44,17 +45,17 @@ def rig():
     plan = Stages(("cap",), [Stage("label", ("cap",))], {"label": ("ok",)})
     first, later = Engine(), Engine()
     look = StagedLook(plan, first, {"label": (later, {"confidence": 0.1})})
-    whole = look.submit(np.zeros((*SIZE, 3), np.uint8), deadline_s=7.0, confidence=0.2)
+    whole = look.submit(np.zeros((*SIZE, 3), np.uint8), deadline_s=7.0, name=Shown("top", 3), confidence=0.2)
     return first, later, whole
 
 
 def test_what_the_later_model_sees_in_each_crop_becomes_one_answer(rig):
     first, later, whole = rig
-    assert first.asked == [((60, 80), 7.0, {"confidence": 0.2})]
+    assert first.asked == [((60, 80), 7.0, {"name": Shown("top", 3), "confidence": 0.2})]
     first.futures[0].device, first.futures[0].seconds = "cuda:0", {"run": 0.01}
     first.futures[0].set_result(seen(("cap",), SIZE, (10, 10, 30, 30), (40, 10, 60, 30)))
     assert [(shape, due, asked) for shape, due, asked in later.asked] == [
-        ((20, 20), 7.0, {"confidence": 0.1})
+        ((20, 20), 7.0, {"name": Shown("top", 3, "label"), "confidence": 0.1})
     ] * 2
     crop = Size(height=20, width=20)
     later.futures[1].set_result(seen(("ok",), crop, (1, 1, 5, 5)))

@@ -8,7 +8,7 @@ from line_standins import make_detections, make_frame, make_truth
 from lineside.core.inspection import Inspection, View
 from lineside.core.verdict import Reason, Verdict
 from lineside.line.record import RunRecord
-from lineside.line.statistics import Tally
+from lineside.line.tally import Tally
 
 
 def inspection(part, verdict, truth, reason=None, at_s=100.0, total_s=0.05):

@@ -3,11 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from line_standins import make_frame
 from lineside.core.verdict import Reason
 from lineside.line.events import FrameArrived, FrameCame, FrameLost, PlantAsked, Tick, Triggered
 from lineside.line.joining import Joiner
+from lineside.line.newest import Newest
 from lineside.line.schedule import Schedule
 from lineside.line.triggers import Asked, ByThemselves, Timed
 from lineside.outputs.plant.link import PlantTrigger
@@ -104,3 +107,69 @@ def test_a_trigger_that_comes_while_the_line_stops_is_answered_so():
     assert refusals(triggers.take(asked(1, 1.1), 1.1)) == [Reason.STOPPING]
     assert triggers.is_over(1.1)
     assert list(triggers.take(Tick(), 1.2)) == []
+
+
+def live(room, cameras=("top",), window_s=0.0):
+    joiner = Joiner(dict.fromkeys(cameras, 1), window_s=window_s, grace_s=0.1)
+    return ByThemselves(joiner, newest=Newest(room, window_s))
+
+
+def begun(events):
+    return [event.at_s for event in events if isinstance(event, Triggered)]
+
+
+def test_while_the_line_is_behind_only_the_newest_picture_waits_and_the_others_are_counted():
+    triggers = live(room=2)
+    triggers.open_parts = 1
+    assert begun(triggers.take(came(1.0), 1.0)) == [1.0]
+    triggers.open_parts = 2
+    for at_s in (1.1, 1.2, 1.3):
+        assert list(triggers.take(came(at_s), at_s)) == []
+    assert list(triggers.due(1.31)) == []
+    assert triggers.passed_over == 2
+    triggers.open_parts = 1
+    assert begun(triggers.due(1.32)) == [1.3]
+    assert begun(triggers.take(came(1.4), 1.4)) == [1.4]
+    assert triggers.passed_over == 2
+
+
+def test_the_pictures_of_one_moment_wait_together_and_a_part_that_has_begun_gets_all_of_its_own():
+    triggers = live(1, ("top", "side"), window_s=0.02)
+    triggers.take(came(1.0), 1.0)
+    triggers.open_parts = 1
+    late = list(triggers.take(came(1.01, "side"), 1.01))
+    assert [(e.camera, e.part) for e in late] == [("side", 0)]
+    for at_s, camera in ((1.5, "top"), (1.51, "side"), (2.0, "top"), (2.01, "side")):
+        assert list(triggers.take(came(at_s, camera), at_s)) == []
+    triggers.open_parts = 0
+    events = list(triggers.due(2.02))
+    assert begun(events) == [2.0]
+    assert [(e.camera, e.part) for e in events if isinstance(e, FrameArrived)] == [("top", 1), ("side", 1)]
+    assert triggers.passed_over == 2
+
+
+def test_what_waits_when_the_line_stops_never_becomes_a_part():
+    triggers = live(1)
+    triggers.open_parts = 1
+    triggers.take(came(1.0), 1.0)
+    triggers.stop(1.1)
+    triggers.open_parts = 0
+    assert list(triggers.due(1.1)) == []
+    assert triggers.passed_over == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60))
+def test_every_picture_of_a_live_view_is_a_part_or_counted_and_none_is_older_than_one_before(steps):
+    """Each step: how many parts are open, and whether a picture comes or the loop goes round."""
+    triggers = live(2)
+    taken, events = 0, []
+    for now_s, (open_parts, comes) in enumerate(steps):
+        triggers.open_parts = open_parts
+        events += triggers.due(float(now_s))
+        if comes:
+            taken += 1
+            events += triggers.take(came(float(now_s)), float(now_s))
+    triggers.stop(1e3)
+    events += triggers.due(1e3)
+    assert len(begun(events)) + triggers.passed_over == taken
+    assert begun(events) == sorted(set(begun(events)))

@@ -48,6 +48,17 @@ class LineTable(Table):
         default=None,
         description="So long after that a picture may still be on its way; half of the deadline unless set.",
     )
+    pair_ms: Milliseconds | None = Field(
+        default=None,
+        description="Wired cameras' parts begin with the trigger of the plant's control, which names them: it and the pictures are within so "
+        "long of each other. Parts must be more than twice as far apart. Without it pictures make parts.",
+    )
+    pair_lag_ms: Annotated[float, Field(strict=True, ge=-3_600_000, le=3_600_000, allow_inf_nan=False)] = (
+        Field(
+            default=0.0,
+            description="So long after the picture the control's trigger is usually heard; below 0 where it is heard before.",
+        )
+    )
     least_ms: Annotated[float, Field(strict=True, ge=0, le=3_600_000, allow_inf_nan=False)] = Field(
         default=0.0,
         description="Parts are never nearer to each other: a trigger that comes sooner is answered trigger_missed. 0 for no such limit.",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from lineside.capture import camera as cameras
 from lineside.capture.camera import CameraSettings, TriggerMode, scheme_of
 from lineside.core import plugins
-from lineside.core.delivery import Delivery
 from lineside.core.documents import parsed
 from lineside.core.errors import PluginError, SettingsError, near
 from lineside.core.placement import placements
@@ -18,6 +17,7 @@ from lineside.dispatch.routing import POLICIES
 from lineside.judge.rule import RuleTable
 from lineside.line.joining import view_names
 from lineside.line.settings.document import LineDocument
+from lineside.line.settings.triggering import trigger_faults
 from lineside.outputs import parcel, switch
 from lineside.outputs.plant import link
 
@@ -98,6 +98,12 @@ class LineSettings:
             return self.document.line.join_ms / 1e3
         return _JOIN_MS / 1e3 if len(self.views) > 1 else 0.0
 
+    @property
+    def grace_s(self) -> float:
+        """So long after its window something may still come for a part that is not asked for."""
+        line = self.document.line
+        return (line.deadline_ms / 2 if line.grace_ms is None else line.grace_ms) / 1e3
+
     def camera(self, table: CameraTable) -> CameraSettings:
         """How a camera is opened.
 
@@ -142,40 +148,10 @@ class LineSettings:
         raise SettingsError(f"{self.file}: {key}: {sentence}")
 
     def _check_cameras(self) -> None:
-        seen: set[str] = set()
-        line = self.document.line
-        triggers = {camera.trigger for camera in self.document.camera}
+        for fault in trigger_faults(self.document, self.grace_s):
+            self._refuse(*fault)
         for number, camera in enumerate(self.document.camera):
-            key = f"camera[{number}]"
-            if camera.id in seen:
-                self._refuse(
-                    f"{key}.id", f'another camera is called "{camera.id}"; expected a name of its own'
-                )
-            seen.add(camera.id)
-            if camera.delivery is Delivery.LATEST and camera.trigger is not TriggerMode.FREE:
-                self._refuse(
-                    f"{key}.delivery",
-                    f'expected "every_part", because each picture of a camera with trigger "{camera.trigger}" is a part\'s',
-                )
-            if camera.trigger is not self.trigger and not triggers <= {
-                TriggerMode.FREE,
-                TriggerMode.HARDWARE,
-            }:
-                self._refuse(
-                    f"{key}.trigger",
-                    f'expected "{self.trigger}" as of camera[0], because one thing makes parts come; got "{camera.trigger}"',
-                )
-            self._check_source(key, camera)
-        if self.trigger is TriggerMode.SOFTWARE and line.parts_per_minute is None:
-            self._refuse(
-                "line.parts_per_minute",
-                'this key is missing; cameras with trigger "software" are triggered at this rate',
-            )
-        if self.trigger is TriggerMode.PLC and not self.document.plant:
-            self._refuse(
-                "plant",
-                'this table is missing; cameras with trigger "plc" are triggered by a plant\'s control',
-            )
+            self._check_source(f"camera[{number}]", camera)
 
     def _check_source(self, key: str, camera: CameraTable) -> None:
         scheme = scheme_of(camera.source)

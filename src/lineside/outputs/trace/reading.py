@@ -63,6 +63,24 @@ def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[
     return found
 
 
+def late_records(folder: Path, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What became known of some parts after their answers, in the order of the chain.
+
+    Args:
+        folder: The trace's.
+        parts: The parts' records.
+
+    Raises:
+        OutputError: There is no trace, or it cannot be read.
+    """
+    wanted = {(run_of(record), record["part"]) for record in parts}
+    return [
+        record
+        for record in sound_records(folder)
+        if record.get("kind") == "late" and (run_of(record), record.get("part")) in wanted
+    ]
+
+
 def run_of(record: dict[str, Any]) -> str:
     """The run that a part belongs to."""
     return str(record.get("about", {}).get("run"))

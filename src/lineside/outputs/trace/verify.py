@@ -64,6 +64,7 @@ class Verification:
     Attributes:
         records: How many were looked at.
         parts: Those of them that tell of a part.
+        late: Those that tell what became known of a part after its answer.
         dropped: Parts that the chain itself says it has no record of.
         pictures: Files whose hash was compared.
         removed: Files that the chain says were removed by retention.
@@ -76,6 +77,7 @@ class Verification:
 
     records: int = 0
     parts: int = 0
+    late: int = 0
     dropped: int = 0
     pictures: int = 0
     removed: int = 0
@@ -220,6 +222,8 @@ class _Walk:
                 name = (view.get("picture") or {}).get("file")
                 if name is not None:
                     self._pictures.append((str(name), path.name, place, record[NUMBER], record.get("part")))
+        elif kind == "late":
+            found.late += 1
         elif kind == "dropped":
             found.dropped += int(record.get("count", 0))
             found.notices.append(f"record {record[NUMBER]}: {record.get('detail')}")

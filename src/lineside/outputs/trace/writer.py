@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineside.core.inspection import Inspection
+    from lineside.outputs.trace.late import Late
 
 SCHEMA = 1
 _MOST = 200
@@ -39,6 +40,12 @@ class _Part:
     inspection: Inspection
     at_s: float
     more: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    late: Late
+    at_s: float
 
 
 def _silent(_code: str, _sentence: str) -> None:
@@ -72,10 +79,11 @@ class TraceWriter:
         self._settings = settings or TraceSettings()
         self._about = plain({"versions": versions(), **about})
         self._note, self._wall = note, wall
-        self._queue: queue.SimpleQueue[_Part | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Part | _Later | None] = queue.SimpleQueue()
         self._is_over = threading.Event()
         self._lock = threading.Lock()
         self._offered = self._dropped = self._told_dropped = 0
+        self._dropped_late = self._told_late = 0
         self._written = self._kept = self._lost = 0
         self._is_closed = self._is_told = False
         self._tidied_s: float | None = None
@@ -117,6 +125,15 @@ class TraceWriter:
                 "trace.dropped",
                 f"{self._settings.capacity} parts wait for the trace already; further ones get no record, and are counted",
             )
+        return is_room
+
+    def append_late(self, late: Late) -> bool:
+        """Whether there was room for what became known of a part after its answer. Never waits; the chain tells of what finds none."""
+        with self._lock:
+            is_room = not self._is_closed and self._queue.qsize() < self._settings.capacity
+            self._dropped_late += not is_room
+            if is_room:
+                self._queue.put(_Later(late, self._wall()))
         return is_room
 
     def keep_recipe(self, data: bytes) -> str:
@@ -168,16 +185,16 @@ class TraceWriter:
         while is_open:
             parts, is_open = self._gather()
             day = _day(parts[0].at_s if parts else self._wall())
-            for part in parts:
-                self._pending.append(self._record(part, day))
+            for one in parts:
+                self._pending.append(self._record(one, day) if isinstance(one, _Part) else self._late(one))
             self._tell_dropped()
-            self._write(day, len(parts))
+            self._write(day, sum(isinstance(one, _Part) for one in parts))
             self._tidy(day)
         self._segments.close()
 
-    def _gather(self) -> tuple[list[_Part], bool]:
+    def _gather(self) -> tuple[list[_Part | _Later], bool]:
         """What comes within the time of a batch, and whether more can come."""
-        parts: list[_Part] = []
+        parts: list[_Part | _Later] = []
         until_s = time.monotonic() + (0.0 if self._pending else _IDLE_S)
         while len(parts) < _MOST:
             try:
@@ -211,6 +228,11 @@ class TraceWriter:
         own = {"kind": "part", "schema": SCHEMA, "at": _iso(part.at_s), "about": self._about}
         return {**plain(record), **own}
 
+    def _late(self, later: _Later) -> dict[str, Any]:
+        whose = {name: self._about[name] for name in ("line", "run") if name in self._about}
+        own = {"kind": "late", "schema": SCHEMA, "at": _iso(later.at_s), "about": whose}
+        return {**plain(later.late.to_dict()), **own}
+
     def _keep_recipe(self, told: Any) -> None:
         try:
             self._recipes.keep_named(told if isinstance(told, dict) else None)
@@ -231,12 +253,12 @@ class TraceWriter:
 
     def _tell_dropped(self) -> None:
         """A gap is told in the chain itself."""
-        count = self._dropped - self._told_dropped
-        if count:
+        count, late = self._dropped - self._told_dropped, self._dropped_late - self._told_late
+        if count or late:
             self._told_dropped += count
-            self._pending.append(
-                {"kind": "dropped", "count": count, "detail": f"{count} parts found no room"}
-            )
+            self._told_late += late
+            detail = f"{count} parts and {late} late results found no room"
+            self._pending.append({"kind": "dropped", "count": count, "late": late, "detail": detail})
 
     def _write(self, day: str, count: int) -> None:
         if not self._pending:
