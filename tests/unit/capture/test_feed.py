@@ -570,7 +570,9 @@ def test_what_is_not_named_goes_back_to_the_settings_and_each_picture_says_what_
 def test_a_camera_that_was_away_when_the_product_changed_is_set_before_its_first_picture(
     fed, heard, settable
 ):
-    def open_camera(settings, refusals=[SourceError("no route")] * 3):  # noqa: B006 # they are used up
+    refusals = [SourceError("no route")] * 3
+
+    def open_camera(settings):
         if refusals:
             raise refusals.pop()
         return settable(settings)

@@ -110,6 +110,13 @@ class PylonDevice:
         except self._fault as fault:
             raise SourceError(f"{self._who}: {translated(fault, 'no pictures flow')}") from fault
 
+    def stop(self) -> None:
+        """No picture flows; see `Device.stop`."""
+        try:
+            self._camera.StopGrabbing()
+        except self._fault as fault:
+            raise SourceError(f"{self._who}: {translated(fault, 'its pictures do not stop')}") from fault
+
     def grab(self, timeout_s: float) -> Grabbed | None:
         """The oldest buffer; see `Device.grab`.
 
