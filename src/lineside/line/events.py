@@ -161,7 +161,12 @@ class LateLook:
     """The engine saw what is in a picture after it had answered that it does not know."""
 
 
-News: TypeAlias = FrameCame | PlantAsked | Say | LateLook | DevicesChanged
+@dataclass(frozen=True, slots=True)
+class ProductsChanged:
+    """The plant chose a product for the parts to come, or a recipe is another one now."""
+
+
+News: TypeAlias = FrameCame | PlantAsked | Say | LateLook | DevicesChanged | ProductsChanged
 """What the run loop hears beside the ledger's events."""
 
 

@@ -30,6 +30,7 @@ from lineside.line.events import (
     LateLook,
     LateResult,
     PlantAsked,
+    ProductsChanged,
     Refusal,
     Say,
     Tick,
@@ -117,6 +118,7 @@ class Loop:
         stations: list[Station] = []
         self._outbox.start()
         try:
+            self._dress_next()
             if parts.plant is not None:
                 parts.plant.start()
             for station in dict.fromkeys(parts.stations.values()):
@@ -225,6 +227,8 @@ class Loop:
                 self._hear(event)
             case DevicesChanged():
                 self._feed(Absence(self._parts.absence()))
+            case ProductsChanged():
+                self._dress_next()
             case LateLook():
                 self._tally.late()
             case Say():
@@ -258,6 +262,14 @@ class Loop:
                 self._parts.plant.asked(event.part, news)
             self._take(event)
 
+    def _dress_next(self) -> None:
+        """Have the cameras ready for the product that the next part will have, as far as that is known now."""
+        chosen = self._parts.products.choose(
+            self._parts.plant.product or "" if self._parts.plant is not None else ""
+        )
+        if not isinstance(chosen, Refusal):
+            self._parts.dress(chosen)
+
     def _begin(self, event: Triggered) -> None:
         """Choose the rules for a part that came; what the plant chooses later is for later parts."""
         plant, origin = self._parts.plant, event.origin
@@ -268,6 +280,7 @@ class Loop:
                 event = replace(event, refusal=chosen)
             else:
                 self._chosen[event.part] = chosen
+                self._parts.dress(chosen)
                 code = chosen.code or code
                 event = replace(event, views=chosen.views) if chosen.views else event
         self._tally.trigger()

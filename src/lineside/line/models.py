@@ -6,7 +6,7 @@ import hashlib
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from lineside.core.errors import ModelError, SettingsError
+from lineside.core.errors import ModelError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.settings import Settings
@@ -14,12 +14,13 @@ from lineside.judge.recipe import Recipe
 from lineside.judge.recipe_book import RecipeBook
 from lineside.judge.recipe_tables import RecipeDocument
 from lineside.line.events import LateLook
+from lineside.line.outfits import outfits, proven
 from lineside.line.preparing import prepared
 from lineside.line.products import ByCode, OneProduct, Product
 from lineside.line.stages import StagedLook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from lineside.line.board import Board
     from lineside.line.desk import Looks
@@ -84,10 +85,9 @@ class Models:
         model = {"path": card.file, "sha256": card.sha256, "names": list(card.names)}
         return {"model": model, "device": ",".join(devices)}
 
-    def refresh(self) -> None:
-        """Look for changed recipes. One thread calls it, now and then; a new model may take its time to open."""
-        if self._book is not None:
-            self._book.refresh()
+    def refresh(self) -> bool:
+        """Look for changed recipes, and say whether there are. One thread calls it, now and then; a new model may take its time to open."""
+        return self._book is not None and self._book.refresh()
 
     def close(self) -> None:
         """Close the engines."""
@@ -140,18 +140,19 @@ class Models:
             for name, value in recipe.asked(judge, **_kind(first.card)).items()
             if value is not None
         }
-        _refuse_unused(recipe, judge.cameras)
-        preparations = {view: prepared(recipe, view) for view in judge.cameras}
+        worn = outfits(recipe, self._settings)
+        of_view = {view: self._settings.views[view] for view in judge.cameras}
         return Product(
             code,
             judge,
             looks,
             asked,
             judge.cameras,
-            {view: prepare for view, prepare in preparations.items() if prepare is not None},
+            {view: proven(camera, worn[camera], prepared(recipe, view)) for view, camera in of_view.items()},
             {"recipe": {"name": recipe.name, "sha256": recipe.sha256, "file": str(recipe.file)}}
             if recipe.sha256
             else {},
+            {camera: worn[camera] for camera in of_view.values()},
         )
 
     def _engine(self, path: str, where: str) -> Engine:
@@ -217,19 +218,6 @@ def only_recipe(settings: LineSettings) -> Recipe:
         document=RecipeDocument.model_validate(tables),
         rules=settings.rules,
     )
-
-
-def _refuse_unused(recipe: Recipe, views: Sequence[str]) -> None:
-    """Refuse what a recipe asks for and the line does not do, which would else be silently wrong.
-
-    Raises:
-        SettingsError: There is some.
-    """
-    for view in views:
-        if recipe.camera(view).features:
-            raise SettingsError(
-                f"{recipe.file}: camera.{view}.features: the line does not set a camera's features for each product; expected them in line.toml"
-            )
 
 
 def _kind(card: ModelCard) -> dict[str, Any]:

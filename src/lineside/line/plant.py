@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lineside.core.verdict import Verdict
 from lineside.line.border import Fault, attempt
-from lineside.line.events import PlantAsked
+from lineside.line.events import PlantAsked, ProductsChanged
 from lineside.outputs.plant.link import (
     LineState,
     PlantAnswer,
@@ -119,6 +119,7 @@ class Plant:
                 self._post(PlantAsked(number, replace(event, product=event.product or self.product)))
             case ProductChosen():
                 self.product = event.code
+                self._post(ProductsChanged())
                 self._note("plc.product", f'the plant chose the product "{event.code}"')
             case TriggerRefused():
                 self.refused += 1

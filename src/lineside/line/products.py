@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lineside.core.inspection import View
     from lineside.judge.judge import Judgement
     from lineside.line.desk import Looks
+    from lineside.line.outfits import Outfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Product:
         asked: Thresholds of every picture, as for `Engine.submit`.
         views: The views that its parts need; empty for all of the line's.
         about: What the records say of it: its recipe, by name, file and hash.
+        outfits: The features that its cameras have; by the camera's name.
         prepare: What is done to a picture of a view before the model sees it, as to cut it; by the view's name.
     """
 
@@ -39,6 +41,7 @@ class Product:
     views: tuple[str, ...] = ()
     prepare: Mapping[str, Callable[[Frame], Frame]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    outfits: Mapping[str, Outfit] = field(default_factory=dict)
 
 
 class Products(Protocol):
