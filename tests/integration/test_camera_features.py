@@ -239,7 +239,7 @@ def test_no_picture_of_a_running_camera_is_judged_by_the_recipe_of_other_feature
     assert len(levels) == 2
     low, high = sorted(levels.values(), key=min)
     assert min(high) > 1.2 * max(low)  # parts differ, too
-    assert {a.reason for a in unset} <= {Reason.CAMERA_UNSET}
+    assert {a.reason for a in unset} <= {Reason.CAMERA_UNSET, Reason.STOPPING}
 
 
 WRONG = {

@@ -111,7 +111,9 @@ class DrawnCamera:
 
         Raises:
             SettingsError: One is not accepted; nothing was changed.
+            SourceError: The camera is closed.
         """
+        self._pace.refuse_closed()
         self._factor = _factor(features, self._settings.id)
 
     def trigger(self) -> None:
