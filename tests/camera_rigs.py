@@ -20,7 +20,13 @@ def kind(name):
 
 @contextmanager
 def synthetic(_folder):
-    yield Rig(kind("synthetic"), "synthetic:cap?size=160x120&variants=1", fps=50, absent="synthetic:cup")
+    yield Rig(
+        kind("synthetic"),
+        "synthetic:cap?size=160x120&variants=1",
+        fps=50,
+        absent="synthetic:cup",
+        changes={"Gain": 6.0},
+    )
 
 
 @contextmanager

@@ -90,10 +90,16 @@ class ListDevice:
     closed: int = 0
     released: list = field(default_factory=list)
     without_room: int = 0
+    next_buffers: list = field(default_factory=list)
 
     def start(self):
         self.is_started = True
         self.left = deque(self.buffers)
+        self.buffers = self.next_buffers
+
+    def stop(self):
+        self.is_started = False
+        self.left.clear()
 
     def grab(self, timeout_s):
         while self.left and isinstance(self.left[0], int):

@@ -130,10 +130,16 @@ def test_features_are_refused_with_their_limits():
         with pytest.raises(kind) as caught:
             opened(features=features)
         assert text in str(caught.value)
-    camera = opened(features=SMALL)
-    with pytest.raises(SettingsError, match="Width: it cannot be written now; it is 64"):
-        camera.configure({"Width": 128})
+
+
+def test_a_size_that_is_locked_while_pictures_flow_is_changed_in_a_pause():
+    camera = opened(features=SMALL, fps=50)
+    numbers = [next_frame(camera).device_frame for _ in range(3)]
+    camera.configure({"Width": 128})
+    wider = next_frame(camera)
     camera.close()
+    assert wider.image.shape[1] == 128
+    assert wider.device_frame == numbers[-1] + 1
 
 
 @pytest.mark.parametrize(

@@ -111,10 +111,11 @@ class Camera(Protocol):
 
     It knows nothing of reconnecting: a camera that is lost says so once, by its error, and is opened anew.
 
-    A camera may have four things more. `period_s` (`Paced`) is how far apart its pictures are, where it knows that better than
+    A camera may have five things more. `period_s` (`Paced`) is how far apart its pictures are, where it knows that better than
     the settings; `math.inf` says that no picture for any time is no fault. `expect` (`Expectant`) takes the number of the
     part that the next trigger is for. `remark` (`Remarking`) says what is otherwise than asked. `configure` (`Configurable`) sets
-    features between two pictures.
+    features between two pictures, and `settles_s` (`Settling`) says how long pictures may still be of those before. The kind's module
+    says which features those are: `Settable`, the table of a recipe's `features`, without which a recipe can have none.
     """
 
     def trigger(self) -> None:
@@ -190,6 +191,19 @@ class Configurable(Protocol):
             SettingsError: One is not accepted; those before it may have been set.
             SourceError: The camera is lost, or was closed.
         """
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A camera that hands out pictures for a while which it may have taken before it was configured, as one that a wire triggers.
+
+    Attributes:
+        settles_s: Seconds after the last `configure` in which a picture's `captured_s` does not prove that it has the new features.
+    """
+
+    @property
+    def settles_s(self) -> float:
+        """Seconds after the last `configure`."""
 
 
 def configure(camera: Camera, features: Mapping[str, Any], name: str) -> None:

@@ -97,6 +97,15 @@ class Pace:
             self._is_closed = True
             self._changed.notify_all()
 
+    def refuse_closed(self) -> None:
+        """Nothing, while it is open. Any thread may ask.
+
+        Raises:
+            SourceError: The camera is closed.
+        """
+        with self._changed:
+            self._refuse_closed()
+
     def _refuse_closed(self) -> None:
         if self._is_closed:
             raise SourceError(f"camera {self._settings.id}: it is closed")

@@ -24,7 +24,8 @@ LinesideError                         code                     what the line doe
 │   ├── ImageTooLargeError            image.too_large          retry
 │   └── ImageFormatError (TypeError)  image.format             stop
 ├── SourceError                       source.invalid           stop
-│   └── SourceEndedError              source.ended             stop
+│   ├── SourceEndedError              source.ended             stop
+│   └── CameraUnsetError              source.unset             retry
 ├── DatasetError                      dataset.invalid          stop
 ├── DeviceError                       device.fault             reroute
 │   ├── DeviceMemoryError             device.out_of_memory     restart the session
@@ -215,6 +216,13 @@ class SourceEndedError(SourceError):
     """A file or folder that is played once has given its last picture. It is not opened again."""
 
     code = "source.ended"
+
+
+class CameraUnsetError(SourceError):
+    """A camera has not the features that a product asks for: it did not take them, or not yet. Its picture proves nothing."""
+
+    code = "source.unset"
+    recovery = Recovery.RETRY
 
 
 class DatasetError(LinesideError):

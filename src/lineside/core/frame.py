@@ -27,6 +27,8 @@ class Frame:
         device_s: The same moment by the camera's own clock, in its seconds; `None` where it has none.
         device_frame: The camera's own number of the picture, whose gaps tell of lost ones; `None` where it has none.
         part: Number of the part in the picture, where a trigger gave it one; else `None`.
+        setting: Which features the camera had, by the name that whoever set them gave them; empty for those that it was opened
+            with by the line's settings, `None` where it was changed at about that moment and nobody knows.
         truth: What is truly in the picture, where the source drew it itself; else `None`.
     """
 
@@ -39,4 +41,5 @@ class Frame:
     device_s: float | None = None
     device_frame: int | None = None
     part: int | None = None
+    setting: str | None = ""
     truth: FrameTruth | None = None

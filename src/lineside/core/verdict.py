@@ -41,6 +41,8 @@ class Reason(StrEnum):
     """A trigger came twice, too early or out of its order, so that no picture belongs to it for certain."""
     RECIPE_UNKNOWN = "recipe_unknown"
     """The product that the plant asked for has no recipe that can be used."""
+    CAMERA_UNSET = "camera_unset"
+    """A camera had not the features that the part's product asks for: it did not take them, or not yet."""
     STOPPING = "stopping"
     """The line was told to stop before this part could be judged."""
     INTERNAL_FAULT = "internal_fault"

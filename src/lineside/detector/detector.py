@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -113,7 +114,9 @@ class Detector:
         self._session = opened.session
         self._decode = Decoder(self.card)
         self._spaces = Workspaces(self.card, self._session)
-        self._batches = Batches(self.card, self._session, self._answer_alone, self.truth.precision)
+        # A method of its own here would be a cycle, and keep the session in memory when the detector is let go.
+        alone = partial(_answer_alone, self._spaces)
+        self._batches = Batches(self.card, self._session, alone, self.truth.precision)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -320,12 +323,6 @@ class Detector:
         """
         self._spaces.cancel()
 
-    def _answer_alone(self, picture: NDArray[np.uint8]) -> Sequence[NDArray[Any]]:
-        """What the model answers to a picture of its own size; for the proof of batches."""
-        space = self._spaces.new()
-        space.slot.fill(picture)
-        return space.binding.run()
-
     def _answer(self, space: Workspace) -> Sequence[NDArray[Any]]:
         """What the model answers to the picture in the workspace's slot. The arrays are the workspace's."""
         return space.binding.run()
@@ -367,3 +364,10 @@ def _check_arguments(path: object, threads: object, facts: object, cache: object
         raise SettingsError(f"facts: expected ModelFacts or None; got {facts!r}")
     if cache is not None and not isinstance(cache, str | os.PathLike):
         raise SettingsError(f"cache: expected the path of a folder, or None; got {cache!r}")
+
+
+def _answer_alone(spaces: Workspaces, picture: NDArray[np.uint8]) -> Sequence[NDArray[Any]]:
+    """What the model answers to a picture of its own size; for the proof of batches."""
+    space = spaces.new()
+    space.slot.fill(picture)
+    return space.binding.run()

@@ -105,6 +105,10 @@ class Hands:
         """Let a model go."""
         self._models.pop(model, None)
 
+    def retire_all(self) -> None:
+        """Let all models go: what is left of a closed worker may be in memory for a while, its sessions must not."""
+        self._models.clear()
+
     def abandon(self) -> None:
         """Cancel what runs, and tell nothing any more."""
         self._abandoned = True

@@ -87,6 +87,8 @@ class ThreadWorker:
         if by_force and self._hands is not None:
             self._hands.abandon()
         if self._jobs is not None:
+            if self._hands is not None:
+                self._jobs.put((self._hands.retire_all, ()))
             self._jobs.put(None)
         self._jobs = None
 

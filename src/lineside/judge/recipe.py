@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineside.core.geometry import Size
-    from lineside.judge.recipe_tables import ModelTable
+    from lineside.judge.recipe_tables import BaselineTable, ModelTable
 
 LARGEST_BYTES = 1 << 20
 """A larger file is no recipe."""
@@ -180,16 +180,30 @@ class Recipe:
         Raises:
             SettingsError: The recipe has a table for a camera that the line does not have.
         """
+        known = {*cameras, *(camera_of(view) for view in cameras)}
         for name in self.document.camera:
-            if name not in cameras:
+            if name not in known:
                 raise UnknownNameError(
-                    f'{self.file}: camera.{name}: the line has no camera "{name}"{near(name, cameras)}'
+                    f'{self.file}: camera.{name}: the line has no camera "{name}"{near(name, sorted(known))}'
                 )
         return tuple(name for name in cameras if self.camera(name).judged)
 
     def camera(self, name: str) -> CameraTable:
-        """What the recipe says of a camera; the defaults where it says nothing."""
-        return self.document.camera.get(name) or CameraTable()
+        """What the recipe says of a camera; the defaults where it says nothing.
+
+        Args:
+            name: The camera's, or that of one of its shots, as `top/1`: what stands in `[camera."top/1"]` goes before what stands in
+                `[camera.top]`, key by key.
+        """
+        own, whole = self.document.camera.get(name), self.document.camera.get(camera_of(name))
+        if own is None or whole is None or own is whole:
+            return own or whole or CameraTable()
+        return whole.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+    def baseline(self, name: str) -> BaselineTable | None:
+        """What the recipe says is usual in the pictures of a camera, or of one of its shots; `None` where it says nothing."""
+        tables = self.document.baseline
+        return tables.get(name) or tables.get(camera_of(name))
 
     @property
     def camera_names(self) -> tuple[str, ...]:
@@ -208,7 +222,7 @@ class Recipe:
             cameras: Those that a part needs a view of.
             sizes: Size of the pictures of a camera, where it is known and the recipe does not say so.
         """
-        tables = self.document.camera
+        tables = {name: self.camera(name) for name in cameras}
         own = {name: table.size for name, table in tables.items() if table.size is not None}
         planes = {name: t.calibration.plane() for name, t in tables.items() if t.calibration is not None}
         return About(stages.names, tuple(cameras), {**(sizes or {}), **own}, planes)
@@ -225,7 +239,7 @@ class Recipe:
 
     def baseline_file(self, camera: str) -> Path | None:
         """The file of what is usual in a camera's pictures; `None` where there is none."""
-        table = self.document.baseline.get(camera)
+        table = self.baseline(camera)
         return None if table is None or table.file is None else self._path(table.file)
 
     def asked(self, judge: Judge, *, classifies: bool = False, classes: int = 0) -> dict[str, Any]:
@@ -262,6 +276,12 @@ class Recipe:
     def _path(self, path: str) -> Path:
         """A path of the recipe, from the folder that the recipe is in."""
         return (self.file.parent / path).absolute()
+
+
+def camera_of(view: str) -> str:
+    """The camera of a view: `top` of `top/1`, its first shot."""
+    camera, slash, shot = view.rpartition("/")
+    return camera if slash and shot.isdecimal() else view
 
 
 def _table(data: bytes, file: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lineside.core.errors import (
+    CameraUnsetError,
     DeviceError,
     ImageError,
     LinesideError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REASONS: tuple[tuple[type[LinesideError], Reason], ...] = (
+    (CameraUnsetError, Reason.CAMERA_UNSET),
     (SourceError, Reason.NO_FRAME),
     (ImageError, Reason.IMAGE_UNHEALTHY),
     (ModelError, Reason.MODEL_UNHEALTHY),

@@ -7,6 +7,7 @@ import math
 import queue
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from lineside.core.inspection import Inspection
     from lineside.line.board import Board
     from lineside.line.feeds import Ears
+    from lineside.line.products import Product
     from lineside.line.settings.document import CameraTable
     from lineside.line.settings.reading import LineSettings
     from lineside.line.triggers import Triggers
@@ -135,11 +137,17 @@ def build(settings: LineSettings, board: Board, run: str, outside: Outside | Non
             late=(lambda _late: None) if trace is None else trace.append_late,
             devices=lambda: device_rows(models.engines),
             absence=lambda: absence_of(models.engines),
+            dress=partial(_dress, cameras),
         )
         captures = _CAPTURES if asks else 1024
         how = LoopSettings(deadline_s=deadline_s, max_captures=captures, max_frames=_FRAMES)
         return Built(parts, how, models, cameras, outbox, stack.pop_all())
     raise AssertionError("unreachable")
+
+
+def _dress(cameras: Mapping[str, FeedStation], product: Product) -> None:
+    for name, outfit in product.outfits.items():
+        cameras[name].dress(outfit)
 
 
 def _recording(

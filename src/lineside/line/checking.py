@@ -6,7 +6,7 @@ import contextlib
 import errno
 import socket
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from lineside.detector.usual import usual
 from lineside.dispatch.units import units
 from lineside.judge.recipe_book import RecipeBook
 from lineside.line.models import only_recipe
+from lineside.line.outfits import outfits
 from lineside.models.card import ModelCard
 from lineside.outputs import parcel
 from lineside.outputs.plant.link import open_link
@@ -131,10 +132,28 @@ def _recipe(settings: LineSettings, recipe: Recipe, card: Callable[[str], ModelC
         raise type(fault)(f"{recipe.file}: model.path: {fault}") from fault
     later = {stage.name: card(recipe.stage_path(stage.name)).names for stage in recipe.stages}
     judge = recipe.judge(recipe.planned(first.names, later), tuple(settings.views))
+    _take_outfits(recipe, settings)
     return (
         f"{first.file}: {first.family}, {len(first.names)} classes, {first.input.size}; {len(judge.rules)} rules over "
         f"{', '.join(judge.cameras)}"
     )
+
+
+def _take_outfits(recipe: Recipe, settings: LineSettings) -> None:
+    """See whether the cameras take the recipe's features; each is opened with them, and closed again.
+
+    Raises:
+        LinesideError: One does not.
+    """
+    worn = outfits(recipe, settings)
+    for table in settings.document.camera:
+        if not worn[table.id].features:
+            continue
+        how = settings.camera(table)
+        try:
+            open_camera(replace(how, features={**how.features, **worn[table.id].features})).close()
+        except LinesideError as fault:
+            raise type(fault)(f"{recipe.file}: camera.{table.id}.features: {fault}") from fault
 
 
 def _link(table: Mapping[str, Any], number: int) -> str:

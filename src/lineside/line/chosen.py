@@ -22,14 +22,21 @@ class Chosen:
 
     Args:
         products: All that the line knows.
+        dress: Has the cameras take a product's features before the next picture that is asked for; never waits.
         clock: Monotonic seconds.
         note: Takes a code and a sentence for the people at the line.
     """
 
     def __init__(
-        self, products: Products, *, clock: Callable[[], float], note: Callable[[str, str], None]
+        self,
+        products: Products,
+        *,
+        dress: Callable[[Product], None],
+        clock: Callable[[], float],
+        note: Callable[[str, str], None],
     ) -> None:
         self._products = products
+        self._dress = dress
         self._clock = clock
         self._note = note
         self._of: dict[int, Product] = {}
@@ -47,9 +54,16 @@ class Chosen:
                 event = replace(event, refusal=product)
             else:
                 self._of[event.part] = product
+                self._dress(product)
                 code = product.code or code
                 event = replace(event, views=product.views) if product.views else event
         return replace(event, origin=replace(event.origin, product=code)) if code else event
+
+    def expect(self, code: str) -> None:
+        """Have the cameras ready for the product that the next part will have, as far as that is known now."""
+        product = self._products.choose(code)
+        if not isinstance(product, Refusal):
+            self._dress(product)
 
     def of(self, part: int) -> Product:
         """The product of an open part that is judged."""

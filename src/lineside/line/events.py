@@ -205,7 +205,12 @@ class Stumble:
     patience: int = 1
 
 
-News: TypeAlias = FrameCame | PlantAsked | Say | LateLook | DevicesChanged | Stumble
+@dataclass(frozen=True, slots=True)
+class ProductsChanged:
+    """The plant chose a product for the parts to come, or a recipe is another one now."""
+
+
+News: TypeAlias = FrameCame | PlantAsked | Say | LateLook | DevicesChanged | ProductsChanged | Stumble
 """What the run loop hears beside the ledger's events."""
 
 

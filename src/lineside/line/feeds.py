@@ -13,13 +13,15 @@ from lineside.line.border import Fault, attempt, fault_of
 from lineside.line.events import FrameArrived, FrameCame, FrameLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from lineside.capture.camera import StreamEvent
     from lineside.capture.tally import FeedStatistics
     from lineside.core.errors import LinesideError
     from lineside.core.frame import Frame
     from lineside.line.events import Capture, Event, News
+    from lineside.line.outfits import Outfit
 
 _LOST = frozenset({"camera.lost", "camera.frozen", "camera.ended"})
 
@@ -32,6 +34,9 @@ class Feed(Protocol):
 
     def trigger(self, part: int) -> None:
         """Ask for a picture of a part. Each call is answered once: by a picture of that part, or as missed."""
+
+    def configure(self, features: Mapping[str, Any], setting: str = "") -> None:
+        """Ask for features over those of the settings, for the triggers to come; frames have their name once the camera has them."""
 
     def statistics(self) -> FeedStatistics:
         """What the camera has done."""
@@ -72,6 +77,7 @@ class FeedStation:
     Attributes:
         name: The camera's name.
         away: Why it is lost; an empty text while it is not.
+        unset: Why it has not the features that it was asked to take last; an empty text where it has them, or may soon.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class FeedStation:
     ) -> None:
         self.name = name
         self.away = ""
+        self.unset = ""
+        self._outfit = ""
         self._has_told = False
         self._post = post
         self._note = note
@@ -111,6 +119,17 @@ class FeedStation:
         outcome = attempt(f"camera {self.name}", lambda: self._feed.trigger(request.part))
         if isinstance(outcome, Fault) and self._take(request.part, request) is not None:
             self._lose(request, outcome)
+
+    def dress(self, outfit: Outfit) -> None:
+        """Have the camera take an outfit before the next picture that is asked for, unless it was asked for it last."""
+        if outfit.name == self._outfit:
+            return
+        self._outfit = outfit.name
+        self.unset = ""
+        outcome = attempt(f"camera {self.name}", lambda: self._feed.configure(outfit.features, outfit.name))
+        if isinstance(outcome, Fault):
+            self.unset = outcome.sentence
+            self._note("camera.refused", f"camera {self.name}: {outcome.sentence}")
 
     def stop(self) -> None:
         """Let the thread end."""
@@ -150,6 +169,8 @@ class FeedStation:
             self.away = event.sentence
         elif event.code == "camera.back":
             self.away = ""
+        elif event.code in {"camera.refused", "camera.configured"}:
+            self.unset = event.sentence if event.code == "camera.refused" else ""
         self._has_told = True
         self._note(event.code, f"camera {self.name}: {event.sentence}")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import OutputError
 from lineside.line.border import Fault, attempt
-from lineside.line.events import Say
+from lineside.line.events import ProductsChanged, Say
 from lineside.outputs.files import replacing
 from lineside.outputs.plant.link import LineState
 
@@ -100,7 +100,10 @@ class Keeper:
             if row.health != "healthy" or row.detail
         ]
         cameras = [
-            f"camera {name}: {station.away}" for name, station in self._built.cameras.items() if station.away
+            f"camera {name}: {wrong}"
+            for name, station in self._built.cameras.items()
+            for wrong in (station.away, station.unset)
+            if wrong
         ]
         return [*devices, *cameras, *(() if plant is None else plant.alarms)]
 
@@ -170,7 +173,11 @@ class Keeper:
     def _read_recipes(self) -> None:
         """Look for changed recipes in a thread of its own: a new model takes its time to open, and the watchdog does not wait."""
         while not self._is_over.wait(_WRITE_S):
-            self._guard("recipe.refresh", self._built.models.refresh)
+            self._guard("recipe.refresh", self._refresh_recipes)
+
+    def _refresh_recipes(self) -> None:
+        if self._built.models.refresh():
+            self._built.parts.inbox.put(ProductsChanged())
 
     def _look(self) -> None:
         is_alive = self._clock() - self._loop.beat_s < _HUNG_S

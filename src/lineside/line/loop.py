@@ -27,6 +27,7 @@ from lineside.line.events import (
     LateLook,
     LateResult,
     PlantAsked,
+    ProductsChanged,
     Say,
     Stumble,
     Tick,
@@ -85,7 +86,7 @@ class Loop:
         self._note = parts.board.post
         self._is_stopping = threading.Event()
         self._patience_s = math.inf
-        self._chosen = Chosen(parts.products, clock=clock, note=self._note)
+        self._chosen = Chosen(parts.products, dress=parts.dress, clock=clock, note=self._note)
         self._supervision = Supervision(self._note)
         self._triggers: Triggers | None = None
         self._tally = Tally(clock())
@@ -119,6 +120,7 @@ class Loop:
         stations: list[Station] = []
         self._outbox.start()
         try:
+            self._expect()
             if parts.plant is not None:
                 parts.plant.start()
             for station in dict.fromkeys(parts.stations.values()):
@@ -237,16 +239,18 @@ class Loop:
                 self._feed(event)
             case FrameCame() | PlantAsked():
                 self._hear(event)
-            case DevicesChanged() | LateLook() | Say() | Stumble():
+            case DevicesChanged() | LateLook() | ProductsChanged() | Say() | Stumble():
                 self._take_news(event)
             case _:
                 self._feed(event)
 
-    def _take_news(self, news: DevicesChanged | LateLook | Say | Stumble) -> None:
+    def _take_news(self, news: DevicesChanged | LateLook | ProductsChanged | Say | Stumble) -> None:
         """News that the ledger does not hear as they are."""
         match news:
             case DevicesChanged():
                 self._feed(Absence(self._parts.absence()))
+            case ProductsChanged():
+                self._expect()
             case LateLook():
                 self._telling.late(news)
             case Say():
@@ -268,6 +272,10 @@ class Loop:
             ):
                 self._parts.plant.asked(event.part, news)
             self._take(event)
+
+    def _expect(self) -> None:
+        plant = self._parts.plant
+        self._chosen.expect(plant.product or "" if plant is not None else "")
 
     def _begin(self, event: Triggered) -> None:
         """Choose the rules for a part that came; what the plant chooses later is for later parts."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self
 
-from lineside.core.errors import ModelError, SettingsError
+from lineside.core.errors import LinesideError, ModelError, UnknownRecipeError
 from lineside.detector.usual import usual
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.settings import Settings
@@ -15,12 +16,14 @@ from lineside.judge.recipe import Recipe
 from lineside.judge.recipe_book import RecipeBook
 from lineside.judge.recipe_tables import RecipeDocument
 from lineside.line.desk import late_look
+from lineside.line.outfits import outfits, proven
+from lineside.line.pool import Pool
 from lineside.line.preparing import prepared
 from lineside.line.products import ByCode, OneProduct, Product
 from lineside.line.stages import StagedLook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from lineside.line.board import Board
     from lineside.line.desk import Looks
@@ -41,6 +44,7 @@ class Models:
         board: Where engines tell of their devices, and the book of its recipes.
         post: Takes news.
         open_engine: Opens a model on all devices; takes what an `Engine` takes.
+        clock: Monotonic seconds.
 
     Attributes:
         products: They.
@@ -55,14 +59,19 @@ class Models:
         board: Board,
         post: Callable[[News], None],
         open_engine: Callable[..., Engine] = Engine,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._board = board
         self._post = post
         self._open_engine = open_engine
         self._lock = threading.Lock()
-        self._engines: dict[str, Engine] = {}
+        recipes = settings.document.recipes
+        most = 1 if recipes is None else recipes.open_models
+        self._pool = Pool(most, settings.document.line.deadline_ms / 1e3, clock)
         self._ready: dict[str, Product] = {}
+        self._wanted: dict[str, Recipe] = {}
+        self._faults: dict[str, str] = {}
         self._book: RecipeBook | None = None
         try:
             self.products = self._opened()
@@ -72,9 +81,8 @@ class Models:
 
     @property
     def engines(self) -> tuple[Engine, ...]:
-        """All of them."""
-        with self._lock:
-            return tuple(self._engines.values())
+        """Those that are open."""
+        return self._pool.engines
 
     @property
     def about(self) -> dict[str, Any]:
@@ -85,15 +93,22 @@ class Models:
         model = {"path": card.file, "sha256": card.sha256, "names": list(card.names)}
         return {"model": model, "device": ",".join(devices)}
 
-    def refresh(self) -> None:
-        """Look for changed recipes. One thread calls it, now and then; a new model may take its time to open."""
-        if self._book is not None:
-            self._book.refresh()
+    def refresh(self) -> bool:
+        """Look for changed recipes, and say whether there are. One thread calls it, now and then; a new model may take its time to open."""
+        if self._book is None:
+            return False
+        is_changed = self._book.refresh()
+        with self._lock:
+            wanted, self._wanted = self._wanted, {}
+        for recipe in wanted.values():
+            is_changed |= self._reopen(recipe)
+        self._forget()
+        self._pool.shrink()
+        return is_changed
 
     def close(self) -> None:
         """Close the engines."""
-        for engine in self.engines:
-            engine.close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -105,22 +120,58 @@ class Models:
         recipes = self._settings.document.recipes
         if recipes is None:
             return OneProduct(self._product(only_recipe(self._settings), ""))
+        usual = "" if recipes.product is None else str(recipes.product)
         self._book = RecipeBook(
             self._settings.path(recipes.folder), accept=self._accept, note=self._board.post
         )
-        return ByCode(self._of_code, "" if recipes.product is None else str(recipes.product))
+        if usual in self._book.current.by_code:  # the first part is of it, most likely
+            self._reopen(self._book.get(usual))
+            self._of_code(usual)
+        self._pool.shrink(at_once=True)
+        return ByCode(self._of_code, usual)
 
     def _accept(self, recipe: Recipe) -> None:
         """Have a recipe ready before it is current, its models open."""
         product = self._product(recipe, recipe.codes[0])
         with self._lock:
             self._ready[recipe.sha256] = product
+        if self._book is None:  # the line is not yet running: nothing waits for those before
+            self._pool.shrink(keep=models_of(recipe), at_once=True)
 
     def _of_code(self, code: str) -> Product:
         assert self._book is not None
         recipe = self._book.get(code)
         with self._lock:
-            return self._ready[recipe.sha256]
+            product = self._ready.get(recipe.sha256)
+            # In one step: an engine that is in use is not closed before the part is answered.
+            if product is not None and self._pool.use(models_of(recipe)):
+                return product
+            self._wanted[recipe.sha256] = recipe
+            fault = self._faults.get(recipe.sha256, "")
+        why = f"could not be opened again: {fault}" if fault else "are being opened again"
+        raise UnknownRecipeError(f'product "{code}": its models {why}')
+
+    def _reopen(self, recipe: Recipe) -> bool:
+        """Open the models of a recipe whose product was chosen after they were closed; whether it can be judged by now."""
+        if models_of(recipe) <= self._pool.paths:
+            return False
+        try:
+            self._accept(recipe)
+        except LinesideError as fault:
+            if self._faults.get(recipe.sha256) != str(fault):
+                self._faults[recipe.sha256] = str(fault)
+                self._board.post("recipe.unopened", str(fault))
+            return False
+        self._faults.pop(recipe.sha256, None)
+        return True
+
+    def _forget(self) -> None:
+        """Forget the products of recipes that are not current any more; parts that have one keep it."""
+        assert self._book is not None
+        current = {recipe.sha256 for recipe in self._book.current.by_file.values()}
+        with self._lock:
+            self._ready = {sha: product for sha, product in self._ready.items() if sha in current}
+            self._faults = {sha: fault for sha, fault in self._faults.items() if sha in current}
 
     def _product(self, recipe: Recipe, code: str) -> Product:
         first = self._engine(recipe.model_path, f"{recipe.file}: model.path")
@@ -141,19 +192,20 @@ class Models:
             for name, value in recipe.asked(judge, **_kind(first.card)).items()
             if value is not None
         }
-        _refuse_unused(recipe, judge.cameras)
-        preparations = {view: prepared(recipe, view) for view in judge.cameras}
+        worn = outfits(recipe, self._settings)
+        of_view = {view: self._settings.views[view] for view in judge.cameras}
         return Product(
             code,
             judge,
             looks,
             asked,
             judge.cameras,
-            {view: prepare for view, prepare in preparations.items() if prepare is not None},
+            {view: proven(camera, worn[camera], prepared(recipe, view)) for view, camera in of_view.items()},
             {"recipe": {"name": recipe.name, "sha256": recipe.sha256, "file": str(recipe.file)}}
             if recipe.sha256
             else {},
             outlines=Outlines(recipe, recipe.about(plan, judge.cameras)),
+            outfits={camera: worn[camera] for camera in of_view.values()},
         )
 
     def _engine(self, path: str, where: str) -> Engine:
@@ -162,17 +214,10 @@ class Models:
         Raises:
             LinesideError: It cannot be opened; a bad file is told with the key that names it.
         """
-        with self._lock:
-            known = self._engines.get(path)
-        if known is not None:
-            return known
         try:
-            engine = self._opened_engine(path)
+            return self._pool.get(path, lambda: self._opened_engine(path))
         except ModelError as fault:
             raise type(fault)(f"{where}: {fault}") from fault
-        with self._lock:
-            self._engines[path] = engine
-        return engine
 
     def _opened_engine(self, path: str) -> Engine:
         table = self._settings.document.devices
@@ -221,17 +266,9 @@ def only_recipe(settings: LineSettings) -> Recipe:
     )
 
 
-def _refuse_unused(recipe: Recipe, views: Sequence[str]) -> None:
-    """Refuse what a recipe asks for and the line does not do, which would else be silently wrong.
-
-    Raises:
-        SettingsError: There is some.
-    """
-    for view in views:
-        if recipe.camera(view).features:
-            raise SettingsError(
-                f"{recipe.file}: camera.{view}.features: the line does not set a camera's features for each product; expected them in line.toml"
-            )
+def models_of(recipe: Recipe) -> frozenset[str]:
+    """The model files of a recipe."""
+    return frozenset({recipe.model_path, *(recipe.stage_path(stage.name) for stage in recipe.stages)})
 
 
 def _kind(card: ModelCard) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lineside.line.events import Capture, Event, News
     from lineside.line.outbox import Sink
     from lineside.line.plant import Plant
-    from lineside.line.products import Products
+    from lineside.line.products import Product, Products
     from lineside.line.statistics import DeviceRow
     from lineside.line.triggers import Triggers
     from lineside.outputs.trace.late import Late
@@ -95,6 +95,7 @@ class Parts:
         sinks: Get every inspection after its answer, in a thread of their own.
         devices: How the devices stand now; is asked for statistics.
         absence: Why no device is in service now, where none is.
+        dress: Have the cameras take a product's features before the next picture that is asked for; it never waits.
     """
 
     views: tuple[str, ...]
@@ -111,3 +112,4 @@ class Parts:
     sinks: Sequence[Sink] = ()
     devices: Callable[[], Sequence[DeviceRow]] = tuple
     absence: Callable[[], Reason | None] = lambda: None
+    dress: Callable[[Product], None] = lambda _product: None

@@ -10,7 +10,7 @@ from lineside.core.backoff import Backoff
 from lineside.core.errors import Recovery
 from lineside.core.verdict import Verdict
 from lineside.line.border import Fault, attempt
-from lineside.line.events import PlantAsked, Stumble
+from lineside.line.events import PlantAsked, ProductsChanged, Stumble
 from lineside.outputs.plant.link import (
     LineState,
     PlantAnswer,
@@ -160,6 +160,7 @@ class Plant:
                 self._post(PlantAsked(number, replace(event, product=event.product or self.product)))
             case ProductChosen():
                 self.product = event.code
+                self._post(ProductsChanged())
                 self._note("plc.product", f'the plant chose the product "{event.code}"')
             case TriggerRefused():
                 self.refused += 1

@@ -40,7 +40,7 @@ def prepared(recipe: Recipe, camera: str) -> Callable[[Frame], Frame] | None:
     Raises:
         SettingsError: A table of the recipe is not accepted, or the baseline cannot be read.
     """
-    table, usual = recipe.camera(camera), recipe.document.baseline.get(camera)
+    table, usual = recipe.camera(camera), recipe.baseline(camera)
     if not table.adjust and usual is None:
         return None
     where = f"{recipe.file}: camera.{camera}.adjust"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lineside.core.inspection import View
     from lineside.judge.judge import Judgement
     from lineside.line.desk import Looks
+    from lineside.line.outfits import Outfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Product:
         views: The views that its parts need; empty for all of the line's.
         about: What the records say of it: its recipe, by name, file and hash.
         outlines: Where its rules look in a view, for people: a name and corners (N, 2) in pixels each.
+        outfits: The features that its cameras have; by the camera's name.
         prepare: What is done to a picture of a view before the model sees it, as to cut it; by the view's name.
     """
 
@@ -44,6 +46,7 @@ class Product:
     prepare: Mapping[str, Callable[[Frame], Frame]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     outlines: Callable[[View], Sequence[tuple[str, NDArray[np.floating[Any]]]]] = lambda _view: ()
+    outfits: Mapping[str, Outfit] = field(default_factory=dict)
 
 
 class Products(Protocol):

@@ -113,6 +113,11 @@ class ModelFacts:
             raise SettingsError(f"{path}: not a TOML file: {fault}") from fault
         except OSError as fault:
             raise SettingsError(f"{path}: cannot be read: {fault.strerror}") from fault
+        if "schema" in table and ("model" in table or "line" in table):
+            raise SettingsError(
+                f"{path}: expected facts about {model.name}, because it has the model's name; it is a recipe or a line's settings. "
+                "Give it another name, or put it in another folder than the model"
+            )
         known = [field.name for field in fields(cls)]
         for key in table:
             if key not in known:

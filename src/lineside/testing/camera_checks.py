@@ -220,6 +220,7 @@ def features_change_between_two_pictures(rig: Rig) -> None:
         assert "NoSuchFeature" in str(refusal)
         assert isinstance(refusal, SettingsError | UnknownNameError)
         assert isinstance(camera, Configurable) == bool(rig.changes)
+        assert hasattr(rig.kind, "Settable") == bool(rig.changes)
         rig.next(camera)
     _refusal(lambda: configure(camera, rig.changes or {"NoSuchFeature": 1}, "one"), LinesideError)
 

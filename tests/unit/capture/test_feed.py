@@ -15,7 +15,13 @@ from lineside.capture.mailbox import Mailbox
 from lineside.capture.watch import Limits, State
 from lineside.core.backoff import Backoff
 from lineside.core.delivery import Delivery
-from lineside.core.errors import ImageFileError, SettingsError, SourceEndedError, SourceError
+from lineside.core.errors import (
+    CameraUnsetError,
+    ImageFileError,
+    SettingsError,
+    SourceEndedError,
+    SourceError,
+)
 from lineside.testing.cameras import Hang, Picture, Silence, StubCamera, StubCameras
 
 PATIENCE_S = 20.0
@@ -446,7 +452,7 @@ class Settable(StubCamera):
     def configure(self, features):
         if self._hang is not None:
             self._hang.wait()
-        if "Gain" in features:
+        if features.get("Gain"):
             self.features["Gain"] = "nobody knows"
             raise SettingsError("camera top: Gain: expected less")
         self.features.update(features)
@@ -490,16 +496,20 @@ def test_features_change_behind_the_triggers_before_them_and_before_those_behind
 
 
 def test_what_a_camera_took_holds_after_it_was_lost_and_what_it_refused_is_undone(fed, heard, settable):
-    feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0})
-    feed.configure({"ExposureTime": 2.0})
-    feed.configure({"Gain": 1e9})
+    feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0, "Gain": 0})
+    feed.configure({"ExposureTime": 2.0}, "long")
+    heard.until(lambda: heard.events == ["camera.configured"])
+    feed.configure({"Gain": 1e9}, "bright")
     heard.until(lambda: "camera.back" in heard.events)
     assert heard.events == ["camera.configured", "camera.refused", "camera.lost", "camera.back"]
-    assert settable.opened[1].features == {"ExposureTime": 2.0}
+    assert settable.opened[1].features == {"ExposureTime": 2.0, "Gain": 0}
+    feed.trigger(1)
+    heard.until(lambda: heard.frames)
+    assert heard.frames[0].setting == "long"
 
 
 def test_a_camera_whose_kind_takes_no_features_refuses_them_and_goes_on(fed, heard):
-    feed = fed()
+    feed = fed(features={"ExposureTime": 1.0})
     feed.configure({"ExposureTime": 2.0})
     heard.until(lambda: heard.events == ["camera.refused"])
     seen = len(heard.frames)
@@ -507,18 +517,112 @@ def test_a_camera_whose_kind_takes_no_features_refuses_them_and_goes_on(fed, hea
     assert feed.statistics().opened == 1
 
 
-def test_a_change_that_hangs_is_answered_once_and_the_camera_is_opened_with_what_it_had(fed, heard, settable):
+def test_a_change_that_hangs_is_made_again_with_the_next_opening(fed, heard, settable):
     hang = threading.Event()
     settable.hangs = [hang]
     feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0})
     feed.configure({"ExposureTime": 2.0})
-    heard.until(lambda: "camera.back" in heard.events)
+    heard.until(lambda: "camera.configured" in heard.events)
     hang.set()
     feed.stop()
     assert feed.join(PATIENCE_S)
+    assert "camera.refused" not in heard.events
+    assert [camera.features["ExposureTime"] for camera in settable.opened[1:2]] == [2.0]
+
+
+def test_a_change_that_never_ends_well_is_refused_and_the_camera_is_opened_with_what_it_had(
+    fed, heard, settable
+):
+    hang = threading.Event()
+    settable.hangs = [hang] * 3
+    feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0})
+    feed.configure({"ExposureTime": 2.0}, "long")
+    heard.until(lambda: "camera.refused" in heard.events)
+    hang.set()
+    wait_for(feed, State.OPEN)
+    feed.trigger(1)
+    heard.until(lambda: heard.frames)
+    assert heard.frames[0].setting == ""
+    assert settable.opened[3].features == {"ExposureTime": 1.0}
     assert heard.events.count("camera.refused") == 1
     assert "camera.configured" not in heard.events
-    assert settable.opened[1].features == {"ExposureTime": 1.0}
+
+
+def test_what_is_not_named_goes_back_to_the_settings_and_each_picture_says_what_its_camera_had(
+    fed, heard, settable
+):
+    feed = opened_triggered(fed, settable, features={"ExposureTime": 1.0, "Black": 3})
+    for part, (features, name) in enumerate(
+        [({}, ""), ({"ExposureTime": 2.0}, "long"), ({"Black": 5}, "black"), ({}, "")]
+    ):
+        feed.configure(features, name)
+        feed.trigger(part)
+        heard.until(lambda part=part: len(heard.frames) == part + 1)
+    assert [frame.setting for frame in heard.frames] == ["", "long", "black", ""]
+    assert settable.opened[0].had == [1.0, 2.0, 1.0, 1.0]
+    assert settable.opened[0].features == {"ExposureTime": 1.0, "Black": 3}
+    with pytest.raises(
+        SettingsError, match="Gain: expected a feature that the camera's settings have a value for"
+    ):
+        feed.configure({"Gain": 1}, "bright")
+
+
+def test_a_camera_that_was_away_when_the_product_changed_is_set_before_its_first_picture(
+    fed, heard, settable
+):
+    refusals = [SourceError("no route")] * 3
+
+    def open_camera(settings):
+        if refusals:
+            raise refusals.pop()
+        return settable(settings)
+
+    feed = fed(open_camera=open_camera, features={"ExposureTime": 1.0}, trigger=TriggerMode.SOFTWARE)
+    feed.configure({"ExposureTime": 2.0}, "long")
+    wait_for(feed, State.OPEN)
+    feed.trigger(1)
+    heard.until(lambda: heard.frames)
+    assert settable.opened[0].had == [2.0]
+    assert heard.frames[0].setting == "long"
+
+
+def test_pictures_of_a_running_camera_that_may_be_of_before_are_of_no_known_setting(fed, heard):
+    class Running(Settable):
+        settles_s = 0.05
+
+        def _picture(self, picture):
+            time.sleep(0.005)
+            return super()._picture(picture)
+
+    feed = fed(open_camera=Running, features={"ExposureTime": 1.0})
+    heard.until(lambda: len(heard.frames) > 3)
+    feed.configure({"ExposureTime": 2.0}, "long")
+    heard.until(lambda: heard.frames[-1].setting == "long")
+    told = [frame.setting for frame in heard.frames]
+    first_new = told.index("long")
+    assert set(told[:first_new]) == {"", None}
+    assert told[first_new - 1] is None
+    since_s = heard.frames[first_new].captured_s
+    assert all(frame.captured_s < since_s for frame in heard.frames[:first_new])
+
+
+def test_a_trigger_that_waited_too_long_for_features_says_so(fed, heard, settable):
+    hang, late_s = threading.Event(), [0.0]
+    settable.hangs = [hang]
+    feed = opened_triggered(
+        fed,
+        settable,
+        timeout_s=60,
+        clock=lambda: time.monotonic() + late_s[0],
+        features={"ExposureTime": 1.0},
+    )
+    feed.configure({"ExposureTime": 2.0}, "long")
+    feed.trigger(1)
+    late_s[0] = 1.0
+    hang.set()
+    heard.until(lambda: heard.missed)
+    assert isinstance(heard.missed[0][1], CameraUnsetError)
+    assert "to take its features" in str(heard.missed[0][1])
 
 
 def test_features_change_before_the_triggers_behind_them_also_where_one_before_them_is_too_late(
@@ -531,7 +635,7 @@ def test_features_change_before_the_triggers_behind_them_also_where_one_before_t
         settable,
         timeout_s=60,
         clock=lambda: time.monotonic() + late_s[0],
-        features={"ExposureTime": 1.0},
+        features={"ExposureTime": 1.0, "Offset": 0},
     )
     feed.configure({})
     feed.configure({"Offset": 1})
@@ -546,7 +650,7 @@ def test_features_change_before_the_triggers_behind_them_also_where_one_before_t
 
 
 def test_a_change_that_still_waits_is_refused_when_the_feed_stops(fed, heard):
-    feed = fed([SourceError("no route")] * 1000)
+    feed = fed([SourceError("no route")] * 1000, features={"ExposureTime": 1.0})
     feed.configure({"ExposureTime": 2.0})
     feed.stop()
     assert feed.join(PATIENCE_S)

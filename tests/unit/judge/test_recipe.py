@@ -223,3 +223,25 @@ def test_a_stages_classes_must_be_given():
         read().planned(FIRST, {})
     with pytest.raises(UnknownNameError):
         read().planned(("cap",), {"label": LABELS})
+
+
+SHOTS = ("top/1", "top/2", "side")
+
+
+def test_a_cameras_table_is_for_all_of_its_shots_and_a_shots_own_goes_before_it():
+    recipe = read(
+        changed(
+            "[camera.side]",
+            '[camera."top/2"]\npicture = [320, 240]\n\n[camera.side]',
+        )
+    )
+    assert recipe.cameras_of(SHOTS) == SHOTS
+    assert recipe.camera("top/1") == recipe.camera("top")
+    second = recipe.camera("top/2")
+    assert second.size == Size(240, 320)
+    assert (second.adjust, second.features) == (recipe.camera("top").adjust, recipe.camera("top").features)
+    about = recipe.about(recipe.planned(FIRST, {"label": LABELS}), SHOTS)
+    assert about.sizes == {"top/1": Size(480, 640), "top/2": Size(240, 320), "side": Size(480, 640)}
+    assert recipe.baseline_file("top/2") == recipe.baseline_file("top")
+    with pytest.raises(UnknownNameError, match=r"camera.side: the line has no camera"):
+        recipe.cameras_of(("top/1", "top/2"))

@@ -238,3 +238,9 @@ def test_the_page_names_every_family_with_its_aliases(name):
     ]
     assert len(rows) >= 2
     assert set(re.findall("`([^`]+)`", rows[-1])) == {name, *family(name).ALIASES}
+
+
+def test_a_recipe_with_the_models_name_is_told_as_what_it_is(tmp_path):
+    (tmp_path / "spots.toml").write_text('schema = 1\ncode = "a"\n[model]\npath = "spots.onnx"\n[end]\n')
+    with pytest.raises(SettingsError, match=r"spots.toml: expected facts about spots.onnx.*it is a recipe"):
+        ModelFacts.beside(tmp_path / "spots.onnx")

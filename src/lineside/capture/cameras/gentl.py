@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineside.capture.camera import Attached
-from lineside.capture.genicam.options import FeatureTable, options_and_features
+from lineside.capture.genicam.options import FeatureTable, SettableTable, options_and_features
 from lineside.core.errors import SettingsError, SourceError, near
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ SCHEMES = ("gentl",)
 
 PATHS = "GENICAM_GENTL64_PATH"
 """Where makers' installers say that their producers are: folders, by the GenTL standard."""
+
+
+class Settable(SettableTable):
+    """What a recipe may set."""
 
 
 class Features(FeatureTable):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from lineside.capture.camera import Attached
-from lineside.capture.genicam.options import FeatureTable, options_and_features
+from lineside.capture.genicam.options import FeatureTable, SettableTable, options_and_features
 from lineside.core.errors import SettingsError, SourceError, near
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ SCHEMES = ("gige", "u3v", "genicam")
 
 _RECEIVE_BYTES = 4 * 2**20
 _RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
+
+
+class Settable(SettableTable):
+    """What a recipe may set."""
 
 
 class Features(FeatureTable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineside.capture.camera import Attached
-from lineside.capture.genicam.options import FeatureTable, options_and_features
+from lineside.capture.genicam.options import FeatureTable, SettableTable, options_and_features
 from lineside.core.errors import LinesideError, SettingsError, SourceError, near
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SCHEMES = ("pylon",)
 """The words before the colon."""
+
+
+class Settable(SettableTable):
+    """What a recipe may set."""
 
 
 class Features(FeatureTable):

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
 from lineside.capture.camera import CameraStatistics
 from lineside.capture.pacing import Pace
@@ -14,6 +15,9 @@ from lineside.core.errors import SourceEndedError
 from lineside.core.frame import Frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from lineside.capture.camera import Camera, CameraSettings
@@ -26,8 +30,22 @@ DEFAULT_FPS = 10.0
 """Parts a second that pass the camera, unless the address or the settings say otherwise."""
 
 
+NOMINAL_US = 1000.0
+"""The exposure at which pictures are as the plant draws them."""
+
+
 class Features(Table):
-    """None: what the plant draws stands in its address."""
+    """How bright pictures are. What the plant draws stands in its address."""
+
+    ExposureTime: float = Field(NOMINAL_US, ge=1, le=1e6)
+    """Microseconds; 1000 is as the plant draws, twice as much is twice as bright."""
+
+    Gain: float = Field(0.0, ge=-48, le=48)
+    """Decibels; 6 is about twice as bright."""
+
+
+class Settable(Features):
+    """What a recipe may set: all of them."""
 
 
 def open_camera(settings: CameraSettings) -> Camera:
@@ -43,7 +61,7 @@ def open_camera(settings: CameraSettings) -> Camera:
     from lineside.capture.plant.query import PlantQuery
     from lineside.capture.plant.settings import CAMERAS
 
-    parsed(Features, settings.features, f"camera {settings.id}: features")
+    _factor(settings.features, settings.id)
     asked = PlantQuery(settings.address.partition(":")[2])
     plant = _plant(asked.settings(settings.limit_px))
     view = CAMERAS.index(asked.choice("camera", CAMERAS) or CAMERAS[0])
@@ -77,6 +95,7 @@ class DrawnCamera:
         self._parts: list[int | None] = []
         self._last: int | None = None
         self._statistics = CameraStatistics()
+        self._factor = _factor(settings.features, settings.id)
 
     @property
     def period_s(self) -> float | None:
@@ -86,6 +105,16 @@ class DrawnCamera:
     def expect(self, part: int) -> None:
         """The next trigger is for this part, which is drawn then; without it triggers count from 0."""
         self._expected = part
+
+    def configure(self, features: Mapping[str, Any]) -> None:
+        """Pictures that are drawn from now on have these features.
+
+        Raises:
+            SettingsError: One is not accepted; nothing was changed.
+            SourceError: The camera is closed.
+        """
+        self._pace.refuse_closed()
+        self._factor = _factor(features, self._settings.id)
 
     def trigger(self) -> None:
         """One picture is taken.
@@ -115,6 +144,8 @@ class DrawnCamera:
         if number == self._last:
             image = _again(image, due.number)
         self._last = number
+        if self._factor != 1:
+            image = np.asarray(np.clip(image * self._factor, 0, 255), np.uint8)
         done = self._statistics
         self._statistics = CameraStatistics(done.frames + 1, done.dropped + due.skipped)
         return Frame(
@@ -135,6 +166,16 @@ class DrawnCamera:
     def close(self) -> None:
         """It takes no more pictures."""
         self._pace.close()
+
+
+def _factor(features: Mapping[str, Any], name: str) -> float:
+    """How much brighter pictures are than the plant draws them.
+
+    Raises:
+        SettingsError: A feature is not accepted.
+    """
+    asked = parsed(Features, features, f"camera {name}: features")
+    return float(asked.ExposureTime / NOMINAL_US * 10 ** (asked.Gain / 20))
 
 
 def _again(image: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:

@@ -95,6 +95,14 @@ class AravisDevice:
         call(self._who, "camera_start_acquisition", camera)
         self._is_running = True
 
+    def stop(self) -> None:
+        """No picture flows; see `Device.stop`."""
+        self._is_running = False
+        self._library.call(self._who, "camera_stop_acquisition", self._camera)
+        if self._stream:
+            stream, self._stream = self._stream, None
+            self._library.glib.unref(stream)
+
     def _pass_over_what_came(self) -> None:
         """The buffers are empty. What arrives before the start are packets that tried the network, or of another's pictures."""
         library, quiet_us = self._library, int(_QUIET_S * 1e6)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lineside.capture.camera import CameraStatistics, TriggerMode
 from lineside.capture.genicam.clocks import FrameNumbers, PtpClock
 from lineside.capture.genicam.features import set_features
+from lineside.capture.genicam.reconfiguring import changeable, needs_pause, set_in_a_pause, settling_s
 from lineside.capture.genicam.triggers import period_s, set_rate, set_trigger, split
 from lineside.core.delivery import Delivery
 from lineside.core.errors import ImageError, ImageTooLargeError, LinesideError, SourceError
@@ -60,6 +61,7 @@ class GenicamCamera:
         self._reading, self._asking = Lock(), Lock()
         self._is_closed = False
         self._has_begun = False
+        self._settles_s = 0.0
         self._frames = self._dropped = self._incomplete = self._missed = self._no_room = 0
         self._numbers = FrameNumbers(device.number_bits)
         try:
@@ -120,17 +122,46 @@ class GenicamCamera:
             self._has_begun = True
             self._device.nodes.set("TriggerSoftware", value=True)
 
+    @property
+    def settles_s(self) -> float:
+        """How long pictures may still be of before the last `configure`; see `Settling`."""
+        return self._settles_s
+
     def configure(self, features: Mapping[str, Value]) -> None:
         """The camera has other values of features from the next exposure on, as for another product. Any thread may ask.
+
+        Pictures pause for it where a feature is locked while they flow, as their size is; always where they come by
+        themselves, so that those of before are gone. Own options of lineside stay as they are.
 
         Raises:
             SettingsError: A value is not accepted; those before it have been set.
             SourceError: The camera is lost.
         """
-        first, of_trigger = split(features, self._settings.trigger, self._who)
+        mode, nodes, opened_with = self._settings.trigger, self._device.nodes, self._settings.features
         with self._asking:
             self._check_open()
-            set_features(self._device.nodes, {**first, **of_trigger}, self._who)
+            wanted = changeable(nodes, features, opened_with, mode, self._who)
+            if needs_pause(nodes, wanted, mode):
+                with self._reading:
+                    self._pause(wanted)
+                return
+            is_wired = mode is TriggerMode.HARDWARE
+            before_s = settling_s(nodes) if is_wired else 0.0
+            set_features(nodes, wanted, self._who)
+            self._settles_s = max(before_s, settling_s(nodes)) if is_wired else 0.0
+
+    def _pause(self, wanted: Mapping[str, Value]) -> None:
+        """Set features while no picture flows; what was on its way is dropped."""
+        self._device.stop()
+        try:
+            set_in_a_pause(self._device.nodes, wanted, self._who)
+            self._check_format()
+            self._period_s = period_s(self._device.nodes, self._settings.trigger)
+        finally:
+            self._device.start()
+        # Where a wire triggers, one may have come meanwhile: its part is without a picture, and the numbers must not hide that.
+        self._numbers.begin_again(goes_on=self._settings.trigger is not TriggerMode.HARDWARE)
+        self._has_begun, self._no_room, self._settles_s = False, 0, 0.0
 
     def read(self, timeout_s: float) -> Frame | None:
         """The next fresh picture, or `None` where none came in time; see `Camera.read`."""
@@ -220,7 +251,7 @@ class GenicamCamera:
             captured_s=captured_s,
             wall_s=host_s if by_ptp_s is None else by_ptp_s,
             device_s=grabbed.device_s,
-            device_frame=grabbed.number,
+            device_frame=self._numbers.told(grabbed.number),
         )
         self._frames += 1
         return frame

@@ -31,6 +31,30 @@ class FrameNumbers:
         self._turn = (1 << bits) - 1 if bits else 0
         self._last: int | None = None
         self._unnumbered = 0
+        self._ahead: int | None = 0
+        self._told = 0
+
+    def begin_again(self, *, goes_on: bool) -> None:
+        """The camera counts anew, because lineside let its pictures pause.
+
+        Args:
+            goes_on: The numbers that are told go on without a gap: it is known that no picture was lost in the pause.
+        """
+        self._last, self._unnumbered = None, 0
+        self._ahead = None if goes_on else 0
+
+    def told(self, number: int | None) -> int | None:
+        """A picture's number as it is told: the camera's own, but for pauses.
+
+        Args:
+            number: The camera's.
+        """
+        if number is None:
+            return None
+        if self._ahead is None:
+            self._ahead = self._told + 1 - number if self._told else 0
+        self._told = number + self._ahead
+        return self._told
 
     def missing_before(self, number: int | None) -> int:
         """How many numbers lie between the last picture's and this one's; 0 where it began to count anew.

@@ -130,6 +130,13 @@ class Device(Protocol):
             SourceError: It cannot.
         """
 
+    def stop(self) -> None:
+        """No picture flows, and those that nobody grabbed are gone; `start` lets them flow again. No buffer is outstanding.
+
+        Raises:
+            SourceError: The camera does not answer.
+        """
+
     def grab(self, timeout_s: float) -> Grabbed | None:
         """The oldest buffer that has come and was not handed out, or `None` in time.
 

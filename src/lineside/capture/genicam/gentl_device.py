@@ -48,6 +48,7 @@ class GentlDevice:
         self.number_bits = 16 if info.tl_type == "GEV" else 0
         self._clock = HostClock()
         self._damaged = 0
+        self._has_callback = False
         self._producer = producer
         self._acquirer = producer.open(info, who)
         self._acquirer.num_buffers = buffers
@@ -69,11 +70,20 @@ class GentlDevice:
                 del context
                 count()
 
-        self._acquirer.add_callback(self._acquirer.Events.INCOMPLETE_BUFFER, Damaged())
+        if not self._has_callback:
+            self._acquirer.add_callback(self._acquirer.Events.INCOMPLETE_BUFFER, Damaged())
+            self._has_callback = True
         try:
             self._acquirer.start()
         except self._fault as fault:
             raise SourceError(f"{self._who}: no pictures flow: {fault}") from fault
+
+    def stop(self) -> None:
+        """No picture flows; see `Device.stop`."""
+        try:
+            self._acquirer.stop()
+        except self._fault as fault:
+            raise SourceError(f"{self._who}: its pictures do not stop: {fault}") from fault
 
     def _count_damaged(self) -> None:
         self._damaged += 1

@@ -42,6 +42,27 @@ class FeatureTable(Table):
         return table
 
 
+class SettableTable(Table):
+    """Any feature of the camera, for one product; its trigger stays as the line's settings say."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_the_cameras(cls, table: Any) -> Any:
+        for name, value in table.items() if isinstance(table, dict) else ():
+            if not str(name)[:1].isupper():
+                raise ValueError(
+                    f"features of the camera, which begin with a capital; {name} is no such, and an option of lineside's own "
+                    "holds from the opening on"
+                )
+            if str(name).startswith("Trigger"):
+                raise ValueError(f"no {name}: the camera's trigger is the same for all products")
+            if not isinstance(value, bool | int | float | str):
+                raise ValueError(f"true, false, a number or a text for {name}")  # noqa: TRY004 # pydantic takes this one
+        return table
+
+
 T = TypeVar("T", bound=FeatureTable)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NOTHING: NDArray[np.uint8] = np.empty(0, np.uint8)
 _TICKS = ("GevTimestampTickFrequency", "TimestampTickFrequency")
 _NO_NUMBER = 2**64 - 1
+_READY_S = 1.0
 _NO_BUFFER = "Statistic_Buffer_Underrun_Count"
 
 
@@ -109,6 +110,36 @@ class PylonDevice:
             self._camera.StartGrabbing(self._pylon.GrabStrategy_OneByOne)
         except self._fault as fault:
             raise SourceError(f"{self._who}: {translated(fault, 'no pictures flow')}") from fault
+        self._await_ready()
+
+    def _await_ready(self) -> None:
+        """Where software triggers it, the camera takes a trigger from now on: one that came at once after the start would be lost.
+
+        It is never asked to wait, for the same reason as in `grab`.
+        """
+        try:
+            if self._triggered_by() != "Software" or not self._camera.CanWaitForFrameTriggerReady():
+                return
+            until_s = time.monotonic() + _READY_S
+            while time.monotonic() < until_s:
+                if self._camera.WaitForFrameTriggerReady(0, self._pylon.TimeoutHandling_Return):
+                    return
+                time.sleep(1e-3)
+        except self._fault as fault:
+            raise SourceError(f"{self._who}: {translated(fault, 'it is not ready for triggers')}") from fault
+
+    def _triggered_by(self) -> str:
+        """The source of its triggers; an empty text where it takes none."""
+        if self.nodes.describe("TriggerMode") is None or self.nodes.get("TriggerMode") != "On":
+            return ""
+        return str(self.nodes.get("TriggerSource"))
+
+    def stop(self) -> None:
+        """No picture flows; see `Device.stop`."""
+        try:
+            self._camera.StopGrabbing()
+        except self._fault as fault:
+            raise SourceError(f"{self._who}: {translated(fault, 'its pictures do not stop')}") from fault
 
     def grab(self, timeout_s: float) -> Grabbed | None:
         """The oldest buffer; see `Device.grab`.

@@ -101,6 +101,16 @@ class VivaDevice:
             raise SourceError(f"{self._who}: no pictures flow: {fault}") from fault
         self._heard_s = time.monotonic()
 
+    def stop(self) -> None:
+        """No picture flows; see `Device.stop`."""
+        stream, self._stream = self._stream, None
+        try:
+            self._camera.acquisition_stop()
+            if stream is not None:
+                stream.close()
+        except self._fault as fault:
+            raise SourceError(f"{self._who}: its pictures do not stop: {fault}") from fault
+
     def grab(self, timeout_s: float) -> Grabbed | None:
         """The oldest buffer; see `Device.grab`."""
         try:

@@ -152,6 +152,14 @@ class RecipesTable(Table):
     product: str | int | None = Field(
         default=None, description="The code that holds where the plant names none."
     )
+    open_models: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        strict=True,
+        description="Model files that stay open. With more, those of products that were chosen longest ago are closed, and are opened "
+        "again when their product is chosen.",
+    )
 
 
 class OutboxTable(OutboxSettings):

@@ -28,6 +28,7 @@ REASON_CODES: dict[Reason, int] = {
     Reason.RECIPE_UNKNOWN: 11,
     Reason.STOPPING: 12,
     Reason.INTERNAL_FAULT: 13,
+    Reason.CAMERA_UNSET: 14,
 }
 """Why UNKNOWN."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lineside.capture.camera import CameraSettings, CameraStatistics, TriggerMode
@@ -15,7 +17,17 @@ from lineside.core.errors import (
     SourceError,
 )
 from lineside.core.geometry import Size
-from standin_genicam import ListDevice, TableNodes, buffer, choice, command, damaged, integer, triggered_nodes
+from standin_genicam import (
+    ListDevice,
+    TableNodes,
+    buffer,
+    choice,
+    command,
+    damaged,
+    integer,
+    real,
+    triggered_nodes,
+)
 
 
 def opened(buffers, features=None, *, device=None, levels=None, **settings):
@@ -163,6 +175,58 @@ def test_another_product_gets_other_features_and_what_the_trigger_says_stays():
     assert device.nodes.get("Width") == 8
     with pytest.raises(SettingsError, match="TriggerMode"):
         camera.configure({"TriggerMode": "On"})
+
+
+def test_a_running_camera_drops_what_was_on_its_way_and_its_numbers_go_on():
+    device = ListDevice(buffers=[buffer(41), buffer(42)], next_buffers=[buffer(1), buffer(2), buffer(4)])
+    camera, _ = opened([], device=device)
+    assert camera.read(0).device_frame == 41
+    camera.configure({"Width": 8})
+    assert device.is_started
+    assert [camera.read(0).device_frame for _ in range(3)] == [42, 43, 45]
+    assert camera.statistics() == CameraStatistics(frames=4, missed=1)
+    assert camera.settles_s == 0
+
+
+def test_a_wired_camera_goes_on_while_it_is_set_and_says_how_long_pictures_may_be_of_before():
+    nodes = triggered_nodes(ExposureTime=real(300_000.0))
+    device = ListDevice(nodes, buffers=[buffer(41)])
+    camera, _ = opened([], device=device, trigger=TriggerMode.HARDWARE)
+    camera.configure({"ExposureTime": 20_000.0})
+    assert camera.read(0).device_frame == 41
+    assert camera.settles_s == pytest.approx(0.3 + 0.1)
+
+
+def test_a_locked_feature_is_set_in_a_pause_and_a_wires_numbers_are_the_cameras_own_then():
+    class Locking(TableNodes):
+        def describe(self, name):
+            node = super().describe(name)
+            return replace(node, writable=not device.is_started) if name == "Width" else node
+
+    nodes = triggered_nodes(OffsetX=integer(16))
+    nodes.__class__ = Locking
+    device = ListDevice(nodes, buffers=[buffer(41)], next_buffers=[buffer(1)])
+    camera, _ = opened([], {"Width": 4, "OffsetX": 16}, device=device, trigger=TriggerMode.HARDWARE)
+    camera.read(0)
+    nodes.log.clear()
+    camera.configure({"Width": 8, "OffsetX": 4})
+    assert nodes.log == [("OffsetX", 0), ("Width", 8), ("OffsetX", 4)]
+    assert camera.read(0).device_frame == 1
+    with pytest.raises(SettingsError):
+        camera.configure({"Width": 10**6})
+    assert device.is_started
+
+
+def test_what_the_camera_was_opened_with_is_no_change_and_no_command_is_done_twice():
+    nodes = triggered_nodes(UserSetLoad=command())
+    features = {"buffers": 4, "UserSetLoad": True, "Width": 8}
+    settings = CameraSettings("top", "gige:1", features=features, trigger=TriggerMode.SOFTWARE)
+    camera = GenicamCamera(settings, ListDevice(nodes), {"UserSetLoad": True, "Width": 8})
+    nodes.log.clear()
+    camera.configure(features | {"Width": 12})
+    assert nodes.log == [("Width", 12)]
+    with pytest.raises(SettingsError, match="buffers: expected this option in the line's settings"):
+        camera.configure({"buffers": 5})
 
 
 def test_levels_make_the_most_of_a_dark_picture():

@@ -37,8 +37,9 @@ def test_the_numbers_never_change():
         "recipe_unknown",
         "stopping",
         "internal_fault",
+        "camera_unset",
     ]
-    assert sorted(REASON_CODES.values()) == list(range(1, 14))
+    assert sorted(REASON_CODES.values()) == list(range(1, 15))
 
 
 def test_a_number_without_a_meaning_is_unknown():
