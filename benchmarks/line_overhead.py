@@ -248,6 +248,10 @@ def compare_views(parts: int, turns: int) -> None:
             overhead_ms, _ = measure(parts, with_link=True, watching=name, pace_s=0.03)
             kept = overhead_ms[len(overhead_ms) // 20 :]
             found[name].append((statistics.median(kept), statistics.quantiles(kept, n=100)[98]))
+            print(
+                f"turn {turn + 1}: {name:20s} p50 {found[name][-1][0]:.3f} ms  p99 {found[name][-1][1]:.3f} ms",
+                flush=True,
+            )
     print(
         f"frame ready to answer written; Modbus TCP; {turns} turns of {parts} parts each, medians over the turns"
     )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lineside.core.geometry import Size
+from lineside.outputs.pen import Pen
 from lineside.outputs.shapes import draw_oriented
 
 if TYPE_CHECKING:
@@ -31,12 +33,14 @@ def draw_outlines(
     import cv2
 
     canvas = image.copy()
-    side_px = (canvas.shape[0] + canvas.shape[1]) / 2
-    line_px, scale = max(2, round(side_px * 0.003)), max(0.4, side_px / 1400)
+    pen = Pen.of(Size(*canvas.shape[:2]))
+    line_px = max(2, pen.line_px)
     for name, corners in outlines:
         draw_oriented(canvas, corners, _WHITE, line_px)
         x, y = np.rint(corners[corners.sum(axis=1).argmin()]).astype(int).tolist()
-        at = (max(x, 0) + 2 * line_px, max(y, 0) + round(24 * scale) + 2 * line_px)
-        for colour, width in ((_BLACK, 3 * line_px // 2 + 2), (_WHITE, max(1, line_px // 2))):
-            cv2.putText(canvas, name, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, width, cv2.LINE_AA)
+        left, top = max(x, 0) + line_px, max(y, 0) + line_px
+        text = pen.shown(name)
+        right, bottom = left + pen.width_px(text) + 2 * pen.margin_px, top + pen.text_px + 2 * pen.margin_px
+        cv2.rectangle(canvas, (left, top), (right, bottom), _BLACK, cv2.FILLED)
+        pen.write(canvas, text, (left + pen.margin_px, bottom - pen.margin_px - pen.text_px // 5), _WHITE)
     return canvas
