@@ -95,7 +95,7 @@ def test_the_first_picture_is_not_as_old_as_the_opening_took(engine):
         camera.close()
     age_s = first.captured_s - read_clock_us(first.image) / 1e6
     # A machine that is too busy to decode at once cannot tell old from new, and hands on more of them.
-    assert age_s < max(0.5, opened_s / 2) or dropped < 5, (age_s, opened_s, dropped)
+    assert age_s < max(0.5, opened_s / 2) or dropped < 15, (age_s, opened_s, dropped)
 
 
 def test_a_reader_that_was_away_gets_the_newest_picture_and_the_others_are_counted():

@@ -314,3 +314,35 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_stored(tmp_path):
     assert not missing
     assert sum(stored.values()) > 20, "the loop was too short to prove anything"
     assert not spooled(tmp_path / "outbox")
+
+
+def test_ten_outputs_hold_no_more_files_open_the_longer_they_work(tmp_path):
+    pytest.importorskip("sqlalchemy", reason="the extra database is not installed")
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("there is no /proc here")
+    sinks = {
+        **{f"folder-{n}": {"kind": "folder", "path": str(tmp_path / f"folder-{n}")} for n in range(3)},
+        **{f"csv-{n}": {"kind": "csv", "path": str(tmp_path / f"csv-{n}")} for n in range(3)},
+        **{f"db-{n}": {"kind": "database", "url": f"sqlite:///{tmp_path}/db-{n}.db"} for n in range(2)},
+        **{
+            f"video-{n}": {"kind": "video", "path": str(tmp_path / f"video-{n}"), "frames": 5}
+            for n in range(2)
+        },
+    }
+
+    def count():
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 # a link may vanish while a Path looks at it
+
+    def work(outbox, parts):
+        for part in parts:
+            until(lambda part=part: outbox.offer(inspection(part)))
+        until(lambda: outbox.statistics().stored == parts[-1] + 1, timeout_s=60)
+        until(lambda: outbox.statistics().rows == 0, timeout_s=120)
+
+    with opened(tmp_path / "outbox", sinks) as outbox:
+        work(outbox, range(40))
+        first = count()  # each output has open what it needs
+        assert first < 80
+        for begin in (40, 80):
+            work(outbox, range(begin, begin + 40))
+            until(lambda: count() <= first, "no more files that are open")

@@ -6,15 +6,15 @@ import math
 from collections import deque
 
 _USUAL_FPS = 25.0
-_IN_A_ROW = 3
-_SHARE = 0.75  # of the camera's own pace
+_IN_A_ROW = 5
+_SHARE = 0.9  # of the camera's own pace
 
 
 class Backlog:
     """The pictures that a camera sent while FFmpeg looked at what it sends, a second or more of them.
 
     FFmpeg hands them on first, so that the first picture is as old as the opening took. They are known by coming at once; where
-    three in a row took as long as the camera takes for them, the stream is of now. One that took long proves nothing: the machine
+    five in a row took as long as the camera takes for them, the stream is of now. One that took long proves nothing: the machine
     may have been busy. To let FFmpeg drop them (`nobuffer`) would lose the key picture too, and with it all of a camera that
     seldom sends one.
 
