@@ -235,9 +235,10 @@ class TimedModel:
     def _spend(self, count: int) -> None:
         script = self._script
         ends_s = monotonic() + script.times.seconds[min(count, script.times.max_batch)] * script.slower
-        if script.mode in {Mode.ERROR, Mode.GONE}:
-            raise DeviceError("the device fails; it was told to, to test what follows")
-        if script.mode is Mode.HANG:
-            script.healed.wait()
+        if script.mode is not Mode.WELL:
+            if script.mode is Mode.HANG:
+                script.healed.wait()
+            else:
+                raise DeviceError("the device fails; it was told to, to test what follows")
         while (left_s := ends_s - monotonic()) > 0:
             sleep(left_s)
