@@ -25,11 +25,8 @@ class Table(BaseModel):
         """Refuse what pydantic would take for a number, or for several, and nobody wrote as one."""
         annotation = cls.model_fields[str(info.field_name)].annotation
         leaves = _leaves(annotation)
-        is_text_for_a_list = isinstance(value, str) and get_origin(annotation) in {
-            list,
-            tuple,
-        }  # told as such
-        if leaves <= _NUMBERS and not leaves <= {type(None)} and not is_text_for_a_list:
+        is_number = leaves <= _NUMBERS and not leaves <= {type(None)}
+        if is_number and not (isinstance(value, str) and _is_list(annotation)):  # which pydantic tells of
             _refuse_words(value, "a whole number" if float not in leaves else "a number")
         return value
 
