@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
@@ -22,8 +23,10 @@ class Table(BaseModel):
     @classmethod
     def _numbers_are_numbers(cls, value: object, info: ValidationInfo) -> object:
         """Refuse what pydantic would take for a number, or for several, and nobody wrote as one."""
-        leaves = _leaves(cls.model_fields[str(info.field_name)].annotation)
-        if leaves <= _NUMBERS and not leaves <= {type(None)}:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        leaves = _leaves(annotation)
+        is_number = leaves <= _NUMBERS and not leaves <= {type(None)}
+        if is_number and not (isinstance(value, str) and _is_list(annotation)):  # which pydantic tells of
             _refuse_words(value, "a whole number" if float not in leaves else "a number")
         return value
 
@@ -39,6 +42,14 @@ def _leaves(annotation: Any) -> set[Any]:
         return _leaves(get_args(annotation)[0])
     parts = [part for part in get_args(annotation) if part is not Ellipsis]
     return set().union(*(_leaves(part) for part in parts)) if parts else {annotation}
+
+
+def _is_list(annotation: Any) -> bool:
+    """Whether a type is nothing but a list, or none."""
+    origin = get_origin(annotation)
+    if origin in {Union, UnionType}:
+        return all(one is type(None) or _is_list(one) for one in get_args(annotation))
+    return origin in {list, tuple}
 
 
 def _refuse_words(value: object, what: str) -> None:
