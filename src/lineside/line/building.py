@@ -16,6 +16,7 @@ from lineside.capture.health.baseline import load_baseline
 from lineside.capture.health.gate import HealthGate
 from lineside.capture.watch import Limits
 from lineside.core import plugins
+from lineside.line.ejecting import EjectorThread
 from lineside.line.ejector import Ejector, EjectorSettings
 from lineside.line.feeds import FeedStation
 from lineside.line.joining import Joiner
@@ -204,7 +205,7 @@ def _triggers(settings: LineSettings) -> Callable[[float, float | None], Trigger
     return made
 
 
-def _ejector(settings: LineSettings, board: Board) -> Ejector | None:
+def _ejector(settings: LineSettings, board: Board) -> EjectorThread | None:
     table = settings.document.ejector
     if table is None:
         return None
@@ -217,7 +218,8 @@ def _ejector(settings: LineSettings, board: Board) -> Ejector | None:
         from lineside.line.encoder import Encoder
 
         position = Encoder(settings.path(table.encoder))
-    return Ejector(how, valve, note=board.post, heartbeat=heartbeat, position=position)
+    ejector = Ejector(how, valve, note=board.post, heartbeat=heartbeat, position=position)
+    return EjectorThread(ejector, note=board.post)
 
 
 def _outbox(settings: LineSettings, board: Board, run: str, outside: Outside) -> DurableOutbox | None:

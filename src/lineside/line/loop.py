@@ -117,6 +117,8 @@ class Loop:
         stations: list[Station] = []
         self._outbox.start()
         try:
+            if parts.ejector is not None:
+                parts.ejector.start()
             if parts.plant is not None:
                 parts.plant.start()
             for station in dict.fromkeys(parts.stations.values()):
@@ -331,15 +333,9 @@ class Loop:
             )
 
     def _eject(self, now_s: float) -> float:
-        """Move the ejector where it is due; when it is due next."""
+        """Tell the ejector that the loop goes round; when it has to again."""
         ejector = self._parts.ejector
-        if ejector is None:
-            return math.inf
-        outcome = attempt("ejector", lambda: ejector.work(now_s))
-        if isinstance(outcome, Fault):
-            self._note("ejector.failed", f"the ejector was not moved: {outcome.sentence}")
-            return now_s + _BEAT_S
-        return outcome
+        return math.inf if ejector is None else ejector.alive(now_s)
 
     def _say(self, state: LineState) -> None:
         if self._parts.plant is not None:

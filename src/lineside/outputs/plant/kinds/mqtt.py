@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import OrderedDict
 from contextlib import suppress
@@ -168,7 +169,8 @@ class MqttLink:
             self._lost(f"mqtt: {self._settings.where} is gone: {reason}")
 
     def _on_fail(self, _client: Any, _data: Any) -> None:
-        self._lost(f"mqtt: {self._settings.where} cannot be reached")
+        fault = sys.exception()  # paho calls this while it handles the reason, which it does not hand over
+        self._lost(f"mqtt: {self._settings.where} cannot be reached: {fault or 'no reason is known'}")
 
     def _lost(self, sentence: str) -> None:
         with self._lock:
