@@ -23,6 +23,17 @@ def cannot_listen(kind: str, host: str, port: int, fault: object) -> OutputError
     )
 
 
+async def can_listen(host: str, port: int) -> None:
+    """The address can be listened at, or could a moment ago: to be asked before a server is built that takes seconds, or would only log it.
+
+    Raises:
+        OSError: It is taken, or none of this machine.
+    """
+    probe = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    probe.close()
+    await probe.wait_closed()
+
+
 class LoopThread:
     """An event loop that runs in a thread of its own until it is closed.
 

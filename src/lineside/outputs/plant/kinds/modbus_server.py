@@ -11,7 +11,7 @@ from pydantic import Field
 from lineside.core.documents import parsed
 from lineside.outputs.plant.conversation import Conversation
 from lineside.outputs.plant.modbus import Addresses, library, register_rows
-from lineside.outputs.plant.serving import LoopThread, cannot_listen
+from lineside.outputs.plant.serving import LoopThread, can_listen, cannot_listen
 from lineside.outputs.plant.settings import LinkSettings
 from lineside.outputs.plant.signals import (
     CONTROL_WORDS,
@@ -136,11 +136,7 @@ class ModbusServerLink:
             SimData(self._settings.control_address, count=CONTROL_WORDS, datatype=registers),
             SimData(self._settings.status_address, count=STATUS_WORDS, datatype=registers, readonly=True),
         ]
-        # A port that is taken is told by the system here; pymodbus would only log it.
-        loop = asyncio.get_running_loop()
-        probe = await loop.create_server(asyncio.Protocol, self._settings.host, self._settings.port)
-        probe.close()
-        await probe.wait_closed()
+        await can_listen(self._settings.host, self._settings.port)
         self._server = ModbusTcpServer(
             SimDevice(0, simdata=blocks, action=self._asked),
             address=(self._settings.host, self._settings.port),
@@ -151,7 +147,7 @@ class ModbusServerLink:
             raise OSError("the port was taken just now")
         listener: Any = self._server.transport  # asyncio's server, which pymodbus calls a transport
         self.port = int(listener.sockets[0].getsockname()[1])
-        self._ticking = loop.create_task(self._tick())
+        self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
     async def _shut(self) -> None:
         if hasattr(self, "_ticking"):

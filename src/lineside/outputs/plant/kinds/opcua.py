@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from time import monotonic
@@ -27,7 +28,7 @@ from lineside.outputs.plant.opcua.door import Door
 from lineside.outputs.plant.opcua.machine import ErrorCode, Job, VisionMachine
 from lineside.outputs.plant.opcua.nodes import describe
 from lineside.outputs.plant.opcua.space import Methods, Space, Started
-from lineside.outputs.plant.serving import LoopThread, cannot_listen
+from lineside.outputs.plant.serving import LoopThread, can_listen, cannot_listen
 from lineside.outputs.secrets import secret
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ class OpcUaLink:
         """
         with needed("opcua", "asyncua", "opcua"):
             import asyncua  # noqa: F401 # whether it is there, before a thread needs it
+        # Its tracebacks over what strangers send would go to the terminal where no logging is set up.
+        logging.getLogger("asyncua").addHandler(logging.NullHandler())
         at = self._settings
         password = secret(at.password_env, "plant opcua: password_env") if at.user else ""
         now = self._wall()
@@ -159,7 +162,7 @@ class OpcUaLink:
         except OutputError:
             self.close()
             raise
-        self._loop.begin(self._watch())
+        self._loop.begin(self._watch(door))
 
     def tell(self, state: LineState) -> None:
         """Clients read the state now."""
@@ -191,6 +194,7 @@ class OpcUaLink:
     async def _open(self, door: Door) -> None:
         from asyncua import Server
 
+        await can_listen(self._settings.host, self._settings.port)
         server = self._server = Server(user_manager=door.users)
         await server.init()
         server.set_endpoint(f"opc.tcp://{self._settings.host}:{self._settings.port}/lineside")
@@ -210,10 +214,12 @@ class OpcUaLink:
             await self._space.show(self._machine.state)
             await self._server.stop()
 
-    async def _watch(self) -> None:
-        """Answer a job that the line has forgotten."""
+    async def _watch(self, door: Door) -> None:
+        """Answer a job that the line has forgotten, and hang up on who is no client."""
+        assert self._server is not None
         while True:
             await asyncio.sleep(_TICK_S)
+            door.sweep(self._server)
             job = self._machine.single
             if job is not None and self._clock() - job.started_s > self._settings.answer_timeout_s:
                 sentence = f"opcua: job {job.number}: the line did not answer in {self._settings.answer_timeout_s:g} s"

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 CONNECTIONS = 32
 """Clients at once; a further one is hung up on."""
 
-_LOGIN_S = 10.0
+_LOGIN_S = 5.0
 _NAMED = 64  # strangers that are told of; who sends certificate after certificate is not told for ever
-_LARGEST_BYTES = 1_000_000  # of a message; the longest that a client of this model sends is far below
-_CHUNK_BYTES = 65_535
+_CHUNK_BYTES = (
+    65_535  # what asyncua lets a client send in one piece, and then waits for whatever length it was told
+)
+_LENGTH = slice(4, 8)  # of a piece, in its head
 
 
 class Door:
@@ -56,6 +58,7 @@ class Door:
         self._note = note
         self._wall = wall
         self._told: set[bytes] = set()
+        self._is_garbage = self._is_full = False
         self.users = self if self._user or trusted is not None else None
 
     async def fit(self, server: Server) -> None:
@@ -75,6 +78,23 @@ class Door:
         server.set_identity_tokens([ua.UserNameIdentityToken if self._user else ua.AnonymousIdentityToken])
         server.iserver.max_connections = CONNECTIONS
         server.iserver.max_pending_activation_seconds = _LOGIN_S
+
+    def sweep(self, server: Server) -> None:
+        """Who sends pieces longer than any may be is hung up on, before they fill the memory; to be called often."""
+        clients = list(server.bserver.clients)
+        for client in clients:
+            waiting = client._buffer  # noqa: SLF001 # asyncua waits for its end, however long it is said to be
+            if len(waiting) > _CHUNK_BYTES or int.from_bytes(waiting[_LENGTH], "little") > _CHUNK_BYTES:
+                client._buffer = b""  # noqa: SLF001 # the same
+                client.transport.abort()
+                if not self._is_garbage:
+                    self._note("plc.garbage", "bytes came that are no OPC UA; they are not acted upon")
+                self._is_garbage = True
+        self._is_garbage = self._is_garbage and bool(clients)
+        is_full = len(clients) >= CONNECTIONS
+        if is_full and not self._is_full:
+            self._note("plc.stranger", f"{CONNECTIONS} clients are connected; further ones are hung up on")
+        self._is_full = is_full
 
     def get_user(
         self,
