@@ -16,7 +16,6 @@ from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
 from lineside.core.verdict import Reason, Verdict
 from lineside.outputs.broker import Broker, BrokerTable, refusal_of
-from lineside.outputs.plant.codes import NO_REASON, REASON_CODES, VERDICT_CODES
 from lineside.outputs.plant.link import (
     LineState,
     PlantAnswer,
@@ -25,6 +24,7 @@ from lineside.outputs.plant.link import (
     ProductChosen,
     TriggerRefused,
 )
+from lineside.outputs.plant.results import result_of
 from lineside.outputs.plant.topics import describe
 
 if TYPE_CHECKING:
@@ -255,23 +255,6 @@ class MqttLink:
                             order=trigger.order,
                         )
                     )
-
-
-def result_of(answer: PlantAnswer) -> dict[str, Any]:
-    """The message of a result, as `docs/plc.md` has it."""
-    return {
-        "trigger": answer.trigger,
-        "inspection": answer.inspection,
-        "verdict": str(answer.verdict),
-        "verdict_code": VERDICT_CODES[answer.verdict],
-        "reason": None if answer.reason is None else str(answer.reason),
-        "reason_code": NO_REASON if answer.reason is None else REASON_CODES[answer.reason],
-        "count": answer.count,
-        "confidence": round(answer.confidence, 4),
-        "product": answer.product,
-        "serial": answer.serial,
-        "detail": answer.detail,
-    }
 
 
 def _missed(number: int | None, serial: str, why: str) -> PlantAnswer:
