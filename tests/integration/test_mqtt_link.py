@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from lineside.core.errors import OutputError
+from lineside.core.errors import OutputError, SettingsError
 from lineside.core.verdict import Verdict
 from lineside.outputs.plant.link import (
     LineState,
@@ -239,3 +239,46 @@ def test_a_line_that_closes_is_offline(cell):
     link, control, _heard, _ = cell
     link.close()
     until(lambda: control.states[-1] == "offline")
+
+
+@pytest.mark.filterwarnings(
+    "ignore:unclosed <ssl.SSLSocket:ResourceWarning"
+)  # paho's own, of a failed handshake
+def test_a_broker_that_does_not_prove_itself_is_lost_with_the_reason(tmp_path):
+    with mosquitto(tmp_path, secured=True) as broker:
+        link = open_link({"kind": "mqtt", "port": broker.port, "tls": True})
+        heard = []
+        link.start(heard.append)
+        until(lambda: heard, "a note")
+        link.close()
+    assert heard[0].code == "plc.lost"
+    assert "CERTIFICATE_VERIFY_FAILED" in heard[0].sentence
+
+
+def test_certificates_that_fail_are_named_before_anything_is_reached(tmp_path):
+    pytest.importorskip("cryptography", reason="cryptography is not installed")
+    from cryptography.hazmat.primitives import serialization
+
+    from certificates import made
+
+    ours, other = made(tmp_path, "line", pem=True), made(tmp_path, "other", key=1, pem=True)
+    garbage, locked = tmp_path / "garbage.pem", tmp_path / "locked.pem"
+    garbage.write_text("no certificate")
+    locked.write_bytes(
+        ours.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    for files in (
+        {"ca_file": str(garbage)},
+        {"cert_file": str(garbage), "key_file": str(ours.key_file)},
+        {"cert_file": str(ours.certificate_file), "key_file": str(other.key_file)},
+        {"cert_file": str(ours.certificate_file), "key_file": str(locked)},
+    ):
+        link = open_link({"kind": "mqtt", "port": 1, "tls": True, **files})
+        with pytest.raises(SettingsError, match="expected certificates in PEM") as refusal:
+            link.start(lambda _event: None)
+        assert all(file in str(refusal.value) for file in files.values())
+        link.close()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
 import socket
 import threading
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -35,11 +38,20 @@ class Line:
         self.link, self.verdict, self.is_mute = link, verdict, is_mute
         self.heard: list = []
         self.count = 0
+        self.waiting: list = []
 
     def __call__(self, event):
         self.heard.append(event)
-        if isinstance(event, PlantTrigger) and not self.is_mute:
+        if isinstance(event, PlantTrigger) and self.is_mute:
+            self.waiting.append(event)
+        elif isinstance(event, PlantTrigger):
             threading.Thread(target=self.answer, args=(event,)).start()
+
+    def finish(self):
+        """Nothing is left for the next test."""
+        for event in self.waiting:
+            with suppress(OutputError):  # the link has closed
+                self.answer(event)
 
     def answer(self, event):
         self.count += 1
@@ -60,23 +72,42 @@ class Line:
         )
 
 
-@pytest.fixture
-def served():
-    """Links that are started, and closed afterwards."""
-    links = []
+@contextmanager
+def started(**settings):
+    """A link that is started, closed afterwards, and whoever hears it now."""
+    link = open_link({"kind": "opcua", "port": 0, "answer_timeout_s": 5.0, **settings})
+    ears = [lambda _event: None]
 
-    def start(**settings):
-        line_settings = settings.pop("line", {})
-        link = open_link({"kind": "opcua", "port": 0, "answer_timeout_s": 5.0, **settings})
-        line = Line(link, **line_settings)
-        link.start(line)
-        links.append(link)
-        link.tell(LineState.READY)
-        return link, line
+    def hear(event):
+        ears[0](event)  # whoever it is by then
 
-    yield start
-    for link in links:
+    link.start(hear)
+    try:
+        yield link, ears
+    finally:
         link.close()
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One server for the tests that change nothing of it: each takes seconds to build its nodes."""
+    with started() as running:
+        yield running
+
+
+@pytest.fixture
+def served(shared):
+    """A link and its line: the shared one, or one of its own where there are settings."""
+    with ExitStack() as stack:
+
+        def start(*, line=None, **settings):
+            link, ears = stack.enter_context(started(**settings)) if settings else shared
+            ears[0] = Line(link, **(line or {}))
+            link.tell(LineState.READY)
+            stack.callback(ears[0].finish)
+            return link, ears[0]
+
+        yield start
 
 
 class Results:
@@ -132,8 +163,8 @@ async def state_of(machine):
     return (await (await machine.get_child(["0:CurrentState"])).read_value()).Text
 
 
-async def until(read, wanted):
-    end = datetime.now(UTC) + timedelta(seconds=10)
+async def until(read, wanted, within_s=10):
+    end = datetime.now(UTC) + timedelta(seconds=within_s)
     while (seen := await read()) != wanted:
         assert datetime.now(UTC) < end, f"still {seen}, expected {wanted}"
         await asyncio.sleep(0.01)
@@ -145,14 +176,16 @@ def test_each_job_that_is_started_has_one_result_with_its_numbers(served):
     async def run():
         async with client_of(link) as (client, index, system, _outer, inner):
             results = await subscribed(client, index, system)
+            first = 0
             for number in range(1, 31):
                 await until(lambda: state_of(inner), "Ready")
                 job, error = await start_single(inner, index, number)
-                assert (job.Id, error) == (str(number), 0)
+                first = first or int(job.Id)
+                assert (int(job.Id), error) == (first + number - 1, 0)
                 event = await asyncio.wait_for(results.get(), 10)
                 content = json.loads(event.ResultContent)
                 assert (event.JobId.Id, event.PartId.Id, event.MeasId.Id) == (
-                    str(number),
+                    job.Id,
                     f"serial-{number}",
                     f"m{number}",
                 )
@@ -253,7 +286,7 @@ def test_a_port_in_use_is_said_with_the_port():
 
 
 def test_after_closing_an_answer_is_an_error_and_not_lost_in_silence(served):
-    link, _line = served()
+    link, _line = served(name="another")
     link.close()
     with pytest.raises(OutputError, match="not running"):
         link.answer(PlantAnswer(None, 1, Verdict.PASS, None))
@@ -271,3 +304,72 @@ def test_after_closing_an_answer_is_an_error_and_not_lost_in_silence(served):
 def test_settings_that_would_let_strangers_in_are_refused(settings, message):
     with pytest.raises(SettingsError, match=message):
         open_link({"kind": "opcua", **settings})
+
+
+def memory_bytes():
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def does_a_job(link, serial):
+    async def run():
+        async with client_of(link) as (client, index, system, _outer, inner):
+            results = await subscribed(client, index, system)
+            await until(lambda: state_of(inner), "Ready")
+            assert (await start_single(inner, index, serial))[1] == 0
+            return (await asyncio.wait_for(results.get(), 10)).PartId.Id
+
+    return asyncio.run(run()) == f"serial-{serial}"
+
+
+def stranger_to(link):
+    return socket.create_connection(("127.0.0.1", link.port), timeout=5)
+
+
+def of_code(line, code):
+    return [event.sentence for event in line.heard if isinstance(event, PlantNote) and event.code == code]
+
+
+def test_strangers_who_send_what_is_no_opc_ua_are_hung_up_on_fill_no_memory_and_disturb_no_job(served):
+    link, line = served()
+    long = b"HELF" + (1 << 30).to_bytes(4, "little")  # a piece of 1 GiB, and then it comes
+    dice = random.Random(3)
+    before = memory_bytes()
+    with ExitStack() as stack:
+        half = stack.enter_context(stranger_to(link))
+        half.sendall(b"HELF\x20\x00\x00\x00half")
+        for opening in (long, b"GET / HTTP/1.1\r\n\r\n", dice.randbytes(300), b"\xff" * 64):
+            sent = 0
+            with stranger_to(link) as stranger, suppress(OSError):
+                stranger.sendall(opening)
+                while sent < 20_000_000:
+                    stranger.sendall(bytes(50_000))
+                    sent += 50_000
+            assert sent < 20_000_000, "it was hung up on"
+        assert memory_bytes() - before < 50_000_000
+        assert does_a_job(link, 901)
+    assert of_code(line, "plc.garbage")
+
+
+def test_two_hundred_connections_keep_no_client_out_for_longer_than_a_login_may_take(served):
+    link, line = served()
+
+    async def run():
+        async with client_of(link) as (_client, _index, _system, _outer, inner):
+            with ExitStack() as stack:
+                for _ in range(200):
+                    with suppress(OSError):
+                        stack.enter_context(stranger_to(link))
+                await until(lambda: asyncio.to_thread(lambda: bool(of_code(line, "plc.stranger"))), True)
+                assert await state_of(inner) == "Ready", "who is in stays in"
+
+                async def comes_in():
+                    try:
+                        async with asyncua.Client(f"opc.tcp://127.0.0.1:{link.port}/lineside", timeout=2):
+                            return True
+                    except (ua.UaError, OSError, TimeoutError):
+                        return False
+
+                await until(comes_in, True, 30)
+
+    asyncio.run(run())
+    assert does_a_job(link, 902)

@@ -19,6 +19,7 @@ from lineside.capture.health.gate import HealthGate
 from lineside.capture.watch import Limits
 from lineside.core import plugins
 from lineside.core.delivery import Delivery
+from lineside.line.ejecting import EjectorThread
 from lineside.line.ejector import Ejector, EjectorSettings
 from lineside.line.feeds import FeedStation
 from lineside.line.joining import Joiner
@@ -233,7 +234,7 @@ def _triggers(
     return made
 
 
-def _ejector(settings: LineSettings, board: Board) -> Ejector | None:
+def _ejector(settings: LineSettings, board: Board) -> EjectorThread | None:
     table = settings.document.ejector
     if table is None:
         return None
@@ -246,7 +247,8 @@ def _ejector(settings: LineSettings, board: Board) -> Ejector | None:
         from lineside.line.encoder import Encoder
 
         position = Encoder(settings.path(table.encoder))
-    return Ejector(how, valve, note=board.post, heartbeat=heartbeat, position=position)
+    ejector = Ejector(how, valve, note=board.post, heartbeat=heartbeat, position=position)
+    return EjectorThread(ejector, note=board.post)
 
 
 def _outbox(settings: LineSettings, board: Board, run: str, outside: Outside) -> DurableOutbox | None:

@@ -121,6 +121,8 @@ class Loop:
         self._outbox.start()
         try:
             self._expect()
+            if parts.ejector is not None:
+                parts.ejector.start()
             if parts.plant is not None:
                 parts.plant.start()
             for station in dict.fromkeys(parts.stations.values()):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lineside.core.inspection import Inspection
     from lineside.core.verdict import Reason
     from lineside.line.board import Board
-    from lineside.line.ejector import Ejector
+    from lineside.line.ejecting import EjectorThread
     from lineside.line.events import Capture, Event, News
     from lineside.line.outbox import Sink
     from lineside.line.plant import Plant
@@ -105,7 +105,7 @@ class Parts:
     inbox: Inbox
     board: Board
     plant: Plant | None = None
-    ejector: Ejector | None = None
+    ejector: EjectorThread | None = None
     gate: Callable[[Inspection], None] | None = None
     record: Callable[[Inspection, Mapping[str, Any]], None] = lambda _inspection, _about: None
     late: Callable[[Late], object] = lambda _late: None

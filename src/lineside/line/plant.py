@@ -11,6 +11,7 @@ from lineside.core.errors import Recovery
 from lineside.core.verdict import Verdict
 from lineside.line.border import Fault, attempt
 from lineside.line.events import PlantAsked, ProductsChanged, Stumble
+from lineside.line.products import BETWEEN
 from lineside.outputs.plant.link import (
     LineState,
     PlantAnswer,
@@ -41,7 +42,6 @@ class Plant:
     Attributes:
         refused: Triggers that a link could not take and has answered itself.
         unwritten: Answers that a link could not write.
-        product: The product that the control chose for the parts to come; `None` where it chose none.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Plant:
         self._lost: dict[int, str] = {}
         self.refused = 0
         self.unwritten = 0
-        self.product: str | None = None
+        self._chosen: dict[int, str] = {}
         self.state = LineState.STARTING
 
     @property
@@ -72,6 +72,14 @@ class Plant:
         """Each link: its kind, and why its control is away; an empty text while it is not known to be."""
         kinds = [type(link).__module__.rpartition(".")[2] for link in self._links]
         return tuple((kind, self._lost.get(number, "")) for number, kind in enumerate(kinds))
+
+    @property
+    def product(self) -> str | None:
+        """The product that the controls chose for the parts to come; `None` where they chose none.
+
+        Links that chose different ones have chosen none that a recipe could be for: their codes, with `BETWEEN` between them.
+        """
+        return BETWEEN.join(sorted({code for code in self._chosen.values() if code})) or None
 
     def start(self) -> None:
         """Open the links.
@@ -159,9 +167,7 @@ class Plant:
                 # The product of now: one that is chosen while the trigger waits to be taken is for later parts.
                 self._post(PlantAsked(number, replace(event, product=event.product or self.product)))
             case ProductChosen():
-                self.product = event.code
-                self._post(ProductsChanged())
-                self._note("plc.product", f'the plant chose the product "{event.code}"')
+                self._choose(number, event.code)
             case TriggerRefused():
                 self.refused += 1
                 self._note("plc.trigger_refused", event.sentence)
@@ -171,6 +177,17 @@ class Plant:
                 elif event.code == "plc.lost":
                     self._lost[number] = event.sentence
                 self._note(event.code, event.sentence)
+
+    def _choose(self, number: int, code: str) -> None:
+        # A new table, because each link has a thread of its own, and others read meanwhile.
+        self._chosen = {**self._chosen, number: code}
+        self._post(ProductsChanged())
+        self._note("plc.product", f'the plant chose the product "{code}"')
+        if BETWEEN in (held := self.product or ""):
+            self._note(
+                "plc.product_conflict",
+                f"the plant's links chose different products, {held}; a part that is not triggered with its own is UNKNOWN",
+            )
 
 
 def plant_answer(inspection: Inspection, trigger: PlantTrigger | None) -> PlantAnswer:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from lineside.line.desk import Looks
     from lineside.line.outfits import Outfit
 
+BETWEEN = " | "
+"""Stands between the codes that links chose which do not agree. No product is ever called so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -86,6 +89,11 @@ class ByCode:
     def choose(self, code: str) -> Product | Refusal:
         """The product of a code. One that is not known is refused: the product before never stands in for it."""
         code = code or self.usual
+        if BETWEEN in code:
+            return Refusal(
+                Reason.RECIPE_UNKNOWN,
+                f"the plant's links chose different products, {code}; expected one of them to choose, or all the same",
+            )
         if not code:
             return Refusal(Reason.RECIPE_UNKNOWN, "the plant named no product, and the settings name none")
         try:

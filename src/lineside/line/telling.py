@@ -77,15 +77,9 @@ class Telling:
             self._record(shown)
 
     def eject(self, now_s: float) -> float:
-        """Move the ejector where it is due; when it is due next, in monotonic seconds."""
+        """Tell the ejector that the run loop goes round; when it has to again, in monotonic seconds."""
         ejector = self._parts.ejector
-        if ejector is None:
-            return math.inf
-        outcome = attempt("ejector", lambda: ejector.work(now_s))
-        if isinstance(outcome, Fault):
-            self._note("ejector.failed", f"the ejector was not moved: {outcome.sentence}")
-            return now_s + _BEAT_S
-        return outcome
+        return math.inf if ejector is None else ejector.alive(now_s)
 
     def close(self) -> None:
         """No answer comes any more: the controls and the ejector are let go of."""

@@ -97,7 +97,8 @@ def _context(table: BrokerTable, who: str) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=table.ca_file)
         if table.cert_file is not None:
-            context.load_cert_chain(table.cert_file, table.key_file)
+            # Without an empty password OpenSSL would ask for one at the terminal, and wait.
+            context.load_cert_chain(table.cert_file, table.key_file, password="")
     except (OSError, ssl.SSLError) as fault:
         files = ", ".join(str(f) for f in (table.ca_file, table.cert_file, table.key_file) if f)
         raise SettingsError(f"{who}: expected certificates in PEM in {files}: {fault}") from fault

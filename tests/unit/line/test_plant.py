@@ -6,8 +6,9 @@ from line_standins import make_detections, make_frame
 from lineside.core.errors import NotInstalledError, OutputError, SettingsError
 from lineside.core.inspection import Inspection, Origin, View
 from lineside.core.verdict import Reason, Verdict
-from lineside.line.events import PlantAsked
+from lineside.line.events import PlantAsked, Refusal
 from lineside.line.plant import Plant, plant_answer
+from lineside.line.products import ByCode
 from lineside.outputs.plant.link import LineState, PlantNote, PlantTrigger, ProductChosen, TriggerRefused
 
 
@@ -75,6 +76,29 @@ def test_a_product_that_is_chosen_after_a_trigger_is_for_the_parts_to_come():
     for part, news in enumerate(posted):
         plant.asked(part, news)
     assert [plant.product_of(part) for part in (0, 1, 7)] == ["", "", "disc"]
+
+
+def test_links_that_choose_different_products_have_chosen_none_until_they_agree():
+    one, two, three = Link(), Link(), Link()
+    plant, posted, notes = plant_of(one, two, three)
+    known = ByCode({"cap": "the cap", "disc": "the disc"}.__getitem__, usual="cap")
+    one.hear(ProductChosen("cap", 1.0))
+    assert known.choose(plant.product) == "the cap"
+    two.hear(ProductChosen("disc", 2.0))
+    three.hear(PlantTrigger(1, 3.0))
+    one.hear(PlantTrigger(2, 3.0, product="cap"))
+    two.hear(PlantTrigger(3, 3.0, product="disc"))
+    said = [known.choose(news.trigger.product) for news in posted]
+    assert said[1:] == ["the cap", "the disc"], "a trigger's own product is beyond doubt"
+    for refusal in (said[0], known.choose(plant.product_of(9))):
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason is Reason.RECIPE_UNKNOWN
+        assert "different products, cap | disc" in refusal.detail
+    assert [code for code, _ in notes] == ["plc.product", "plc.product", "plc.product_conflict"]
+    one.hear(ProductChosen("disc", 4.0))
+    assert known.choose(plant.product) == "the disc"
+    two.hear(ProductChosen("", 5.0))
+    assert known.choose(plant.product) == "the disc", "a link that chooses none has no say"
 
 
 def test_triggers_with_one_number_or_none_are_told_apart_by_their_order():

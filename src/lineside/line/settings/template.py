@@ -113,7 +113,7 @@ demotion = "prefer"                # or "require": no start without every device
 # [ejector]                        # moves off the line what has not passed
 # delay_ms = 800
 # pulse_ms = 50
-# output = {{ kind = "file", path = "/sys/class/leds/ejector/brightness" }}
+# output = {{ kind = "gpio", chip = "/dev/gpiochip0", line = 17 }}
 
 # [[output]]                       # results, off the verdict's path
 # kind = "csv"

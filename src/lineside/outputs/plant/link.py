@@ -63,7 +63,7 @@ class PlantNote:
     """Something that people should know: the control is away, or back, does not acknowledge, or was reset.
 
     Attributes:
-        code: `plc.lost`, `plc.back`, `plc.unacknowledged`, `plc.garbage`, `plc.reset`, `plc.unanswered`.
+        code: `plc.lost`, `plc.back`, `plc.unacknowledged`, `plc.garbage`, `plc.reset`, `plc.unanswered`, `plc.stranger`.
         at_s: Monotonic seconds.
         sentence: What happened.
     """

@@ -48,11 +48,23 @@ def block_rows(place: Callable[[str, Signal], str]) -> list[MapRow]:
     ]
 
 
-def array_place(array: str, word: int, signal: Signal) -> str:
-    """A signal's element of an array of words, with the bit behind a dot."""
-    if signal.kind == "bit":
-        return f"{array}[{word}].{signal.bit}"
-    return f"{array}[{word}]" if signal.words == 1 else f"{array}[{word}..{word + signal.words - 1}]"
+def array_rows(control: Mapping[int, str], lineside: Mapping[int, str]) -> list[MapRow]:
+    """The two blocks as rows, where each is in arrays of words: the elements, with the bit behind a dot.
+
+    Args:
+        control: The arrays that the control writes, by the first word of the block that each holds.
+        lineside: Those that lineside writes.
+    """
+
+    def place(writer: str, signal: Signal) -> str:
+        arrays = control if writer == "control" else lineside
+        start = max(first for first in arrays if first <= signal.word)
+        array, word = arrays[start], signal.word - start
+        if signal.kind == "bit":
+            return f"{array}[{word}].{signal.bit}"
+        return f"{array}[{word}]" if signal.words == 1 else f"{array}[{word}..{word + signal.words - 1}]"
+
+    return block_rows(place)
 
 
 def map_of(kind: str, settings: Mapping[str, Any] | None = None) -> list[MapRow]:

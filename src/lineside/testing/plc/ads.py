@@ -15,6 +15,7 @@ from lineside.outputs.plant.signals import (
     pack_control,
     unpack_status,
 )
+from lineside.testing.plc.station import Station
 
 if TYPE_CHECKING:
     from lineside.outputs.plant.signals import Status
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _WAIT_S = 5.0
 
 
-class AdsPlc:
+class AdsPlc(Station):
     """Arrays that an `ads` link reads and writes.
 
     ADS has one TCP port and no other, so each control has a loopback address of its own.
@@ -46,16 +47,7 @@ class AdsPlc:
             self._handler.add_variable(array)
         self._server: Any = None
         self.revive()
-        self.settings = {
-            "kind": "ads",
-            "host": self._host,
-            "net_id": f"{self._host}.1.1",
-            "retry_first_s": 0.02,
-            **settings,
-        }
-
-    def attach(self, link: Any) -> None:
-        """The link connects by itself."""
+        super().__init__("ads", settings, host=self._host, net_id=f"{self._host}.1.1")
 
     def write(self, control: Control) -> None:
         """Its own memory."""
@@ -88,7 +80,3 @@ class AdsPlc:
     def babble(self) -> None:
         """Bits that mean nothing."""
         self._arrays["control"].value = b"\xff" * 2 * CONTROL_WORDS
-
-    def close(self) -> None:
-        """Nobody listens any more."""
-        self.kill()

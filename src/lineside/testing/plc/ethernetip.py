@@ -18,6 +18,7 @@ from lineside.outputs.plant.signals import (
     to_words,
     unpack_status,
 )
+from lineside.testing.plc.station import Station
 
 if TYPE_CHECKING:
     from lineside.outputs.plant.signals import Status
@@ -31,7 +32,7 @@ class _Memory:
     words: ClassVar[dict[str, list[int]]] = {}
 
 
-class LogixPlc:
+class LogixPlc(Station):
     """Tags that an `ethernetip` link reads and writes. There can be one at a time in a process.
 
     Args:
@@ -46,16 +47,7 @@ class LogixPlc:
         self._thread: threading.Thread | None = None
         self._forget()
         self.revive()
-        self.settings = {
-            "kind": "ethernetip",
-            "host": "127.0.0.1",
-            "port": self._port,
-            "retry_first_s": 0.05,
-            **settings,
-        }
-
-    def attach(self, link: Any) -> None:
-        """The link connects by itself."""
+        super().__init__("ethernetip", settings, host="127.0.0.1", port=self._port)
 
     def write(self, control: Control) -> None:
         """Its own memory."""
@@ -96,10 +88,6 @@ class LogixPlc:
     def babble(self) -> None:
         """Bits that mean nothing."""
         _Memory.words["Lineside_Control"][:] = [-1] * CONTROL_WORDS
-
-    def close(self) -> None:
-        """Nobody listens any more."""
-        self.kill()
 
     def _forget(self) -> None:
         _Memory.words = {"Lineside_Control": [0] * CONTROL_WORDS, "Lineside_Status": [0] * STATUS_WORDS}

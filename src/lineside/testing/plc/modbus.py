@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lineside.outputs.plant.modbus import library
+from lineside.outputs.plant.serving import LoopThread
 from lineside.outputs.plant.signals import (
     CONTROL_WORDS,
     STATUS_WORDS,
@@ -19,6 +18,7 @@ from lineside.outputs.plant.signals import (
     to_words,
     unpack_status,
 )
+from lineside.testing.plc.station import Station
 
 if TYPE_CHECKING:
     from lineside.outputs.plant.signals import Status
@@ -80,7 +80,7 @@ class ModbusClientPlc:
             self._client.close()
 
 
-class ModbusServerPlc:
+class ModbusServerPlc(Station):
     """A control whose registers a `modbus_client` link reads and writes."""
 
     def __init__(self, **settings: Any) -> None:
@@ -88,20 +88,9 @@ class ModbusServerPlc:
         self._port = 0
         self._told = [0] * CONTROL_WORDS
         self._heard = [0] * STATUS_WORDS
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._open()
-        self.settings = {
-            "kind": "modbus_client",
-            "host": "127.0.0.1",
-            "port": self._port,
-            "retry_first_s": 0.02,
-            **settings,
-        }
-
-    def attach(self, link: Any) -> None:
-        """The link connects by itself."""
+        self._loop: LoopThread | None = LoopThread("modbus control")
+        self.revive()
+        super().__init__("modbus_client", settings, host="127.0.0.1", port=self._port)
 
     def write(self, control: Control) -> None:
         """Its own memory."""
@@ -113,13 +102,15 @@ class ModbusServerPlc:
 
     def kill(self) -> None:
         """Its server is gone, and its memory with it."""
-        self._done(self._shut())
+        if self._loop is not None:
+            self._loop.run(self._shut(), _WAIT_S)
         self.write(Control())
         self._heard = [0] * STATUS_WORDS
 
     def revive(self) -> None:
         """Its server is back at its port."""
-        self._open()
+        if self._loop is not None:
+            self._loop.run(self._listen(), _WAIT_S)
 
     def babble(self) -> None:
         """Bits that mean nothing."""
@@ -127,18 +118,9 @@ class ModbusServerPlc:
 
     def close(self) -> None:
         """Nobody listens any more."""
-        if self._loop.is_closed():
-            return
-        self._done(self._shut())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_WAIT_S)
-        self._loop.close()
-
-    def _open(self) -> None:
-        self._done(self._listen())
-
-    def _done(self, coroutine: Any) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_WAIT_S)
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close(self._shut())
 
     async def _listen(self) -> None:
         from pymodbus.server import ModbusTcpServer
@@ -158,10 +140,6 @@ class ModbusServerPlc:
     async def _shut(self) -> None:
         with suppress(AttributeError):
             await self._server.shutdown()  # type: ignore[no-untyped-call] # pymodbus leaves it untyped
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
     async def _asked(  # pymodbus calls it so
         self, _function: int, start: int, address: int, count: int, registers: list[int], values: Any

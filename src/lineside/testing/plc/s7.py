@@ -12,6 +12,7 @@ from lineside.outputs.plant.signals import (
     pack_control,
     unpack_status,
 )
+from lineside.testing.plc.station import Station
 
 if TYPE_CHECKING:
     from lineside.outputs.plant.signals import Status
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _DB, _CONTROL, _STATUS = 100, slice(0, 2 * CONTROL_WORDS), slice(100, 100 + 2 * STATUS_WORDS)
 
 
-class S7Plc:
+class S7Plc(Station):
     """A data block that an `s7` link reads and writes.
 
     Args:
@@ -31,17 +32,7 @@ class S7Plc:
         self._block = bytearray(200)
         self._server: Any = None
         self.revive()
-        self.settings = {
-            "kind": "s7",
-            "host": "127.0.0.1",
-            "port": self._port,
-            "db": _DB,
-            "retry_first_s": 0.02,
-            **settings,
-        }
-
-    def attach(self, link: Any) -> None:
-        """The link connects by itself."""
+        super().__init__("s7", settings, host="127.0.0.1", port=self._port, db=_DB)
 
     def write(self, control: Control) -> None:
         """Its own memory."""
@@ -72,7 +63,3 @@ class S7Plc:
     def babble(self) -> None:
         """Bits that mean nothing."""
         self._block[_CONTROL] = b"\xff" * 2 * CONTROL_WORDS
-
-    def close(self) -> None:
-        """Nobody listens any more."""
-        self.kill()

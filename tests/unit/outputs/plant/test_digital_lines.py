@@ -71,10 +71,10 @@ def test_two_signals_on_one_line_are_refused():
 
 def test_a_chip_that_is_not_there_is_lost_and_not_a_crash():
     pytest.importorskip("gpiod")
-    from lineside.outputs.plant.kinds.gpio import GpiodLines
+    from lineside.outputs.pins import GpiodLines
 
     settings = Settings(**WIRES, chip="/dev/gpiochip-that-is-not-there")
-    registers = GpioRegisters(settings, GpiodLines(settings))
+    registers = GpioRegisters(settings, GpiodLines(settings.chip, active_low=False))
     with pytest.raises(OutputError, match="gpiochip-that-is-not-there"):
         registers.open()
     registers.close()

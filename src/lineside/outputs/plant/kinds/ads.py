@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
 from lineside.outputs.extras import needed
-from lineside.outputs.plant.maps import array_place, block_rows
+from lineside.outputs.plant.maps import array_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
 from lineside.outputs.plant.signals import CONTROL_WORDS, RESULTS_WORD, Order
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lineside.outputs.plant.maps import MapRow
-    from lineside.outputs.plant.signals import Signal
 
 _NET_ID = re.compile(r"\d{1,3}(\.\d{1,3}){5}")
 
@@ -44,6 +43,11 @@ class Settings(PolledSettings):
     prefix: str = Field(default="GVL_Lineside", min_length=1, max_length=200, pattern=r"^[A-Za-z_][\w.]*$")
     """The arrays are `PREFIX.control`, `PREFIX.flags` and `PREFIX.results`, of WORD."""
 
+    @property
+    def written(self) -> dict[int, str]:
+        """The arrays that lineside writes, by the first word of its block that each holds."""
+        return {0: f"{self.prefix}.flags", RESULTS_WORD: f"{self.prefix}.results"}
+
 
 def make(settings: Mapping[str, Any]) -> PolledLink:
     """The link that a table describes, not yet started.
@@ -63,15 +67,7 @@ def describe(settings: Mapping[str, Any]) -> list[MapRow]:
         SettingsError: A setting is not accepted.
     """
     at = parsed(Settings, {"host": "control", "net_id": "192.168.0.1.1.1", **settings}, "plant ads")
-
-    def place(writer: str, signal: Signal) -> str:
-        if writer == "control":
-            return array_place(f"{at.prefix}.control", signal.word, signal)
-        if signal.word < RESULTS_WORD:
-            return array_place(f"{at.prefix}.flags", signal.word, signal)
-        return array_place(f"{at.prefix}.results", signal.word - RESULTS_WORD, signal)
-
-    return block_rows(place)
+    return array_rows({0: f"{at.prefix}.control"}, at.written)
 
 
 class AdsRegisters:
@@ -92,7 +88,7 @@ class AdsRegisters:
         self._settings = settings
         self._byte = pyads.PLCTYPE_BYTE
         self._control = f"{settings.prefix}.control"
-        self._names = {0: f"{settings.prefix}.flags", RESULTS_WORD: f"{settings.prefix}.results"}
+        self._names = settings.written
         self._handles: dict[str, int] = {}
         self._connect = partial(pyads.Connection, settings.net_id, settings.ams_port, settings.host)
         self._connection: Any = None

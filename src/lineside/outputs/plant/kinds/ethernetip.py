@@ -10,7 +10,7 @@ from pydantic import Field
 from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
 from lineside.outputs.extras import needed
-from lineside.outputs.plant.maps import array_place, block_rows
+from lineside.outputs.plant.maps import array_rows
 from lineside.outputs.plant.polled import PolledLink
 from lineside.outputs.plant.settings import PolledSettings
 from lineside.outputs.plant.signals import CONTROL_WORDS, Order
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lineside.outputs.plant.maps import MapRow
-    from lineside.outputs.plant.signals import Signal
 
 _TAG = r"^[A-Za-z_][\w:.]*$"
 _INT = 0xC3  # CIP's type of a signed 16-bit number, which is what Logix calls INT
@@ -58,11 +57,7 @@ def describe(settings: Mapping[str, Any]) -> list[MapRow]:
         SettingsError: A setting is not accepted.
     """
     at = parsed(Settings, {"host": "control", **settings}, "plant ethernetip")
-
-    def place(writer: str, signal: Signal) -> str:
-        return array_place(at.control_tag if writer == "control" else at.status_tag, signal.word, signal)
-
-    return block_rows(place)
+    return array_rows({0: at.control_tag}, {0: at.status_tag})
 
 
 class LogixRegisters:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
 from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
 from lineside.core.verdict import Verdict
-from lineside.outputs.extras import needed
+from lineside.outputs.pins import GpiodLines
 from lineside.outputs.plant.codes import VERDICT_CODES
 from lineside.outputs.plant.maps import MapRow
 from lineside.outputs.plant.polled import PolledLink
@@ -27,6 +27,8 @@ from lineside.outputs.plant.signals import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from lineside.outputs.pins import Lines
 
 _INPUTS = ("trigger", "acknowledge", "reset")
 _OUTPUTS = ("ready", "busy", "trigger_acknowledged", "results_valid", "passed", "fault", "heartbeat")
@@ -82,22 +84,6 @@ class Settings(PolledSettings):
         return {name: getattr(self, name) for name in (*_INPUTS, *_OUTPUTS)}
 
 
-class Lines(Protocol):
-    """Lines of a chip, by number; true is up."""
-
-    def open(self, inputs: list[int], outputs: list[int]) -> None:
-        """The lines are ours, outputs down. Raises `OSError` where they are not."""
-
-    def get(self, lines: list[int]) -> list[bool]:
-        """How these inputs are."""
-
-    def set(self, levels: Mapping[int, bool]) -> None:
-        """These outputs are so."""
-
-    def close(self) -> None:
-        """The lines are let go of; may be called twice."""
-
-
 def make(settings: Mapping[str, Any]) -> PolledLink:
     """The link that a table describes, not yet started.
 
@@ -106,7 +92,9 @@ def make(settings: Mapping[str, Any]) -> PolledLink:
         NotInstalledError: gpiod is not there.
     """
     checked = parsed(Settings, settings, "plant gpio")
-    return PolledLink(GpioRegisters(checked, GpiodLines(checked)), checked)
+    return PolledLink(
+        GpioRegisters(checked, GpiodLines(checked.chip, active_low=checked.active_low)), checked
+    )
 
 
 def describe(settings: Mapping[str, Any]) -> list[MapRow]:
@@ -207,56 +195,10 @@ class GpioRegisters:
     def _called(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
-        except OSError as fault:
+        except (
+            OSError,
+            ValueError,
+        ) as fault:  # ValueError: what gpiod raises for a line that the chip has not
             raise OutputError(
                 f"{self.name}: {fault}. Does another program have them, and may this user open the chip?"
             ) from fault
-
-
-class GpiodLines:
-    """Lines by libgpiod 2.
-
-    Args:
-        settings: The chip, and whether low is up.
-
-    Raises:
-        NotInstalledError: gpiod is not there.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        with needed("gpio", "gpiod", "gpio"):
-            import gpiod
-        self._gpiod = gpiod
-        self._settings = settings
-        self._request: Any = None
-
-    def open(self, inputs: list[int], outputs: list[int]) -> None:
-        """The lines are requested, outputs down."""
-        from gpiod.line import Direction, Value
-
-        low = self._settings.active_low
-        into = self._gpiod.LineSettings(direction=Direction.INPUT, active_low=low)
-        out = self._gpiod.LineSettings(
-            direction=Direction.OUTPUT, active_low=low, output_value=Value.INACTIVE
-        )
-        config: Any = {tuple(inputs): into, tuple(outputs): out}
-        self._request = self._gpiod.request_lines(self._settings.chip, config=config, consumer="lineside")
-
-    def get(self, lines: list[int]) -> list[bool]:
-        """How these inputs are."""
-        from gpiod.line import Value
-
-        return [value is Value.ACTIVE for value in self._request.get_values(lines)]
-
-    def set(self, levels: Mapping[int, bool]) -> None:
-        """These outputs are so."""
-        from gpiod.line import Value
-
-        values = {line: Value.ACTIVE if level else Value.INACTIVE for line, level in levels.items()}
-        self._request.set_values(values)
-
-    def close(self) -> None:
-        """The lines are released."""
-        if self._request is not None:
-            self._request.release()
-            self._request = None

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from lineside.core.documents import parsed
-from lineside.core.errors import OutputError
 from lineside.outputs.plant.conversation import Conversation
 from lineside.outputs.plant.modbus import Addresses, library, register_rows
+from lineside.outputs.plant.serving import LoopThread, can_listen, cannot_listen
 from lineside.outputs.plant.settings import LinkSettings
 from lineside.outputs.plant.signals import (
     CONTROL_WORDS,
@@ -89,8 +87,7 @@ class ModbusServerLink:
         self._talk = Conversation(settings, self._publish, known=Control(), clock=clock)
         self._words = to_words(pack_status(self._talk.status, Order.BIG), Order.BIG)
         self._said = [0] * CONTROL_WORDS
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: LoopThread | None = None
         self._callers = 0
         self._last_s = clock()
         self._is_lost = self._is_strange = False
@@ -102,19 +99,13 @@ class ModbusServerLink:
             OutputError: The port is taken, or the address is none of this machine.
         """
         self._talk.start(heard)
-        asked = f"{self._settings.host}:{self._settings.port}"
-        loop = self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name=f"plant modbus {asked}", daemon=True)
-        self._thread.start()
-        opening = asyncio.run_coroutine_threadsafe(self._open(loop), loop)
+        at = (self._settings.host, self._settings.port)
+        self._loop = LoopThread(f"plant modbus {at[0]}:{at[1]}")
         try:
-            opening.result(_START_S)
+            self._loop.run(self._open(), _START_S)
         except (OSError, TimeoutError) as fault:
             self.close()
-            raise OutputError(
-                f"modbus_server: cannot listen at {asked}: {fault}. Does another program have the port? Another can be "
-                "set as `port`"
-            ) from fault
+            raise cannot_listen("modbus_server", *at, fault) from fault
 
     def tell(self, state: LineState) -> None:
         """The control reads the state with its next request."""
@@ -132,16 +123,11 @@ class ModbusServerLink:
         """The connections end, and nobody listens any more."""
         self._talk.close()
         loop, self._loop = self._loop, None
-        if loop is None or self._thread is None:
-            return
-        self._is_lost = True  # by us: that is no news
-        with suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._shut(), loop).result(_START_S)
-        loop.call_soon_threadsafe(loop.stop)
-        self._thread.join(_START_S)
-        loop.close()
+        if loop is not None:
+            self._is_lost = True  # by us: that is no news
+            loop.close(self._shut())
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _open(self) -> None:
         from pymodbus.server import ModbusTcpServer
         from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -150,10 +136,7 @@ class ModbusServerLink:
             SimData(self._settings.control_address, count=CONTROL_WORDS, datatype=registers),
             SimData(self._settings.status_address, count=STATUS_WORDS, datatype=registers, readonly=True),
         ]
-        # A port that is taken is told by the system here; pymodbus would only log it.
-        probe = await loop.create_server(asyncio.Protocol, self._settings.host, self._settings.port)
-        probe.close()
-        await probe.wait_closed()
+        await can_listen(self._settings.host, self._settings.port)
         self._server = ModbusTcpServer(
             SimDevice(0, simdata=blocks, action=self._asked),
             address=(self._settings.host, self._settings.port),
@@ -164,16 +147,12 @@ class ModbusServerLink:
             raise OSError("the port was taken just now")
         listener: Any = self._server.transport  # asyncio's server, which pymodbus calls a transport
         self.port = int(listener.sockets[0].getsockname()[1])
-        self._ticking = loop.create_task(self._tick())
+        self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
     async def _shut(self) -> None:
         if hasattr(self, "_ticking"):
             self._ticking.cancel()
             await self._server.shutdown()  # type: ignore[no-untyped-call] # pymodbus leaves it untyped
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
     async def _tick(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import OrderedDict
 from contextlib import suppress
@@ -15,7 +16,6 @@ from lineside.core.documents import parsed
 from lineside.core.errors import OutputError
 from lineside.core.verdict import Reason, Verdict
 from lineside.outputs.broker import Broker, BrokerTable, refusal_of
-from lineside.outputs.plant.codes import NO_REASON, REASON_CODES, VERDICT_CODES
 from lineside.outputs.plant.link import (
     LineState,
     PlantAnswer,
@@ -24,6 +24,7 @@ from lineside.outputs.plant.link import (
     ProductChosen,
     TriggerRefused,
 )
+from lineside.outputs.plant.results import result_of
 from lineside.outputs.plant.topics import describe
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ class MqttLink:
             self._lost(f"mqtt: {self._settings.where} is gone: {reason}")
 
     def _on_fail(self, _client: Any, _data: Any) -> None:
-        self._lost(f"mqtt: {self._settings.where} cannot be reached")
+        fault = sys.exception()  # paho calls this while it handles the reason, which it does not hand over
+        self._lost(f"mqtt: {self._settings.where} cannot be reached: {fault or 'no reason is known'}")
 
     def _lost(self, sentence: str) -> None:
         with self._lock:
@@ -253,23 +255,6 @@ class MqttLink:
                             order=trigger.order,
                         )
                     )
-
-
-def result_of(answer: PlantAnswer) -> dict[str, Any]:
-    """The message of a result, as `docs/plc.md` has it."""
-    return {
-        "trigger": answer.trigger,
-        "inspection": answer.inspection,
-        "verdict": str(answer.verdict),
-        "verdict_code": VERDICT_CODES[answer.verdict],
-        "reason": None if answer.reason is None else str(answer.reason),
-        "reason_code": NO_REASON if answer.reason is None else REASON_CODES[answer.reason],
-        "count": answer.count,
-        "confidence": round(answer.confidence, 4),
-        "product": answer.product,
-        "serial": answer.serial,
-        "detail": answer.detail,
-    }
 
 
 def _missed(number: int | None, serial: str, why: str) -> PlantAnswer:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from contextlib import suppress
+import logging
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
@@ -23,9 +23,12 @@ from lineside.outputs.plant.link import (
     ProductChosen,
     TriggerRefused,
 )
+from lineside.outputs.plant.opcua.certificates import TrustList, identity_of
+from lineside.outputs.plant.opcua.door import Door
 from lineside.outputs.plant.opcua.machine import ErrorCode, Job, VisionMachine
 from lineside.outputs.plant.opcua.nodes import describe
 from lineside.outputs.plant.opcua.space import Methods, Space, Started
+from lineside.outputs.plant.serving import LoopThread, can_listen, cannot_listen
 from lineside.outputs.secrets import secret
 
 if TYPE_CHECKING:
@@ -54,7 +57,9 @@ class Settings(Table):
     certificate: str = ""
     """The server's certificate, DER or PEM. With it, clients must sign and encrypt (Basic256Sha256)."""
     private_key: str = ""
-    """Its private key."""
+    """Its private key, without a password."""
+    trusted: str = ""
+    """A folder with the certificates of the clients that may come in, or of the authorities that signed theirs; empty takes any."""
     user: str = ""
     """The name that clients must log in with; empty lets anyone in who reaches the port."""
     password_env: str = ""
@@ -66,6 +71,10 @@ class Settings(Table):
     def _checked(self) -> Self:
         if bool(self.certificate) != bool(self.private_key):
             raise ValueError("certificate and private_key together, or neither")
+        if self.trusted and not self.certificate:
+            raise ValueError(
+                "certificate and private_key where trusted is set; without them no client proves who it is"
+            )
         if bool(self.user) != bool(self.password_env):
             raise ValueError("user and password_env together, or neither")
         if not _is_loopback(self.host) and not (self.certificate and self.user):
@@ -102,23 +111,27 @@ class OpcUaLink:
     Args:
         settings: Where, and for whom.
         clock: Monotonic seconds.
+        wall: The time of day, by which certificates hold.
 
     Attributes:
         port: Where it listens, once it does.
     """
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.port = settings.port
         self._settings = settings
-        self._clock = clock
+        self._clock, self._wall = clock, wall
         self._machine = VisionMachine()
         self._heard: Callable[[PlantEvent], None] = lambda _event: None
-        self._loop = asyncio.new_event_loop()
-        self._thread: threading.Thread | None = None
+        self._loop: LoopThread | None = None
         self._space: Space | None = None
         self._server: Server | None = None
-        self._password = ""
-        self._ending = asyncio.Event()
         self._is_serving = False
 
     def start(self, heard: Callable[[PlantEvent], None]) -> None:
@@ -131,23 +144,25 @@ class OpcUaLink:
         """
         with needed("opcua", "asyncua", "opcua"):
             import asyncua  # noqa: F401 # whether it is there, before a thread needs it
-        if self._settings.user:
-            self._password = secret(self._settings.password_env, "plant opcua: password_env")
+        # Its tracebacks over what strangers send would go to the terminal where no logging is set up.
+        logging.getLogger("asyncua").addHandler(logging.NullHandler())
+        at = self._settings
+        password = secret(at.password_env, "plant opcua: password_env") if at.user else ""
+        now = self._wall()
+        identity = identity_of(at.certificate, at.private_key, now) if at.certificate else None
+        trusted = TrustList.read(at.trusted, now) if at.trusted else None
+        door = Door(identity, trusted, (at.user, password), note=self._note, wall=self._wall)
         self._heard = heard
-        self._thread = threading.Thread(target=self._loop.run_forever, name="plant opcua", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread("plant opcua")
         try:
-            self._wait(self._open(), _START_S)
+            self._wait(self._open(door), _START_S)
         except OSError as fault:
             self.close()
-            raise OutputError(
-                f"opcua: cannot listen at {self._settings.host}:{self._settings.port}: {fault}. Does another program have the port? "
-                "Another can be set as `port`"
-            ) from fault
+            raise cannot_listen("opcua", at.host, at.port, fault) from fault
         except OutputError:
             self.close()
             raise
-        asyncio.run_coroutine_threadsafe(self._watch(), self._loop)
+        self._loop.begin(self._watch(door))
 
     def tell(self, state: LineState) -> None:
         """Clients read the state now."""
@@ -163,48 +178,28 @@ class OpcUaLink:
 
     def close(self) -> None:
         """Clients read that the system is halted, and are disconnected; may be called twice."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        with suppress(OutputError):  # it has ended already
-            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(_START_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        thread.join(_START_S)
-        self._loop.close()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close(self._close(), _START_S)
 
     def _wait(self, work: Coroutine[Any, Any, None], within_s: float) -> None:
-        if self._thread is None or not self._thread.is_alive():
+        if self._loop is None:
             work.close()
             raise OutputError("opcua: the server is not running")
         try:
-            asyncio.run_coroutine_threadsafe(work, self._loop).result(within_s)
+            self._loop.run(work, within_s)
         except TimeoutError as fault:
             raise OutputError(f"opcua: the server did not take it within {within_s:g} s") from fault
 
-    async def _open(self) -> None:
-        from asyncua import Server, ua
-        from asyncua.crypto.permission_rules import SimpleRoleRuleset
+    async def _open(self, door: Door) -> None:
+        from asyncua import Server
 
-        users = _Users(self._settings.user, self._password) if self._settings.user else None
-        server = Server(user_manager=users)
-        self._server = server
+        await can_listen(self._settings.host, self._settings.port)
+        server = self._server = Server(user_manager=door.users)
         await server.init()
         server.set_endpoint(f"opc.tcp://{self._settings.host}:{self._settings.port}/lineside")
         server.set_server_name(self._settings.name)
-        if self._settings.certificate:
-            try:
-                await server.load_certificate(self._settings.certificate)
-                await server.load_private_key(self._settings.private_key)
-            except (OSError, ValueError) as fault:
-                raise OutputError(
-                    f"opcua: {self._settings.certificate}: the certificate cannot be used: {fault}"
-                ) from fault
-            policies = [ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
-            server.set_security_policy(policies, permission_ruleset=SimpleRoleRuleset())
-        else:
-            server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        if self._settings.user:
-            server.set_security_IDs(["Username"])
+        await door.fit(server)
         methods = Methods(self._single, self._continuous, self._stop, self._halt, self._reset)
         self._space = await Space.built(server, self._settings.name, methods)
         await self._space.show(self._machine.state)
@@ -213,17 +208,18 @@ class OpcUaLink:
         self.port = server.bserver._server.sockets[0].getsockname()[1]  # noqa: SLF001 # told nowhere else
 
     async def _close(self) -> None:
-        self._ending.set()
         self._machine.line = LineState.STOPPING
         if self._is_serving and self._space is not None and self._server is not None:
             self._is_serving = False
             await self._space.show(self._machine.state)
             await self._server.stop()
 
-    async def _watch(self) -> None:
-        """Answer a job that the line has forgotten."""
-        while not self._ending.is_set():
+    async def _watch(self, door: Door) -> None:
+        """Answer a job that the line has forgotten, and hang up on who is no client."""
+        assert self._server is not None
+        while True:
             await asyncio.sleep(_TICK_S)
+            door.sweep(self._server)
             job = self._machine.single
             if job is not None and self._clock() - job.started_s > self._settings.answer_timeout_s:
                 sentence = f"opcua: job {job.number}: the line did not answer in {self._settings.answer_timeout_s:g} s"
@@ -241,10 +237,13 @@ class OpcUaLink:
         await self._space.tell_result(answer, job)
         await self._space.show(self._machine.state)
 
+    def _note(self, code: str, sentence: str) -> None:
+        self._heard(PlantNote(code, self._clock(), f"opcua: {sentence}"))
+
     def _changed(self) -> None:
         """Show the state after a method, once its caller has its answer."""
         assert self._space is not None
-        self._loop.create_task(self._space.show(self._machine.state))
+        asyncio.get_running_loop().create_task(self._space.show(self._machine.state))
 
     def _job(self, started: Started) -> Job:
         return Job(
@@ -303,25 +302,3 @@ def _forgotten(job: Job, sentence: str) -> PlantAnswer:
         detail=sentence,
         order=job.number,
     )
-
-
-class _Users:
-    """Lets the one user in who knows the password."""
-
-    def __init__(self, user: str, password: str) -> None:
-        self._user = user
-        self._password = password
-
-    def get_user(
-        self, _server: Any, username: str | None = None, password: Any = None, certificate: Any = None
-    ) -> Any:
-        """The user, or `None`, which refuses."""
-        from hmac import compare_digest
-
-        from asyncua.crypto.permission_rules import User, UserRole
-
-        del certificate
-        said = password.decode("utf-8", "replace") if isinstance(password, bytes) else str(password or "")
-        if username != self._user or not compare_digest(said.encode(), self._password.encode()):
-            return None
-        return User(role=UserRole.User, name=username)

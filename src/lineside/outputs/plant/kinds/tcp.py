@@ -27,6 +27,7 @@ from lineside.outputs.plant.lines import (
 )
 from lineside.outputs.plant.link import PlantTrigger, TriggerRefused
 from lineside.outputs.plant.maps import MapRow
+from lineside.outputs.plant.serving import cannot_listen
 from lineside.outputs.plant.settings import LinkSettings
 from lineside.outputs.plant.signals import Control, Status
 
@@ -115,10 +116,7 @@ class TcpLink:
             try:
                 self._listener = socket.create_server(at)
             except OSError as fault:
-                raise OutputError(
-                    f"tcp: cannot listen at {at[0]}:{at[1]}: {fault}. Does another program have the port? Another can be set "
-                    "as `port`"
-                ) from fault
+                raise cannot_listen("tcp", *at, fault) from fault
             self._listener.settimeout(_TICK_S)
             self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name=f"plant tcp {self.port}", daemon=True)

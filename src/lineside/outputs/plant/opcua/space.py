@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lineside.outputs.plant.codes import REASON_CODES, VERDICT_CODES
 from lineside.outputs.plant.opcua.machine import ErrorCode, Job, VisionState
+from lineside.outputs.plant.results import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -191,25 +191,8 @@ class Space:
         event.CreationTime = now
         event.IsPartial, event.IsSimulated = False, False
         event.ResultState = _COMPLETED
-        event.ResultContent = json.dumps(content(answer))
+        event.ResultContent = json.dumps(result_of(answer))
         await self._results.trigger(message=str(answer.verdict))
-
-
-def content(answer: PlantAnswer) -> dict[str, Any]:
-    """The result as a client reads it in `ResultContent`: JSON, with the numbers of every other protocol beside the words."""
-    return {
-        "inspection": answer.inspection,
-        "trigger": answer.trigger,
-        "verdict": str(answer.verdict),
-        "verdict_code": VERDICT_CODES[answer.verdict],
-        "reason": None if answer.reason is None else str(answer.reason),
-        "reason_code": 0 if answer.reason is None else REASON_CODES[answer.reason],
-        "count": answer.count,
-        "confidence": round(answer.confidence, 4),
-        "product": answer.product,
-        "serial": answer.serial,
-        "detail": answer.detail,
-    }
 
 
 def _id(variant: Any) -> str:
