@@ -3,9 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
-from certificates import made
+from certificates import made, serialization
 from lineside.core.errors import OutputError
 from lineside.outputs.plant.opcua.certificates import TrustList, identity_of, name_of
 
