@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _CURVES = (
     ("trace_mib", "trace on disk, MiB"),
     ("parts", "parts answered"),
 )
+_RAISED = {"memory_mib"}  # a growth of some MiB would not be seen from 0 on
 _ROWS = 10
 _WIDTH, _HEIGHT, _LEFT, _TOP = 640, 90, 70, 24
 
@@ -63,21 +65,22 @@ def _panel(samples: Sequence[Sample], key: str, name: str, number: int, warm_up_
     floor = number * (_HEIGHT + _TOP + 10) + _TOP
     values = [float(getattr(one, key)) for one in samples] or [0.0]
     ends_s = max((one.at_s for one in samples), default=1.0)
-    top = max(values) * 1.1 or 1.0
+    bottom = math.floor(min(values) / 20) * 20 if key in _RAISED else 0.0
+    top = bottom + (max(values) - bottom) * 1.1 or 1.0
 
     def x(at_s: float) -> float:
         return _LEFT + _WIDTH * at_s / ends_s
 
     def y(value: float) -> float:
-        return floor + _HEIGHT * (1 - value / top)
+        return floor + _HEIGHT * (1 - (value - bottom) / (top - bottom))
 
     points = " ".join(f"{x(one.at_s):.1f},{y(v):.1f}" for one, v in zip(samples, values, strict=False))
     return (
         f'<rect x="{_LEFT}" y="{floor}" width="{x(min(warm_up_s, ends_s)) - _LEFT:.1f}" height="{_HEIGHT}" fill="#8882"/>'
         f'<path d="M{_LEFT} {floor}V{floor + _HEIGHT}H{_LEFT + _WIDTH}" fill="none" stroke="#888"/>'
         f'<text x="{_LEFT}" y="{floor - 6}">{name}</text>'
-        f'<text x="{_LEFT - 6}" y="{floor + 10}" text-anchor="end">{top:.4g}</text>'
-        f'<text x="{_LEFT - 6}" y="{floor + _HEIGHT}" text-anchor="end">0</text>'
+        f'<text x="{_LEFT - 6}" y="{floor + 10}" text-anchor="end">{top:.{int(top < 100)}f}</text>'
+        f'<text x="{_LEFT - 6}" y="{floor + _HEIGHT}" text-anchor="end">{bottom:g}</text>'
         f'<text x="{_LEFT + _WIDTH}" y="{floor + _HEIGHT + 13}" text-anchor="end">{ends_s:.0f} s</text>'
         f'<polyline points="{points}"/>'
     )
