@@ -52,7 +52,7 @@ def test_a_fault_passes_nothing_and_costs_only_its_own_parts(fault, tmp_path, ba
     with ExitStack() as stack:
         if any("small/" in str(change) for change in fault.changes.values()):
             stack.enter_context(small_disk(tmp_path / "small"))
-        line = Chaos(tmp_path, baselines, engines(fault.engine), changes=fault.changes)
+        line = Chaos(tmp_path, baselines, engines(fault.engine), changes=fault.changes, control=fault.control)
         with line:
             line.parts(fault.before)
             with fault.run(line):
@@ -61,6 +61,7 @@ def test_a_fault_passes_nothing_and_costs_only_its_own_parts(fault, tmp_path, ba
             line.parts(fault.after)
         line.check_once()
         line.check_kept()
+        line.check_ejected()
     for number, answers in line.by_number().items():
         for answer in answers:
             if number in line.affected or answer is not answers[0]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Verdict
+from lineside.line.border import Fault, attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from lineside.outputs.switch import Switch
 
 _POLL_S = 0.002  # how often an encoder is read while parts are on their way
+_RETRY_S = 0.02  # how often what failed is tried again
+_STILL_S = 2.0  # a belt that has not moved for so long stands, and brings nothing to the ejector
+_SILENT_BEATS = 3  # beats that are left out where a part got past the ejector, so that the plant notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,11 @@ class Track:
         if any(number == part for _, number in self._parts):
             self._passes[part] = verdict is Verdict.PASS
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether no part is on its way that must not pass."""
+        return all(self._passes.get(part) for _, part in self._parts)
+
     def arrivals(self, place: float) -> list[tuple[int, bool | None]]:
         """The parts that have come to the ejector: whether each may pass; `None` for one that has no answer, and must not."""
         there: list[tuple[int, bool | None]] = []
@@ -84,6 +93,10 @@ class Track:
 class Ejector:
     """A track with its valve and its heartbeat. The run loop alone calls it.
 
+    A part that must not pass is ejected. Where nobody knows where such a part is, because the encoder cannot be read, everything is
+    ejected until it is past for certain. Where one cannot be ejected, because the valve does not move or the moment is over, it
+    is told, and the heartbeat is silent until the valve moves, and for three beats at the least: the plant stops the belt.
+
     Args:
         settings: Where it is.
         valve: Moves a part off.
@@ -93,6 +106,7 @@ class Ejector:
 
     Attributes:
         ejected: Parts that it moved off.
+        trouble: Why it cannot be relied on; an empty text while it can.
     """
 
     def __init__(
@@ -114,35 +128,45 @@ class Ejector:
         self._is_on = False
         self._beats = False
         self._beat_s = -math.inf
+        self._place, self._moved_s, self._looked_s = -math.inf, -math.inf, -math.inf
+        self._all_until = -math.inf  # the place up to which everything is ejected
+        self._troubles: dict[str, str] = {}
         self.ejected = 0
 
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be relied on; an empty text while it can."""
+        return "; ".join(self._troubles.values())
+
     def expect(self, part: int, at_s: float) -> None:
-        """A part was triggered."""
-        self._track.expect(part, at_s if self._position is None else self._position())
+        """A part was triggered. Where the encoder cannot be read nobody knows where the part is, and everything is ejected."""
+        place = at_s if self._position is None else self._look(at_s)
+        self._looked_s = max(self._looked_s, at_s)
+        if place is None:
+            self._note("ejector.undecided", f"nobody knows where part {part} is; everything is ejected")
+        else:
+            self._track.expect(part, place)
 
     def decide(self, part: int, verdict: Verdict) -> None:
         """A part was answered."""
         self._track.decide(part, verdict)
 
-    def work(self, now_s: float) -> float:
-        """Do what is due; when it is to be called again, in monotonic seconds.
+    def is_clear(self, now_s: float) -> bool:
+        """Whether no part comes to it any more that must not pass. A belt that stands brings none."""
+        if self._position is not None and now_s - self._moved_s > _STILL_S:
+            return True
+        return self._track.is_clear and self._off_s <= now_s and self._place >= self._all_until
 
-        Raises:
-            OutputError: An output could not be switched.
-        """
-        place = now_s if self._position is None else self._position()
-        for part, may_pass in self._track.arrivals(place):
-            if may_pass:
-                continue
-            if may_pass is None:
-                self._note(
-                    "ejector.undecided", f"part {part} came to the ejector before its answer, and is ejected"
-                )
-            self.ejected += 1
-            self._off_s = max(self._off_s, now_s + self._settings.pulse_s)
-        self._switch(on=now_s < self._off_s)
+    def work(self, now_s: float) -> float:
+        """Do what is due; when it is to be called again, in monotonic seconds. An output that fails is told, and tried again."""
+        looked_s, self._looked_s = self._looked_s, now_s
+        place = now_s if self._position is None else self._look(now_s)
+        if place is not None:
+            self._arrive(place, now_s, looked_s)
+        is_blind = place is None or place < self._all_until
+        self._switch(now_s, on=is_blind or now_s < self._off_s)
         self._beat(now_s)
-        return self._wake_s(now_s)
+        return self._wake_s(now_s, is_blind=is_blind)
 
     def close(self) -> None:
         """Both outputs are off and let go of.
@@ -150,25 +174,97 @@ class Ejector:
         Raises:
             OutputError: One could not be switched.
         """
-        self._valve.close()
-        if self._heartbeat is not None:
-            self._heartbeat.close()
+        try:
+            self._valve.close()
+        finally:
+            if self._heartbeat is not None:
+                self._heartbeat.close()
 
-    def _switch(self, *, on: bool) -> None:
-        if on is not self._is_on:
-            self._valve.set(on=on)
+    def _look(self, now_s: float) -> float | None:
+        """Where the belt is; `None` where its encoder cannot be read."""
+        assert self._position is not None
+        place = attempt("ejector", self._position)
+        if isinstance(place, Fault):
+            self._ails("encoder", f"{place.sentence}; everything is ejected")
+            return None
+        if self._is_well("encoder"):
+            self._all_until = place + self._settings.delay
+        if place != self._place:
+            self._place, self._moved_s = place, now_s
+        return place
+
+    def _arrive(self, place: float, now_s: float, looked_s: float) -> None:
+        """Eject what is there and must not pass, or tell that it is past."""
+        while self._track.next_place <= place:
+            due_s = self._track.next_place if self._position is None else looked_s
+            part, may_pass = self._track.arrivals(self._track.next_place)[0]
+            if may_pass:
+                continue
+            if may_pass is None:
+                self._note(
+                    "ejector.undecided", f"part {part} came to the ejector before its answer, and is ejected"
+                )
+            late_s = now_s - due_s
+            if late_s > self._settings.pulse_s:
+                sentence = f"part {part} was to be ejected {late_s * 1e3:.0f} ms ago, and is past; take it off the line"
+                self._note("ejector.missed", sentence)
+                self._troubles["missed"] = sentence
+                self._silence(now_s)
+            else:
+                self.ejected += 1
+            self._off_s = max(self._off_s, now_s + self._settings.pulse_s)
+
+    def _switch(self, now_s: float, *, on: bool) -> None:
+        if on is self._is_on and "valve" not in self._troubles:
+            return
+        outcome = attempt("ejector", lambda: self._valve.set(on=on))
+        if isinstance(outcome, Fault):
+            self._ails(
+                "valve",
+                f"the ejector was not moved: {outcome.sentence}; take off the line what it should have ejected",
+            )
+            self._silence(now_s)
+        else:
             self._is_on = on
+            self._is_well("valve")
+
+    def _silence(self, now_s: float) -> None:
+        self._beat_s = max(self._beat_s, now_s + _SILENT_BEATS * self._settings.heartbeat_s)
 
     def _beat(self, now_s: float) -> None:
-        if self._heartbeat is not None and now_s >= self._beat_s:
-            self._beats = not self._beats
-            self._beat_s = now_s + self._settings.heartbeat_s
-            self._heartbeat.set(on=self._beats)
+        if now_s < self._beat_s:
+            return
+        self._troubles.pop("missed", None)
+        if self._heartbeat is None:
+            return
+        self._beat_s = now_s + self._settings.heartbeat_s
+        heartbeat, beats = self._heartbeat, not self._beats
+        outcome = attempt("ejector", lambda: heartbeat.set(on=beats))
+        if isinstance(outcome, Fault):
+            self._ails("heartbeat", f"the heartbeat was not switched: {outcome.sentence}")
+        else:
+            self._beats = beats
+            self._is_well("heartbeat")
 
-    def _wake_s(self, now_s: float) -> float:
-        wake_s = self._off_s if self._is_on else math.inf
+    def _ails(self, what: str, sentence: str) -> None:
+        """Tell it once, until it works again."""
+        if what not in self._troubles:
+            self._note("ejector.failed", sentence)
+        self._troubles[what] = sentence
+
+    def _is_well(self, what: str) -> bool:
+        """Whether it works again."""
+        if self._troubles.pop(what, None) is None:
+            return False
+        self._note("ejector.back", f"the ejector's {what} works again")
+        return True
+
+    def _wake_s(self, now_s: float, *, is_blind: bool) -> float:
+        wake_s = self._off_s if self._is_on and not is_blind else math.inf
         if self._heartbeat is not None:
             wake_s = min(wake_s, self._beat_s)
+        if "valve" in self._troubles or is_blind:
+            wake_s = min(wake_s, now_s + _RETRY_S)
         if self._position is None:
             return min(wake_s, self._track.next_place)
         return min(wake_s, now_s + _POLL_S) if math.isfinite(self._track.next_place) else wake_s

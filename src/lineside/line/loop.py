@@ -186,10 +186,11 @@ class Loop:
             for due in triggers.due(now_s):
                 self._handle(due)
             is_over = triggers.is_over(now_s)
-            if is_over and not self._ledger.open_parts:
+            eject_s = self._eject(now_s)
+            if is_over and not self._ledger.open_parts and self._is_clear(now_s):
                 return
             due_s = self._ledger.next_deadline_s
-            wake_s = min(now_s + _BEAT_S, math.inf if due_s is None else due_s, self._eject(now_s))
+            wake_s = min(now_s + _BEAT_S, math.inf if due_s is None else due_s, eject_s)
             if not is_over:
                 wake_s = min(wake_s, triggers.wake_s)
             event: Event | News
@@ -340,6 +341,11 @@ class Loop:
             self._note("ejector.failed", f"the ejector was not moved: {outcome.sentence}")
             return now_s + _BEAT_S
         return outcome
+
+    def _is_clear(self, now_s: float) -> bool:
+        """Whether no part is on its way to the ejector that must not pass: a verdict is not enough to move it off."""
+        ejector = self._parts.ejector
+        return ejector is None or now_s >= self._patience_s or ejector.is_clear(now_s)
 
     def _say(self, state: LineState) -> None:
         if self._parts.plant is not None:
