@@ -44,7 +44,8 @@ class Knob:
         ill: It; `None` where the camera is well.
         heals: Is set when a silent camera may speak again.
         camera: What is open now; a wired one is triggered here.
-        shown: The number of each picture that it gave, by itself from its opening on; `None` where it was ill.
+        shown: The number of each picture that it gave, as it is drawn; `None` where that must cost the part: it was ill, or it is
+            the first one after it was opened anew, which counts from 0 again.
     """
 
     ill: Ill | None = None
@@ -77,7 +78,7 @@ class SpoilableCamera:
 
     def __init__(self, camera, name, knob):
         self._camera, self._name, self._knob = camera, name, knob
-        self._last = None
+        self._last, self._is_anew = None, bool(knob.shown)
         self.expect = camera.expect
         self.period_s = camera.period_s
         self.statistics = camera.statistics
@@ -99,7 +100,8 @@ class SpoilableCamera:
         ill = self._knob.ill
         if ill is Ill.INCOMPLETE:
             raise ImageError(f"camera {self._name}: 3 of 640 packets of the picture are missing")
-        self._knob.shown.append(None if ill else frame.device_frame)
+        self._knob.shown.append(None if ill or self._is_anew else frame.device_frame)
+        self._is_anew = False
         if ill is Ill.FROZEN and self._last is not None:
             return replace(frame, image=self._last)
         self._last = frame.image

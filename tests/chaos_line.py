@@ -460,6 +460,30 @@ class Wired(Running):
             self.wait_answered(len(self.answers) + 1)
 
 
+@dataclass
+class Free(Running):
+    """A line with one camera, which runs free: each of its pictures is a part."""
+
+    def __post_init__(self):
+        self.baselines = {VIEWS[0]: self.baselines[VIEWS[0]]}
+
+    @property
+    def knob(self):
+        return self.cameras[VIEWS[0]]
+
+    def drawn(self, answer):
+        """The number that an answer's picture is drawn by; `None` for a picture that must cost its part."""
+        seen = next(a for a in self.answers if a.views[0].frame is not None)
+        before = self.knob.shown.index(seen.views[0].frame.device_frame) - seen.part
+        return self.knob.shown[before + answer.part]
+
+    def wait_well(self):
+        """What was shown last of all that is ill is answered, and something after it."""
+        ill = max(place for place, number in enumerate(self.knob.shown) if number is None)
+        self.wait(lambda: None not in map(self.drawn, self.answers[-1:]), "a picture after it")
+        self.wait(lambda: self.answers[-1].part > ill, "the answers")
+
+
 def said(answer):
     """What must be the same in two runs: the verdict and its grounds."""
     return answer.verdict, answer.reason, answer.detail

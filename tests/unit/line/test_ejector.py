@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineside.core.errors import SettingsError
+from lineside.core.errors import OutputError, SettingsError
 from lineside.core.verdict import Verdict
 from lineside.line.ejector import Ejector, EjectorSettings, Track
 
@@ -107,6 +107,123 @@ def test_by_an_encoder_a_part_is_where_the_belt_has_carried_it():
     belt[0] = 1.0
     ejector.work(11.0)
     assert [on for _, on in valve.log] == [True]
+
+
+class Jammed(Valve):
+    """Does not move until a moment."""
+
+    until_s = 0.0
+
+    def set(self, *, on):
+        if self.now_s < self.until_s:
+            raise OutputError("the driver is gone")
+        super().set(on=on)
+
+
+def bad_part(ejector, part=0, at_s=0.0):
+    ejector.expect(part, at_s)
+    ejector.decide(part, Verdict.FAIL)
+
+
+def test_a_valve_that_does_not_move_silences_the_heartbeat_until_it_does_and_for_three_beats_more():
+    valve, heart, notes = Jammed(), Valve(), []
+    settings = EjectorSettings(delay=1.0, pulse_s=0.1, heartbeat_s=0.2)
+    ejector = Ejector(settings, valve, note=lambda *what: notes.append(what), heartbeat=heart)
+    bad_part(ejector)
+    now_s = 0.0
+    valve.until_s = 2.0
+    while now_s < 4.0:
+        valve.now_s = heart.now_s = now_s
+        wake_s = ejector.work(now_s)
+        assert bool(ejector.trouble) is (1.0 <= now_s < 2.0)
+        now_s = max(now_s + 0.01, min(wake_s, now_s + 0.25))
+    assert [code for code, _ in notes] == ["ejector.failed", "ejector.back"]
+    assert "take off the line" in notes[0][1]
+    silent = [at_s for at_s, _ in heart.log if 1.0 <= at_s < 2.5]
+    assert silent == []
+    assert heart.log[-1][0] > 3.5
+
+
+def test_a_part_whose_moment_is_over_is_told_and_silences_the_heartbeat():
+    heart = Valve()
+    ejector, valve, notes = made(heartbeat=heart)
+    bad_part(ejector, part=7)
+    ejector.work(0.0)
+    ejector.work(1.3)  # whoever calls it was held up
+    assert [code for code, _ in notes] == ["ejector.missed"]
+    assert "part 7 was to be ejected 300 ms ago" in notes[0][1]
+    assert ejector.trouble
+    assert ejector.ejected == 0
+    beats = len(heart.log)
+    ejector.work(2.7)
+    assert len(heart.log) == beats
+    ejector.work(2.9)
+    assert (len(heart.log), ejector.trouble) == (beats + 1, "")
+
+
+def test_a_heartbeat_that_cannot_be_switched_holds_up_no_part():
+    heart = Jammed()
+    heart.until_s = 10.0
+    ejector, valve, notes = made(heartbeat=heart)
+    bad_part(ejector)
+    run(ejector, valve, 3.0)
+    assert [(round(at_s, 6), on) for at_s, on in valve.log] == [(1.0, True), (1.1, False)]
+    assert [code for code, _ in notes] == ["ejector.failed"]
+
+
+def test_while_the_encoder_cannot_be_read_everything_is_ejected_and_until_what_came_then_is_past():
+    belt = [0.0]
+
+    def position():
+        if belt[0] is None:
+            raise OutputError("count: expected an encoder's count")
+        return belt[0]
+
+    ejector, valve, notes = made(position=position)
+    ejector.work(0.0)
+    belt[0] = None
+    ejector.expect(0, 0.1)
+    ejector.decide(0, Verdict.FAIL)
+    assert ejector.work(0.1) <= 0.2
+    assert [on for _, on in valve.log] == [True]
+    assert "everything is ejected" in ejector.trouble
+    belt[0] = 5.0
+    ejector.work(0.2)
+    assert not ejector.is_clear(0.2)
+    belt[0] = 5.9
+    ejector.work(0.3)
+    assert [on for _, on in valve.log] == [True]
+    belt[0] = 6.0
+    ejector.work(0.4)
+    assert [on for _, on in valve.log] == [True, False]
+    assert ejector.is_clear(0.4)
+    assert [code for code, _ in notes] == ["ejector.failed", "ejector.undecided", "ejector.back"]
+
+
+def test_it_is_clear_when_no_part_comes_that_must_not_pass():
+    ejector, valve, _ = made()
+    assert ejector.is_clear(0.0)
+    ejector.expect(0, 0.0)
+    assert not ejector.is_clear(0.0)
+    ejector.decide(0, Verdict.PASS)
+    assert ejector.is_clear(0.0)
+    bad_part(ejector, 1, 0.5)
+    ejector.work(1.5)
+    assert not ejector.is_clear(1.5), "it is moving"
+    ejector.work(1.6)
+    assert ejector.is_clear(1.6)
+
+
+def test_a_belt_that_stands_brings_nothing_and_is_not_waited_for():
+    belt = [0.0]
+    ejector, _, _ = made(position=lambda: belt[0])
+    bad_part(ejector)
+    ejector.work(0.1)
+    assert not ejector.is_clear(0.1)
+    belt[0] = 0.5
+    ejector.work(1.5)
+    assert not ejector.is_clear(3.4)
+    assert ejector.is_clear(3.6)
 
 
 @given(
