@@ -45,7 +45,7 @@ class Knob:
         heals: Is set when a silent camera may speak again.
         camera: What is open now; a wired one is triggered here.
         shown: The number of each picture that it gave, as it is drawn; `None` where that must cost the part: it was ill, or it is
-            the first one after it was opened anew, which counts from 0 again.
+            the first one after it was opened anew, which counts from 0 again, or the plant has drawn it before.
     """
 
     ill: Ill | None = None
@@ -100,7 +100,8 @@ class SpoilableCamera:
         ill = self._knob.ill
         if ill is Ill.INCOMPLETE:
             raise ImageError(f"camera {self._name}: 3 of 640 packets of the picture are missing")
-        self._knob.shown.append(None if ill or self._is_anew else frame.device_frame)
+        number, shown = frame.device_frame, self._knob.shown
+        shown.append(None if ill or self._is_anew or number in shown else number)
         self._is_anew = False
         if ill is Ill.FROZEN and self._last is not None:
             return replace(frame, image=self._last)

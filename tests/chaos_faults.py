@@ -6,6 +6,7 @@ While it is broken some parts come; which of them the fault may cost, and what m
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chaos_cameras import Ill
-from chaos_line import EJECTING, TCP
+from chaos_line import BY_ENCODER, EJECTING, TCP
 from lineside.core.verdict import Reason, Verdict
 from lineside.testing.faults import Broken
 from lineside.testing.plc.modbus import ModbusClientPlc
@@ -486,6 +487,23 @@ def ejector_jams(line):
     valve.jams = False
     line.wait_told("ejector.back")
     line.wait(lambda: len(heart.log) > beats, "the heartbeat")
+    yield
+
+
+@fault(parts=1, changes=BY_ENCODER)
+def encoder_away(line):
+    """The ejector's encoder cannot be read. Parts are judged; everything is ejected, until what came meanwhile is past."""
+    count, valve = line.folder / "count", line.outputs["valve"]
+    count.write_text("gone")
+    line.wait_told("ejector.failed")
+    line.trigger()
+    line.plc.acknowledge()
+    line.wait(lambda: valve.pulses, "the ejector")
+    count.write_text("5000")
+    line.wait_told("ejector.back")
+    assert valve.pulses[-1][1] == math.inf, "what came meanwhile is not past"
+    count.write_text("6000")
+    line.wait(lambda: valve.pulses[-1][1] < math.inf, "the ejector's end")
     yield
 
 

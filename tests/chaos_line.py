@@ -17,7 +17,7 @@ from lineside.capture.health.measures import measure
 from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.query import PlantQuery
 from lineside.core.errors import OutputError
-from lineside.core.verdict import Verdict
+from lineside.core.verdict import Reason, Verdict
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.starting import Fittings, read_offer
 from lineside.line.board import Board
@@ -98,6 +98,9 @@ output = {{ kind = "file", path = "valve" }}
 heartbeat = {{ kind = "file", path = "heart" }}
 heartbeat_ms = 100
 """
+BY_ENCODER = {
+    "ejector": EJECTOR.replace(f"delay_ms = {DELAY_S * 1e3}", 'delay_pulses = 1000.0\nencoder = "count"')
+}
 EJECTING = {"deadline_ms": 3000, "ejector": EJECTOR}
 USUAL = {
     "deadline_ms": 60_000,
@@ -147,6 +150,7 @@ def write_settings(folder, baselines, **changes):
     for view, text in baselines.items():
         (recipes / f"{view}.json").write_text(text)
     usual = "".join(f'[baseline.{view}]\nfile = "{view}.json"\n' for view in baselines)
+    (folder / "count").write_text("0")
     (recipes / "disc.toml").write_text(RECIPE.format(model=MODEL, baselines=usual))
     how = USUAL | changes
     how["cameras"] = "".join(CAMERA.format(view=view, **how) for view in baselines)
@@ -430,7 +434,7 @@ class Chaos(Running):
 
     def check_ejected(self):
         """Whatever did not pass was moved off at its place, and nothing else was."""
-        if not self.changes.get("ejector"):
+        if "delay_ms" not in self.changes.get("ejector", ""):
             return
         pulses = self.outputs["valve"].pulses
         bad = [a for a in self.answers if a.verdict is not Verdict.PASS and a.part not in self.missed]
@@ -470,6 +474,11 @@ class Free(Running):
     @property
     def knob(self):
         return self.cameras[VIEWS[0]]
+
+    @property
+    def judged(self):
+        """The answers but for those to pictures that came when the line was told to stop."""
+        return [answer for answer in self.answers if answer.reason is not Reason.STOPPING]
 
     def drawn(self, answer):
         """The number that an answer's picture is drawn by; `None` for a picture that must cost its part."""

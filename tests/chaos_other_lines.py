@@ -81,9 +81,9 @@ def free_camera_black(line):
     yield from ill(line, Ill.BLACK)
 
 
-@fault(FREE, Reason.TRIGGER_MISSED)
+@fault(FREE, Reason.TRIGGER_MISSED, Reason.IMAGE_UNHEALTHY)
 def free_camera_unplugged(line):
-    """A camera that runs free is gone. No picture is a part meanwhile, and it is told; the first picture after it is open again has a number too low, and is no part for certain."""
+    """A camera that runs free is gone. No picture is a part meanwhile, and it is told. The first one after it is open again has a number too low; those that the plant draws a second time are repeated ones."""
     line.knob.falls_ill(Ill.UNPLUGGED)
     line.wait_told("camera.lost")
     line.knob.recovers()

@@ -44,7 +44,7 @@ def free_clean(tmp_path_factory, baselines, engines):
     with Free(tmp_path_factory.mktemp("free"), baselines, engines("threads"), changes=RUN) as line:
         line.wait_answered(20)
     line.check_kept()
-    verdicts = {line.drawn(answer): said(answer) for answer in line.answers}
+    verdicts = {line.drawn(answer): said(answer) for answer in line.judged}
     assert {verdict for verdict, _, _ in verdicts.values()} == {Verdict.PASS, Verdict.FAIL}
     return verdicts
 
@@ -61,7 +61,7 @@ def test_a_fault_of_a_line_that_runs_free_costs_only_its_own_pictures(
     line.check_kept()
     assert Counter(a.part for a in line.answers) == Counter(range(line.statistics.triggered))
     assert None in map(line.drawn, line.answers), "the fault cost something"
-    for answer in line.answers:
+    for answer in line.judged:
         number = line.drawn(answer)
         if number is None:
             assert answer.verdict is Verdict.UNKNOWN

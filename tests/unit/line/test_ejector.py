@@ -146,7 +146,7 @@ def test_a_valve_that_does_not_move_silences_the_heartbeat_until_it_does_and_for
 
 def test_a_part_whose_moment_is_over_is_told_and_silences_the_heartbeat():
     heart = Valve()
-    ejector, valve, notes = made(heartbeat=heart)
+    ejector, _, notes = made(heartbeat=heart)
     bad_part(ejector, part=7)
     ejector.work(0.0)
     ejector.work(1.3)  # whoever calls it was held up
@@ -201,7 +201,7 @@ def test_while_the_encoder_cannot_be_read_everything_is_ejected_and_until_what_c
 
 
 def test_it_is_clear_when_no_part_comes_that_must_not_pass():
-    ejector, valve, _ = made()
+    ejector, _, _ = made()
     assert ejector.is_clear(0.0)
     ejector.expect(0, 0.0)
     assert not ejector.is_clear(0.0)
