@@ -19,6 +19,7 @@ from lineside.capture.plant.query import PlantQuery
 from lineside.core.errors import OutputError
 from lineside.core.verdict import Reason, Verdict
 from lineside.dispatch.engine import Engine
+from lineside.dispatch.settings import Settings
 from lineside.dispatch.starting import Fittings, read_offer
 from lineside.line.board import Board
 from lineside.line.line import Line
@@ -185,6 +186,9 @@ class Breaker:
         """Nothing is noted."""
 
 
+PATIENT = Settings(hang_factor=30.0)  # a busy machine is no fault: a run that hangs here hangs for long
+
+
 class SharedEngine:
     """One engine for many lines, because a model takes seconds to open. A line borrows it as its own, and cannot close it."""
 
@@ -212,7 +216,7 @@ class SharedEngine:
 
         def make(shared):
             crew = breakable_staff(devices, shared.breaker, clock=time.monotonic)
-            fittings = Fittings(note=shared.note, late_result=shared.late_result)
+            fittings = Fittings(settings=PATIENT, note=shared.note, late_result=shared.late_result)
             return Engine.of(crew, read_offer(MODEL, None, name="model"), fittings)
 
         return cls(make)
