@@ -294,6 +294,7 @@ def worker_stopped(line):
     changes={"deadline_ms": 2500, "depth": 16},
     parts=0,
     after=0,
+    engine="slow",
 )
 def queue_full(line):
     """Parts come faster than the device can look at them. What cannot be done in time is said at once."""
@@ -304,6 +305,7 @@ def queue_full(line):
         line.plc.acknowledge()
     line.shared.breaker.slow_s = 0.0
     yield
+    line.wait(lambda: len(line.answers) == len(line.triggered), "the answers")
     reasons = {answer.reason for answer in line.answers}
     assert reasons - {None}, "it was too much"
 

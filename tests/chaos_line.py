@@ -73,6 +73,7 @@ CAMERA = """
 id = "{view}"
 source = "synthetic:{drawn}&camera={view}"
 trigger = "{trigger}"
+{camera}
 """
 MODBUS = """
 [plant]
@@ -107,6 +108,7 @@ USUAL = {
     "deadline_ms": 60_000,
     "line": "",
     "trigger": "plc",
+    "camera": "",
     "plant": MODBUS,
     "port": 0,
     "acknowledge_s": 600,
@@ -220,6 +222,11 @@ class SharedEngine:
             return Engine.of(crew, read_offer(MODEL, None, name="model"), fittings)
 
         return cls(make)
+
+    @classmethod
+    def of_slow(cls):
+        """One that learns how slow it is, which no other line should hear of."""
+        return cls.of_threads()
 
     @classmethod
     def of_two(cls):

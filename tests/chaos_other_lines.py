@@ -12,7 +12,7 @@ from lineside.core.verdict import Reason
 WIRED: list[Fault] = []
 FREE: list[Fault] = []
 WIRE = {"trigger": "hardware", "plant": "", "line": "grace_ms = 300"}
-RUN = {"trigger": "free", "plant": "", "drawn": "disc?seed=41&size=320x320&fps=5"}
+RUN = {"trigger": "free", "plant": "", "drawn": "disc?seed=41&size=320x320&fps=5", "camera": "timeout_s = 30"}
 
 
 def fault(faults, *reasons, **how):
