@@ -100,10 +100,12 @@ class SpoilableCamera:
         ill = self._knob.ill
         if ill is Ill.INCOMPLETE:
             raise ImageError(f"camera {self._name}: 3 of 640 packets of the picture are missing")
+        is_frozen = ill is Ill.FROZEN and self._last is not None
         number, shown = frame.device_frame, self._knob.shown
-        shown.append(None if ill or self._is_anew or number in shown else number)
+        is_sound = not is_frozen and ill not in _SPOILS and not self._is_anew and number not in shown
+        shown.append(number if is_sound else None)
         self._is_anew = False
-        if ill is Ill.FROZEN and self._last is not None:
+        if is_frozen:
             return replace(frame, image=self._last)
         self._last = frame.image
         return replace(frame, image=_SPOILS[ill](frame.image)) if ill in _SPOILS else frame

@@ -88,4 +88,5 @@ def free_camera_unplugged(line):
     line.wait_told("camera.lost")
     line.knob.recovers()
     line.wait_told("camera.back")
+    line.wait(lambda: None in line.knob.shown, "a picture")
     yield
