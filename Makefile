@@ -36,8 +36,11 @@ docs: $(STAMP) ## Build the documentation, warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-test: $(STAMP) ## Pass the tests
-	$(BIN)/pytest
+# A process a core. Each begins with a stretch of the list, so that what a file makes once is made once, and takes over from the
+# others when it is done. WORKERS=0 runs them one after the other in one process.
+WORKERS ?= auto
+test: $(STAMP) ## Pass the tests, on all cores, or on WORKERS=1
+	$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 
 # Environments of their own: the wheel for NVIDIA's cards owns the same files as the one in .venv.
 test-gpu-loader: ## Try the wheel for NVIDIA's cards without its libraries: 255 MB, no card needed

@@ -6,6 +6,7 @@ While it is broken some parts come; which of them the fault may cost, and what m
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -18,8 +19,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chaos_cameras import Ill
-from lineside.core.verdict import Reason
+from chaos_line import BY_ENCODER, EJECTING, TCP
+from lineside.core.verdict import Reason, Verdict
 from lineside.testing.faults import Broken
+from lineside.testing.plc.modbus import ModbusClientPlc
+from lineside.testing.plc.text import TextPlc
 from peers import free_port
 from receivers import HttpReceiver
 
@@ -43,6 +47,7 @@ class Fault:
         changes: What is otherwise in the line's settings.
         engine: Which engine it takes.
         hint: A word that the grounds hold.
+        control: What the control's end of the link is.
     """
 
     breaks: Callable
@@ -54,6 +59,7 @@ class Fault:
     changes: dict = field(default_factory=dict)
     engine: str = "threads"
     hint: str = ""
+    control: Callable = ModbusClientPlc
 
     @property
     def name(self):
@@ -97,6 +103,12 @@ def ill(line, what):
 def camera_unplugged(line):
     """The camera cannot be read, and not be opened again. It is opened anew when it is back; meanwhile the plant sees `fault`."""
     yield from ill(line, Ill.UNPLUGGED)
+
+
+@fault(Reason.NO_FRAME, hint="cable", parts=2)
+def camera_lost_after_its_trigger(line):
+    """The camera is triggered, and is gone before its picture is read. The other camera has seen the part, which is not enough."""
+    yield from ill(line, Ill.PULLED)
 
 
 @fault(Reason.NO_FRAME, parts=2)
@@ -195,6 +207,32 @@ def run_hangs(line):
     breaker.goes_on.set()
 
 
+def one_of_two(line, broken):
+    """The first of two devices fails, and is well again; no part is lost by that."""
+    breaker = line.shared.breaker
+    before = breaker.met
+    yield from broken
+    assert breaker.met > before, "no part met the device that is broken"
+
+
+@fault(engine="two", parts=3)
+def one_device_of_two_dies(line):
+    """Each run on one of two devices fails. Its parts go to the other, and none is lost."""
+    yield from one_of_two(line, broken(line, Broken.DEVICE))
+
+
+@fault(engine="two", parts=3)
+def one_device_of_two_hangs(line):
+    """A run on one of two devices does not end. What it had goes to the other, in time."""
+    yield from one_of_two(line, run_hangs(line))
+
+
+@fault(engine="two", parts=3)
+def one_device_of_two_answers_nan(line):
+    """One of two devices answers nothing but NaN. The other is asked, and its answer counts."""
+    yield from one_of_two(line, broken(line, Broken.MODEL))
+
+
 def children(pid):
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for task in tasks for child in (task / "children").read_text().split()]
@@ -256,6 +294,7 @@ def worker_stopped(line):
     changes={"deadline_ms": 2500, "depth": 16},
     parts=0,
     after=0,
+    engine="slow",
 )
 def queue_full(line):
     """Parts come faster than the device can look at them. What cannot be done in time is said at once."""
@@ -266,6 +305,7 @@ def queue_full(line):
         line.plc.acknowledge()
     line.shared.breaker.slow_s = 0.0
     yield
+    line.wait(lambda: len(line.answers) == len(line.triggered), "the answers")
     reasons = {answer.reason for answer in line.answers}
     assert reasons - {None}, "it was too much"
 
@@ -355,6 +395,118 @@ def wall_clock_steps(line):
     line.skew_s = 365 * 86_400.0
     yield
     line.skew_s = 0.0
+
+
+# The control that speaks lines of text.
+
+BY_LINES = {"changes": {"plant": TCP}, "control": TextPlc}
+
+
+def sent(line, text):
+    """The control's connection carries so much and no more, and the link has read it."""
+    line.peer._socket.sendall(text.encode())
+    seen = line.plc.wait(lambda _: True, "any signals").heartbeat
+    line.plc.wait(lambda status: status.heartbeat >= seen + 2, "two heartbeats")
+
+
+@fault(parts=2, **BY_LINES)
+def half_a_message(line):
+    """A line of text comes in two halves, the first of which would be another trigger. It is one trigger, when it is whole."""
+    text = f"TRIGGER {line._counted(affected=False)}\r\n"
+    sent(line, text[:-4])
+    assert len(line.answers) == len(line.triggered) - 1, "half a number is none"
+    sent(line, text[-4:])
+    line.plc.acknowledge()
+    yield
+
+
+@fault(parts=2, **BY_LINES)
+def connection_lost_in_a_message(line):
+    """The connection ends in the middle of a trigger. Nothing is made of the half, and the next connection begins anew."""
+    sent(line, "TRIGGER 9")
+    line.peer.kill()
+    line.wait_told("plc.lost")
+    line.peer.revive()
+    line.wait_told("plc.back")
+    yield
+
+
+# Between the verdict and the ejector.
+
+
+def until_bad(line):
+    """Parts come until one has to be ejected; its answer."""
+    for _ in range(6):
+        line.parts(1)
+        line.wait(lambda: len(line.answers) == len(line.triggered), "the answer")
+        if line.answers[-1].verdict is not Verdict.PASS:
+            return line.answers[-1]
+    raise AssertionError("every part is good")
+
+
+@fault(parts=0, after=0, changes=EJECTING)
+def line_stopped_before_the_ejector(line):
+    """lineside is told to stop when a bad part has its answer and is not at the ejector yet. It is ejected before lineside ends."""
+    until_bad(line)
+    yield
+
+
+@fault(parts=2, changes=EJECTING)
+def control_away_before_the_ejector(line):
+    """The control's connection breaks between a bad part's answer and the ejector. The part is ejected all the same."""
+    until_bad(line)
+    line.peer.kill()
+    line.wait(lambda: line.outputs["valve"].pulses, "the ejector")
+    line.peer.revive()
+    yield
+
+
+@fault(parts=1, changes=EJECTING)
+def wall_clock_steps_before_the_ejector(line):
+    """The time of day is set back between a bad part's answer and the ejector. The part is ejected at its moment."""
+    until_bad(line)
+    line.skew_s = -2 * 86_400.0
+    yield
+    line.skew_s = 0.0
+
+
+@fault(Reason.DEVICE_LOST, parts=1, after=1, changes=EJECTING)
+def device_lost_before_the_ejector(line):
+    """The only device fails. A part without a verdict is ejected."""
+    yield from broken(line, Broken.DEVICE)
+
+
+@fault(before=0, parts=0, after=2, changes=EJECTING)
+def ejector_jams(line):
+    """The ejector cannot be moved when a bad part is there. The heartbeat is silent, so that the plant stops the belt, and the control sees `fault`, until it moves again."""
+    valve, heart = line.outputs["valve"], line.outputs["heart"]
+    line.missed.add(until_bad(line).part)
+    valve.jams = True
+    line.wait_told("ejector.failed")
+    beats = len(heart.log)
+    line.plc.wait(lambda status: status.fault, "fault")
+    assert len(heart.log) == beats, "a part is past that must not be"
+    valve.jams = False
+    line.wait_told("ejector.back")
+    line.wait(lambda: len(heart.log) > beats, "the heartbeat")
+    yield
+
+
+@fault(parts=1, changes=BY_ENCODER)
+def encoder_away(line):
+    """The ejector's encoder cannot be read. Parts are judged; everything is ejected, until what came meanwhile is past."""
+    count, valve = line.folder / "count", line.outputs["valve"]
+    count.write_text("gone")
+    line.wait_told("ejector.failed")
+    line.trigger()
+    line.plc.acknowledge()
+    line.wait(lambda: valve.pulses, "the ejector")
+    count.write_text("5000")
+    line.wait_told("ejector.back")
+    assert valve.pulses[-1][1] == math.inf, "what came meanwhile is not past"
+    count.write_text("6000")
+    line.wait(lambda: valve.pulses[-1][1] < math.inf, "the ejector's end")
+    yield
 
 
 # Recipes.

@@ -9,42 +9,8 @@ import pytest
 pytest.importorskip("pymodbus", reason="the extra modbus is not installed")
 
 from chaos_faults import FAULTS, small_disk
-from chaos_line import Chaos, SharedEngine, learned, said
+from chaos_line import Chaos, said
 from lineside.core.verdict import Verdict
-
-CLEAN = 14  # parts; no line sees more
-
-
-@pytest.fixture(scope="module")
-def baselines():
-    return learned()
-
-
-@pytest.fixture(scope="module")
-def engines():
-    """The engines that lines borrow, each opened when it is first asked for."""
-    opened = {}
-
-    def engine(kind):
-        if kind not in opened:
-            opened[kind] = getattr(SharedEngine, f"of_{kind}")()
-        return opened[kind]
-
-    yield engine
-    for shared in opened.values():
-        shared.engine.close()
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory, baselines, engines):
-    """What is said of each part where nothing breaks."""
-    with Chaos(tmp_path_factory.mktemp("clean"), baselines, engines("threads")) as line:
-        line.parts(CLEAN)
-    line.check_once()
-    line.check_kept()
-    verdicts = {answer.part: said(answer) for answer in line.answers}
-    assert {verdict for verdict, _, _ in verdicts.values()} == {Verdict.PASS, Verdict.FAIL}
-    return verdicts
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -52,7 +18,7 @@ def test_a_fault_passes_nothing_and_costs_only_its_own_parts(fault, tmp_path, ba
     with ExitStack() as stack:
         if any("small/" in str(change) for change in fault.changes.values()):
             stack.enter_context(small_disk(tmp_path / "small"))
-        line = Chaos(tmp_path, baselines, engines(fault.engine), changes=fault.changes)
+        line = Chaos(tmp_path, baselines, engines(fault.engine), changes=fault.changes, control=fault.control)
         with line:
             line.parts(fault.before)
             with fault.run(line):
@@ -61,6 +27,7 @@ def test_a_fault_passes_nothing_and_costs_only_its_own_parts(fault, tmp_path, ba
             line.parts(fault.after)
         line.check_once()
         line.check_kept()
+        line.check_ejected()
     for number, answers in line.by_number().items():
         for answer in answers:
             if number in line.affected or answer is not answers[0]:

@@ -26,12 +26,12 @@ def test_a_camera_is_opened_and_its_picture_saved(cli, tmp_path):
     path = tmp_path / "seen.png"
     done = cli(
         "cameras",
-        *("--show", "synthetic:cap?size=160x120&variants=1", "--fps", "50", "--frames", "5", "--json"),
+        *("--show", "synthetic:cap?size=160x120&variants=1", "--fps", "10", "--frames", "5", "--json"),
         *("--save", str(path)),
     )
     report = json.loads(done.stdout)
     assert (report["width"], report["height"], report["format"], report["pictures"]) == (160, 120, "bgr8", 5)
-    assert 20 < report["fps"] < 80
+    assert 4 < report["fps"] < 16
     assert cv2.imread(str(path)).shape == (120, 160, 3)
 
 

@@ -38,7 +38,6 @@ from lineside.outputs import parcel
 from lineside.outputs.outbox.durable import DurableOutbox
 from lineside.outputs.outbox.settings import OutboxSettings
 from lineside.outputs.plant.link import open_link
-from lineside.outputs.switch import open_switch
 from lineside.outputs.trace.settings import TraceSettings
 from lineside.outputs.trace.writer import TraceWriter
 
@@ -102,7 +101,7 @@ def build(settings: LineSettings, board: Board, run: str, outside: Outside | Non
             stack.callback(outbox.close, _OUTBOX_S)
         trace_table = settings.document.trace
         links = [open_link(table) for table in settings.document.plant]
-        ejector = _ejector(settings, board)
+        ejector = _ejector(settings, board, outside)
         if ejector is not None:
             stack.callback(ejector.close)
         models = stack.enter_context(Models(settings, board, inbox.put, outside.engine))
@@ -234,14 +233,14 @@ def _triggers(
     return made
 
 
-def _ejector(settings: LineSettings, board: Board) -> EjectorThread | None:
+def _ejector(settings: LineSettings, board: Board, outside: Outside) -> EjectorThread | None:
     table = settings.document.ejector
     if table is None:
         return None
     delay = table.delay_pulses if table.delay_ms is None else table.delay_ms / 1e3
     how = EjectorSettings(delay or 0.0, table.pulse_ms / 1e3, table.heartbeat_ms / 1e3)
-    valve = open_switch(table.output)
-    heartbeat = None if table.heartbeat is None else open_switch(table.heartbeat)
+    valve = outside.switch(table.output)
+    heartbeat = None if table.heartbeat is None else outside.switch(table.heartbeat)
     position = None
     if table.encoder is not None:
         from lineside.line.encoder import Encoder

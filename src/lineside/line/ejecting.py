@@ -28,6 +28,9 @@ class EjectorThread:
         ejector: What moves.
         note: Takes a code and a sentence for the people at the line.
         clock: Monotonic seconds.
+
+    Attributes:
+        trouble: Why it cannot be relied on; an empty text while it can.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class EjectorThread:
         self._ejector = ejector
         self._note = note
         self._clock = clock
+        self.trouble = ""
         self._turn = threading.Lock()
         self._news = threading.Event()
         self._is_stopping = False
@@ -96,15 +100,17 @@ class EjectorThread:
         )
 
     def _run(self) -> None:
-        is_failing = False
         while not self._is_stopping:
             self._news.clear()
             with self._turn:
                 outcome = attempt("ejector", lambda: self._ejector.work(self._clock()))
             if isinstance(outcome, Fault):
-                if not is_failing:
-                    self._note("ejector.failed", f"the ejector was not moved: {outcome.sentence}")
-                is_failing, wake_s = True, self._clock() + _AGAIN_S
+                sentence = f"{outcome.sentence}; look for parts that it should have ejected"
+                if not self.trouble:
+                    self._note("ejector.failed", sentence)
+                self.trouble, wake_s = sentence, self._clock() + _AGAIN_S
             else:
-                is_failing, wake_s = False, outcome
+                if self.trouble:
+                    self._note("ejector.back", "the ejector works again")
+                self.trouble, wake_s = "", outcome
             self._news.wait(min(max(wake_s - self._clock(), 0.0), _BEAT_S))

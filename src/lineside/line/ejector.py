@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.002  # how often an encoder is read while parts are on their way
 _IDLE_S = 0.01  # and while none is
+_SILENT_BEATS = (
+    3  # beats that are left out where a part may have got past the ejector, so that the plant notices
+)
 _PATIENCE_S = 0.1  # the least time that the run loop has to come round
 
 
@@ -195,7 +198,7 @@ class Ejector:
         place = now_s if self._position is None else self._look(now_s)
         for arrival in () if place is None else self._track.arrivals(place):
             self._meet(arrival, now_s)
-        self._switch(on=now_s < self._off_s or self._blind_until is not None)
+        self._switch(now_s, on=now_s < self._off_s or self._blind_until is not None)
         if self._fault:
             raise OutputError(f"ejector: {self._fault}")
         self._beat(now_s)
@@ -265,17 +268,26 @@ class Ejector:
         self.latest_s = max(self.latest_s, late_s)
         if late_s > self.settings.pulse_s / 2:
             self.late += 1
+            self._silence(now_s)
             self._note(
                 "ejector.late",
                 f"part {part} was to be ejected, and came {late_s * 1e3:.0f} ms before the ejector moved: it may be past it",
             )
         self._off_s = max(self._off_s, now_s + self.settings.pulse_s)
 
-    def _switch(self, *, on: bool) -> None:
+    def _switch(self, now_s: float, *, on: bool) -> None:
         if on is not self._is_on:
             self._is_on = None  # until it is known; a valve that cannot be switched is tried again
-            self._valve.set(on=on)
+            try:
+                self._valve.set(on=on)
+            except OutputError:
+                self._silence(now_s)
+                raise
             self._is_on = on
+
+    def _silence(self, now_s: float) -> None:
+        """A part may have got past it: the heartbeat rests for long enough that the plant notices."""
+        self._beat_s = max(self._beat_s, now_s + _SILENT_BEATS * self.settings.heartbeat_s)
 
     def _beat(self, now_s: float) -> None:
         is_hung = now_s - self._alive_s > max(self.settings.heartbeat_s, _PATIENCE_S)

@@ -105,7 +105,12 @@ class Keeper:
             for wrong in (station.away, station.unset)
             if wrong
         ]
-        return [*devices, *cameras, *(() if plant is None else plant.alarms)]
+        return [*devices, *cameras, *(() if plant is None else plant.alarms), *self._ejector_alarms]
+
+    @property
+    def _ejector_alarms(self) -> list[str]:
+        ejector = self._built.parts.ejector
+        return [ejector.trouble] if ejector is not None and ejector.trouble else []
 
     def health(self) -> dict[str, Any]:
         """What is written into the health file."""
@@ -195,7 +200,8 @@ class Keeper:
         if self._loop.is_stopping:
             return LineState.STOPPING
         has_lost = any(station.away for station in self._built.cameras.values())
-        return LineState.FAULT if has_lost or self._built.parts.absence() is not None else LineState.READY
+        is_ill = has_lost or self._ejector_alarms or self._built.parts.absence() is not None
+        return LineState.FAULT if is_ill else LineState.READY
 
     def _guard(self, code: str, work: Callable[[], None]) -> None:
         """Do something that may fail; it is told once, until it works again."""

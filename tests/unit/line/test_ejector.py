@@ -144,7 +144,7 @@ def test_parts_are_ejected_while_the_loop_hangs():
     assert [code for code, _ in notes] == ["ejector.undecided"] * 2
 
 
-def test_a_valve_that_cannot_be_switched_is_tried_again_and_the_heartbeat_rests():
+def test_a_valve_that_cannot_be_switched_is_tried_again_and_the_heartbeat_rests_for_three_beats_more():
     heart = Valve()
     ejector, valve, _ = made(heartbeat=heart)
     ejector.expect(1, 0.0, 0.0)
@@ -155,9 +155,32 @@ def test_a_valve_that_cannot_be_switched_is_tried_again_and_the_heartbeat_rests(
             ejector.work(now_s)
     assert heart.log == []
     valve.is_stuck = False
-    ejector.work(2.1)
+    for now_s in (2.1, 3.4):
+        ejector.alive(now_s)
+        ejector.work(now_s)
     assert [on for _, on in valve.log] == [False]
+    assert heart.log == []
+    ejector.alive(3.6)
+    ejector.work(3.6)
     assert len(heart.log) == 1
+
+
+def test_after_a_part_that_may_be_past_it_the_heartbeat_leaves_out_three_beats():
+    heart = Valve()
+    ejector, valve, _ = made(heartbeat=heart)
+    for now_s in (0.0, 0.5):
+        ejector.alive(now_s)
+        ejector.work(now_s)
+    ejector.expect(1, 0.0, 0.0)
+    beats = len(heart.log)
+    for now_s in (1.2, 1.8, 2.6):  # the first of them 0.2 s after the part was there
+        ejector.alive(now_s)
+        ejector.work(now_s)
+    assert valve.log[0] == (0.0, True)
+    assert len(heart.log) == beats
+    ejector.alive(2.8)
+    ejector.work(2.8)
+    assert len(heart.log) == beats + 1
 
 
 def test_closing_lets_go_of_both_outputs():
