@@ -208,26 +208,30 @@ def run_hangs(line):
 
 
 def one_of_two(line, broken):
-    """The first of two devices fails, and is well again; no part is lost by that."""
+    """The first of two devices fails while a part meets it, and is well again; no part is lost by that."""
     breaker = line.shared.breaker
     before = breaker.met
-    yield from broken
-    assert breaker.met > before, "no part met the device that is broken"
+    with contextmanager(lambda: broken)():
+        for _ in range(8):  # which device a picture goes to is the engine's choice
+            if breaker.met == before:
+                line.parts(1)
+        assert breaker.met > before, "no part met the device that is broken"
+        yield
 
 
-@fault(engine="two", parts=3)
+@fault(engine="two", parts=1, after=1)
 def one_device_of_two_dies(line):
     """Each run on one of two devices fails. Its parts go to the other, and none is lost."""
     yield from one_of_two(line, broken(line, Broken.DEVICE))
 
 
-@fault(engine="two", parts=3)
+@fault(engine="two", parts=1, after=1)
 def one_device_of_two_hangs(line):
     """A run on one of two devices does not end. What it had goes to the other, in time."""
     yield from one_of_two(line, run_hangs(line))
 
 
-@fault(engine="two", parts=3)
+@fault(engine="two", parts=1, after=1)
 def one_device_of_two_answers_nan(line):
     """One of two devices answers nothing but NaN. The other is asked, and its answer counts."""
     yield from one_of_two(line, broken(line, Broken.MODEL))
