@@ -505,11 +505,15 @@ def encoder_away(line):
     line.trigger()
     line.plc.acknowledge()
     line.wait(lambda: valve.pulses, "the ejector")
-    count.write_text("5000")
+    count.write_text("0005000")
     line.wait_told("ejector.back")
     assert valve.pulses[-1][1] == math.inf, "what came meanwhile is not past"
-    count.write_text("6000")
-    line.wait(lambda: valve.pulses[-1][1] < math.inf, "the ejector's end")
+
+    def is_past():
+        line.carry()
+        return valve.pulses[-1][1] < math.inf
+
+    line.wait(is_past, "the ejector's end")
     yield
 
 

@@ -153,7 +153,7 @@ def write_settings(folder, baselines, **changes):
     for view, text in baselines.items():
         (recipes / f"{view}.json").write_text(text)
     usual = "".join(f'[baseline.{view}]\nfile = "{view}.json"\n' for view in baselines)
-    (folder / "count").write_text("0")
+    (folder / "count").write_text("0000000")
     (recipes / "disc.toml").write_text(RECIPE.format(model=MODEL, baselines=usual))
     how = USUAL | changes
     how["cameras"] = "".join(CAMERA.format(view=view, **how) for view in baselines)
@@ -402,8 +402,17 @@ class Chaos(Running):
     def trigger(self, *, affected=False, **how):
         """A part comes, and its answer is not waited for."""
         number = self._counted(affected)
+        self.carry()
         self.plc.trigger(number, **how)
         return number
+
+    def carry(self):
+        """The belt moves on by 20 pulses, as far as its encoder is there."""
+        with (self.folder / "count").open("r+") as file:  # in place: an empty file would be no count
+            text = file.read()
+            if text.isdigit():
+                file.seek(0)
+                file.write(f"{int(text) + 20:07}")
 
     def parts(self, count, *, affected=False, **how):
         """Parts come one after the other, each answered and acknowledged."""
