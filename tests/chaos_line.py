@@ -91,7 +91,7 @@ port = 0
 answer_timeout_s = 600
 acknowledge_timeout_s = 600
 """
-DELAY_S, PULSE_S = 3.0, 0.2
+DELAY_S, PULSE_S = 3.0, 0.6  # a busy machine may hold a loop up for less than a pulse
 EJECTOR = f"""
 [ejector]
 delay_ms = {DELAY_S * 1e3}
@@ -458,12 +458,15 @@ class Chaos(Running):
             return
         pulses = self.outputs["valve"].pulses
         bad = [a for a in self.answers if a.verdict is not Verdict.PASS and a.part not in self.missed]
-        assert bad
+        assert bad, "no part had to be ejected"
         for answer in bad:
             due_s = answer.triggered_s + DELAY_S
             assert any(on_s - PULSE_S <= due_s <= off_s for on_s, off_s in pulses), (answer.part, pulses)
         places = [a.triggered_s + DELAY_S for a in self.answers if a.verdict is not Verdict.PASS]
-        assert all(any(due_s <= on_s <= due_s + PULSE_S for due_s in places) for on_s, _ in pulses)
+        assert all(any(due_s <= on_s <= due_s + PULSE_S for due_s in places) for on_s, _ in pulses), (
+            places,
+            pulses,
+        )
 
 
 class Wired(Running):
