@@ -4,14 +4,14 @@
 set -uo pipefail
 
 # An RTSP server: tests/video_peers.py. A GigE Vision camera without a sensor: tests/genicam_rigs.py. A broker and a database for
-# results: tests/integration.
+# results: tests/integration. A browser that watches a line: tests/integration/test_view_server.py.
 packages=(
     gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
     aravis-tools libaravis-0.8-0 iproute2
-    mosquitto mosquitto-clients openssl postgresql
+    mosquitto mosquitto-clients openssl postgresql chromium
 )
-names=",rtsp,aravis,mosquitto,postgres"
+names=",rtsp,aravis,mosquitto,postgres,chromium"
 
 if ! command -v apt-get > /dev/null; then
     echo "debian_peers: there is no apt-get here; the tests with real peers are skipped" >&2

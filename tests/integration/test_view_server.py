@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from lineside.core.verdict import Reason, Verdict
 from lineside.outputs.view.place import Address
 from lineside.outputs.view.scene import Scene
 from lineside.outputs.view.server import ServerView
+from peers import program
 from viewers import (
     BLUE,
     SIZE,
@@ -325,15 +325,12 @@ def test_a_port_that_is_taken_and_an_address_of_another_machine_are_refused(open
         ServerView(Address("192.0.2.1", 0), scene, settings(), note=lambda *_: None)
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 def test_a_real_browser_runs_the_page_and_takes_its_pictures(opened, tmp_path):
     asked = []
     server = opened(health=lambda: asked.append(1) or {"state": "ready"}, stuck_s=60)
     server.show(noisy(0))
-    call = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
+    chromium = program("chromium", peer="chromium", paths=("/usr/bin/google-chrome",))
+    call = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
     call += [
         "--remote-debugging-port=0",
         f"{server.place}camera/top",
