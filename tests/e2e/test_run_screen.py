@@ -9,7 +9,8 @@ from rich.console import Console
 
 from lineside.cli.run_screen import screen
 from lineside.core.verdict import Reason, Verdict
-from lineside.line.statistics import DeviceRow, Tally
+from lineside.line.statistics import DeviceRow
+from lineside.line.tally import Tally
 from viewers import lost, part
 
 DEVICES = (
