@@ -122,6 +122,17 @@ def fake_gige(lost_per_1000=0):
             fake.kill()
 
 
+@contextmanager
+def fake_gige_with_chunks(fps=50):
+    """viva-genicam's fake at an address of its own: unlike Aravis', it writes chunk data behind its pictures."""
+    if find_spec("viva_genicam") is None:
+        missing("viva", "viva-genicam is not installed")
+    from viva_genicam.testing import FakeGigeCamera
+
+    with loopback() as address, FakeGigeCamera(64, 48, fps, bind_ip=address):
+        yield address
+
+
 def next_frame(camera, patience_s=15.0):
     """The camera's next picture."""
     until_s = time.monotonic() + patience_s

@@ -6,6 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from lineside.capture.camera import CameraStatistics, TriggerMode
+from lineside.capture.genicam.chunks import ask_for_chunks
 from lineside.capture.genicam.clocks import FrameNumbers, PtpClock
 from lineside.capture.genicam.features import set_features
 from lineside.capture.genicam.reconfiguring import changeable, needs_pause, set_in_a_pause, settling_s
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineside.capture.camera import CameraSettings
+    from lineside.capture.genicam.chunks import ChunkWish
     from lineside.capture.genicam.device import Device, Grabbed, Value
 
 _SLICE_S = 0.1
@@ -37,6 +39,7 @@ class GenicamCamera:
         device: The camera under our control.
         features: Its features by name.
         levels: The values that become 0 and 255; `None` for the upper 8 bits.
+        chunks: Whether numbers and times of pictures are those of their chunk data.
 
     Raises:
         SettingsError: A feature is not accepted.
@@ -52,6 +55,7 @@ class GenicamCamera:
         features: Mapping[str, Value],
         *,
         levels: Sequence[int] | None = None,
+        chunks: ChunkWish = False,
     ) -> None:
         self._settings = settings
         self._device = device
@@ -66,6 +70,7 @@ class GenicamCamera:
         self._numbers = FrameNumbers(device.number_bits)
         try:
             self._set_up(features)
+            self._remark = ask_for_chunks(device, device.nodes, chunks, self._who)
             self._ptp = PtpClock(device.nodes)
             self._period_s = period_s(device.nodes, settings.trigger)
             device.start()
@@ -105,6 +110,11 @@ class GenicamCamera:
     def period_s(self) -> float | None:
         """Seconds between two pictures, as the camera says; see `Paced`."""
         return self._period_s
+
+    @property
+    def remark(self) -> str:
+        """What is otherwise than asked, as chunk data that it does not write; see `Remarking`."""
+        return self._remark
 
     def trigger(self) -> None:
         """The camera was told to take one picture, which a later `read` gives. Any thread may ask.
@@ -251,7 +261,7 @@ class GenicamCamera:
             captured_s=captured_s,
             wall_s=host_s if by_ptp_s is None else by_ptp_s,
             device_s=grabbed.device_s,
-            device_frame=self._numbers.told(grabbed.number),
+            device_frame=self._numbers.told(grabbed.number if grabbed.frame_id is None else grabbed.frame_id),
         )
         self._frames += 1
         return frame

@@ -13,11 +13,28 @@ if TYPE_CHECKING:
 
 _STATUS = ("PtpStatus", "GevIEEE1588Status")
 _LATCH = ("PtpDataSetLatch", "GevIEEE1588DataSetLatch")
+_TICKS = "GevTimestampTickFrequency"
+_NS = 1e-9
 _ASK_AGAIN_S = 5.0
 _TAI_UTC_S = 37.0
 _NEAR_S = 1.0
 _DRIFT = 1e-4
 _LONGEST_AGE_S = 10.0
+
+
+def tick_s(nodes: Nodes) -> float:
+    """Seconds of a tick of a camera's clock: a nanosecond, unless the camera says otherwise.
+
+    Args:
+        nodes: Its features.
+
+    Raises:
+        SourceError: The camera does not answer.
+    """
+    try:
+        return _NS if nodes.describe(_TICKS) is None else 1 / max(float(nodes.get(_TICKS)), 1.0)
+    except SettingsError:  # declared, and not to be read: nanoseconds are what newer cameras count
+        return _NS
 
 
 class FrameNumbers:
