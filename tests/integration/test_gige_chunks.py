@@ -8,6 +8,9 @@ import pytest
 
 from genicam_rigs import fake_gige, fake_gige_with_chunks, next_frame, require_aravis
 from lineside.capture.camera import CameraSettings, open_camera
+from lineside.capture.genicam.aravis_device import AravisDevice
+from lineside.capture.genicam.aravis_library import aravis
+from lineside.capture.genicam.chunks import ask_for_chunks
 from lineside.core.errors import ImageError, SettingsError
 
 
@@ -49,6 +52,23 @@ def test_a_picture_that_lacks_its_chunk_data_is_none(engine):
             next_frame(camera)
         assert camera.statistics().incomplete == 1
         camera.close()
+
+
+def test_aravis_says_of_a_buffer_that_chunk_data_is_in_it():
+    require_aravis()
+    with fake_gige_with_chunks() as address:
+        camera = AravisDevice(aravis(), address, "camera top", buffers=4, packet_size_bytes=None)
+        camera.start()
+        plain = camera.grab(5)
+        plain.release()
+        camera.stop()
+        assert ask_for_chunks(camera, camera.nodes, "required", "camera top") == ""
+        camera.start()
+        chunked = camera.grab(5)
+        chunked.release()
+        camera.close()
+    assert (plain.has_more, plain.frame_id) == (False, None)
+    assert (chunked.has_more, chunked.frame_id) == (True, chunked.number)
 
 
 def test_a_camera_without_chunk_data_says_so_and_its_packets_count(engine):

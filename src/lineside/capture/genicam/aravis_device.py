@@ -168,6 +168,7 @@ class AravisDevice:
             form=form,
             size=size,
             row_bytes=_row_bytes(form, size.width, padding_px.value),
+            has_more=bool(library.buffer_has_chunks(buffer)),
             number=number,
             device_s=device_ns * _NS if device_ns else None,
             age_s=_age_s(library.buffer_get_system_timestamp(buffer)),

@@ -88,6 +88,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "arv_buffer_get_image_height": (c_int, [_P]),
     "arv_buffer_get_image_padding": (None, [_P, POINTER(c_int), POINTER(c_int)]),
     "arv_buffer_get_image_pixel_format": (c_uint32, [_P]),
+    "arv_buffer_has_chunks": (c_bool, [_P]),
     "arv_buffer_get_payload_type": (c_int, [_P]),
     "arv_buffer_get_frame_id": (c_uint64, [_P]),
     "arv_buffer_get_timestamp": (c_uint64, [_P]),

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from lineside.capture.camera import CameraStatistics, TriggerMode
-from lineside.capture.genicam.chunks import ask_for_chunks
+from lineside.capture.genicam.chunks import ask_for_chunks, check_rows
 from lineside.capture.genicam.clocks import FrameNumbers, PtpClock
 from lineside.capture.genicam.features import set_features
 from lineside.capture.genicam.reconfiguring import changeable, needs_pause, set_in_a_pause, settling_s
@@ -247,6 +247,7 @@ class GenicamCamera:
         host_s = self._settings.wall_at(captured_s)
         try:
             size = self._whole_size(grabbed)
+            check_rows(grabbed, size)
             image = convert(grabbed.raw, grabbed.form, size, row_bytes=grabbed.row_bytes, levels=self._levels)
         except ImageError as fault:
             self._incomplete += 1

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkabl
 import numpy as np
 
 from lineside.capture.genicam.features import set_feature
-from lineside.core.errors import LinesideError, SettingsError
+from lineside.core.errors import ImageError, LinesideError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lineside.capture.genicam.device import Grabbed, Nodes
+    from lineside.core.geometry import Size
 
 ChunkWish: TypeAlias = bool | Literal["required"]
 """Whether chunk data is read: not, where the camera has it, or else it is not opened."""
@@ -81,6 +82,30 @@ def _is_enabled(nodes: Nodes, entry: str, who: str) -> bool:
     if switch is not None and switch.writable:
         set_feature(nodes, "ChunkEnable", value=True, who=who)
     return switch is not None and nodes.get("ChunkEnable") is True
+
+
+def check_rows(grabbed: Grabbed, size: Size) -> None:
+    """It is certain where each row of a picture begins.
+
+    Where rows do not fill whole bytes, the number of bytes tells how they are packed; with others behind them it proves nothing.
+
+    Args:
+        grabbed: The buffer.
+        size: The picture's.
+
+    Raises:
+        ImageError: It is not.
+    """
+    from lineside.capture.pixels.formats import pixel_format
+
+    if not grabbed.has_more or grabbed.row_bytes is not None:
+        return
+    form = pixel_format(grabbed.form)
+    if form.size_bytes(size) != form.row_bytes(size.width) * size.height:
+        raise ImageError(
+            f"{form.name} of {size}: a row does not fill whole bytes, and chunk data stands behind the picture, so that where "
+            "rows begin is unclear. Choose a width that does, or switch ChunkModeActive off"
+        )
 
 
 def stamped(grabbed: Grabbed, names: Sequence[str], tick_s: float, read: Callable[[str], int]) -> Grabbed:

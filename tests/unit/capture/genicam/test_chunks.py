@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from lineside.capture.camera import CameraSettings
 from lineside.capture.genicam.camera import GenicamCamera
 from lineside.capture.genicam.chunks import NUMBER, TIME, ask_for_chunks, stamped
-from lineside.core.errors import SettingsError, SourceError
+from lineside.core.errors import ImageError, SettingsError, SourceError
+from lineside.core.geometry import Size
 from standin_genicam import ListDevice, TableNodes, buffer, choice, damaged, integer, switch, triggered_nodes
 
 
@@ -80,6 +82,18 @@ def test_number_and_time_come_from_the_chunk_data_and_gaps_from_the_packets():
     camera = GenicamCamera(settings, ListDevice(triggered_nodes(), again, number_bits=16), {})
     assert [camera.read(0).device_frame for _ in again] == [70_004, 70_006]
     assert camera.statistics().missed == 1
+
+
+def test_where_rows_begin_is_not_guessed_from_a_number_of_bytes_that_chunk_data_swells():
+    """Packed bit by bit, this picture and its chunk data have as many bytes as one whose rows begin at whole bytes."""
+    joined = buffer(1, raw=np.zeros(63 * 80 * 12 // 8 + 40, np.uint8), form="Mono12p", size=Size(80, 63))
+    settings = CameraSettings("top", "gige:1", clock=lambda: 100.0, wall_clock=lambda: 2e9)
+    buffers = [replace(joined, has_more=True), replace(joined, has_more=True, row_bytes=95), joined]
+    camera = GenicamCamera(settings, ListDevice(triggered_nodes(), buffers), {})
+    with pytest.raises(ImageError, match="where rows begin is unclear"):
+        camera.read(0)
+    assert camera.read(0).image.shape == (80, 63, 3)
+    assert camera.read(0).image.shape == (80, 63, 3)
 
 
 def test_a_buffer_without_its_chunk_data_is_no_picture():
