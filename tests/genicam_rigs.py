@@ -81,10 +81,12 @@ def loopback():
 class FakeGige:
     """A real GigE Vision device without a sensor, in a process of its own."""
 
-    def __init__(self, program, address, lost_per_1000=0):
+    def __init__(self, program, address, lost_per_1000=0, description=None):
         self.address = address
         self.serial = "SN" + address.replace(".", "")
         self._command = [program, "-i", address, "-s", self.serial, "-r", str(lost_per_1000)]
+        if description is not None:
+            self._command += ["-g", str(description)]
         self._process = None
         self.start()
 
@@ -116,6 +118,49 @@ def fake_gige(lost_per_1000=0):
     program = require_aravis()
     with loopback() as address:
         fake = FakeGige(program, address, lost_per_1000)
+        try:
+            yield fake
+        finally:
+            fake.kill()
+
+
+_PTP_NODES = """
+  <Boolean Name="PtpEnable"><pValue>PtpEnableReg</pValue></Boolean>
+  <Enumeration Name="PtpStatus">
+    <EnumEntry Name="Disabled"><Value>0</Value></EnumEntry>
+    <EnumEntry Name="Listening"><Value>1</Value></EnumEntry>
+    <EnumEntry Name="Master"><Value>2</Value></EnumEntry>
+    <EnumEntry Name="Slave"><Value>3</Value></EnumEntry>
+    <pValue>PtpStatusReg</pValue>
+  </Enumeration>
+  <Integer Name="TestPtpStatus"><pValue>PtpStatusReg</pValue></Integer>
+  <Command Name="PtpDataSetLatch"><pValue>PtpLatchReg</pValue><CommandValue>1</CommandValue></Command>
+  <Integer Name="PtpOffsetFromMaster"><pValue>PtpOffsetReg</pValue></Integer>
+"""
+_PTP_REGISTER = """
+  <IntReg Name="{name}"><Address>{address}</Address><Length>4</Length><AccessMode>{access}</AccessMode><pPort>Device</pPort>
+    <Cachable>NoCache</Cachable><Sign>Signed</Sign><Endianess>BigEndian</Endianess></IntReg>
+"""
+
+
+@contextmanager
+def fake_gige_with_ptp(folder):
+    """Aravis' fake, described as a camera that has PTP: its states are plain memory of the device, which the test writes."""
+    program, tool = require_aravis(), shutil.which("arv-tool-0.8")
+    if tool is None:
+        missing("aravis", "arv-tool-0.8 is not installed (apt-get install aravis-tools)")
+    registers = {"PtpEnableReg": "RW", "PtpStatusReg": "RW", "PtpLatchReg": "WO", "PtpOffsetReg": "RW"}
+    nodes = _PTP_NODES + "".join(
+        _PTP_REGISTER.format(name=name, access=access, address=hex(0x8000 + 4 * i))
+        for i, (name, access) in enumerate(registers.items())
+    )
+    with fake_gige() as plain:
+        asked = [tool, "-a", plain.address, "genicam"]
+        own = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30).stdout
+    description = folder / "ptp.xml"
+    description.write_text(own.replace("</RegisterDescription>", f"{nodes}</RegisterDescription>"))
+    with loopback() as address:
+        fake = FakeGige(program, address, description=description)
         try:
             yield fake
         finally:
