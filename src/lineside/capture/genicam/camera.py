@@ -78,7 +78,7 @@ class GenicamCamera:
         try:
             self._set_up(features)
             self._remark = ask_for_chunks(device, device.nodes, chunks, self._who)
-            self._ptp = PtpClock(device.nodes, self._asking, ask_clock_every_s)
+            self._ptp = PtpClock(device.nodes, self._asking, ask_clock_every_s, settings.clock)
             self._period_s = period_s(device.nodes, settings.trigger)
             device.start()
             self._ptp.start(self._who)

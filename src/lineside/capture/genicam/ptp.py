@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import LinesideError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Lock
 
     from lineside.capture.genicam.device import Nodes, Value
@@ -25,6 +26,7 @@ _TAI_UTC_S = 37.0
 _NEAR_S = 1.0
 _NS_PER_S = 1e9
 _END_S = 1.0
+_PATIENCE = 3  # so many questions may go without an answer before the last one is not believed any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class ClockState:
         return self.word == "ptp slave"
 
 
+_UNKNOWN = ClockState("ptp unknown")
+
+
 class PtpClock:
     """A camera's clock where it follows a grandmaster by PTP. A thread of its own asks the camera, so no picture waits for that.
 
@@ -52,20 +57,27 @@ class PtpClock:
         nodes: The camera's features.
         lock: Held for each word with the camera, and no longer.
         every_s: Seconds from one question to the next.
+        clock: Monotonic seconds.
 
     Raises:
         SourceError: The camera does not answer.
     """
 
-    def __init__(self, nodes: Nodes, lock: Lock, every_s: float) -> None:
-        self._nodes, self._lock, self._every_s = nodes, lock, every_s
+    def __init__(self, nodes: Nodes, lock: Lock, every_s: float, clock: Callable[[], float]) -> None:
+        self._nodes, self._lock, self._every_s, self._clock = nodes, lock, every_s, clock
         self._status, self._latch, self._offset = (
             _first(nodes, names) for names in (_STATUS, _LATCH, _OFFSET)
         )
         self._is_over = Event()
         self._thread: Thread | None = None
-        self.state = ClockState()
-        """What it said last. Any thread may look."""
+        self._heard_s = 0.0
+        self._state = ClockState()
+
+    @property
+    def state(self) -> ClockState:
+        """What it said last; unknown, where that is long ago, as while its library hangs. Any thread may look."""
+        is_old = self._clock() - self._heard_s > _PATIENCE * self._every_s
+        return _UNKNOWN if self._state.word and is_old else self._state
 
     def start(self, who: str) -> None:
         """It is asked now, and from now on; nothing, where the camera has no PTP."""
@@ -87,9 +99,10 @@ class PtpClock:
             status = str(self._get(str(self._status)))
         except LinesideError:
             if not self._is_over.is_set():
-                self.state = ClockState("ptp unknown")
+                self._state = _UNKNOWN
             return
-        self.state = ClockState(OWN if status in _OFF else f"ptp {status.lower()}", self._offset_s())
+        self._state = ClockState(OWN if status in _OFF else f"ptp {status.lower()}", self._offset_s())
+        self._heard_s = self._clock()
 
     def _offset_s(self) -> float | None:
         """Of a camera that says one."""

@@ -21,7 +21,7 @@ def ptp(status="Slave", **more):
 
 
 def asked(nodes):
-    clock = PtpClock(nodes, Lock(), 5.0)
+    clock = PtpClock(nodes, Lock(), 5.0, lambda: 0.0)
     clock.ask()
     return clock
 
@@ -72,6 +72,20 @@ def test_a_clock_that_cannot_be_right_is_not_believed():
 )
 def test_what_its_clock_follows_is_told_in_a_word(nodes, state):
     assert asked(nodes).state == state
+
+
+def test_what_it_said_long_ago_is_not_believed():
+    """As where its library hangs in a question, or its thread is gone."""
+    now_s = [0.0]
+    clock = PtpClock(ptp(), Lock(), 5.0, lambda: now_s[0])
+    clock.ask()
+    now_s[0] = 15.0
+    assert clock.wall_s(HOST_S, HOST_S) == HOST_S
+    now_s[0] = 15.1
+    assert clock.state == ClockState("ptp unknown")
+    assert clock.wall_s(HOST_S, HOST_S) is None
+    clock.ask()
+    assert clock.wall_s(HOST_S, HOST_S) == HOST_S
 
 
 def opened(nodes, every_s, *buffers):
