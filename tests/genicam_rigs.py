@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import shutil
@@ -81,10 +82,12 @@ def loopback():
 class FakeGige:
     """A real GigE Vision device without a sensor, in a process of its own."""
 
-    def __init__(self, program, address, lost_per_1000=0):
+    def __init__(self, program, address, lost_per_1000=0, description=None):
         self.address = address
         self.serial = "SN" + address.replace(".", "")
         self._command = [program, "-i", address, "-s", self.serial, "-r", str(lost_per_1000)]
+        if description is not None:
+            self._command += ["-g", str(description)]
         self._process = None
         self.start()
 
@@ -120,6 +123,69 @@ def fake_gige(lost_per_1000=0):
             yield fake
         finally:
             fake.kill()
+
+
+_PTP_NODES = """
+  <Boolean Name="PtpEnable"><pValue>PtpEnableReg</pValue></Boolean>
+  <Enumeration Name="PtpStatus">
+    <EnumEntry Name="Disabled"><Value>0</Value></EnumEntry>
+    <EnumEntry Name="Listening"><Value>1</Value></EnumEntry>
+    <EnumEntry Name="Master"><Value>2</Value></EnumEntry>
+    <EnumEntry Name="Slave"><Value>3</Value></EnumEntry>
+    <pValue>PtpStatusReg</pValue>
+  </Enumeration>
+  <Integer Name="TestPtpStatus"><pValue>PtpStatusReg</pValue></Integer>
+  <Command Name="PtpDataSetLatch"><pValue>PtpLatchReg</pValue><CommandValue>1</CommandValue></Command>
+  <Integer Name="PtpOffsetFromMaster"><pValue>PtpOffsetReg</pValue></Integer>
+"""
+_PTP_REGISTER = """
+  <IntReg Name="{name}"><Address>{address}</Address><Length>4</Length><AccessMode>{access}</AccessMode><pPort>Device</pPort>
+    <Cachable>NoCache</Cachable><Sign>Signed</Sign><Endianess>BigEndian</Endianess></IntReg>
+"""
+
+
+def _description_of(address):
+    """What a camera says of itself, in GenICam's XML."""
+    from lineside.capture.genicam.aravis_library import aravis
+
+    library, length = aravis(), ctypes.c_size_t()
+    camera = library.call("fake", "camera_new", address.encode())
+    text = library.device_get_genicam_xml(library.camera_get_device(camera), ctypes.byref(length))
+    own = ctypes.string_at(text, length.value).decode()
+    library.glib.unref(camera)
+    return own
+
+
+@contextmanager
+def fake_gige_with_ptp(folder):
+    """Aravis' fake, described as a camera that has PTP: its states are plain memory of the device, which the test writes."""
+    program = require_aravis()
+    registers = {"PtpEnableReg": "RW", "PtpStatusReg": "RW", "PtpLatchReg": "WO", "PtpOffsetReg": "RW"}
+    nodes = _PTP_NODES + "".join(
+        _PTP_REGISTER.format(name=name, access=access, address=hex(0x8000 + 4 * i))
+        for i, (name, access) in enumerate(registers.items())
+    )
+    with fake_gige() as plain:
+        own = _description_of(plain.address)
+    description = folder / "ptp.xml"
+    description.write_text(own.replace("</RegisterDescription>", f"{nodes}</RegisterDescription>"))
+    with loopback() as address:
+        fake = FakeGige(program, address, description=description)
+        try:
+            yield fake
+        finally:
+            fake.kill()
+
+
+@contextmanager
+def fake_gige_with_chunks(fps=50):
+    """viva-genicam's fake at an address of its own: unlike Aravis', it writes chunk data behind its pictures."""
+    if find_spec("viva_genicam") is None:
+        missing("viva", "viva-genicam is not installed")
+    from viva_genicam.testing import FakeGigeCamera
+
+    with loopback() as address, FakeGigeCamera(64, 48, fps, bind_ip=address):
+        yield address
 
 
 def next_frame(camera, patience_s=15.0):

@@ -91,6 +91,10 @@ class ListDevice:
     released: list = field(default_factory=list)
     without_room: int = 0
     next_buffers: list = field(default_factory=list)
+    chunks: tuple = ()
+
+    def read_chunks(self, names):
+        self.chunks = tuple(names)
 
     def start(self):
         self.is_started = True

@@ -5,6 +5,8 @@ import json
 import cv2
 import numpy as np
 
+from genicam_rigs import fake_gige_with_ptp
+
 
 def test_what_is_attached_is_listed_by_kind(cli):
     done = cli("cameras", "--json")
@@ -43,6 +45,26 @@ def test_features_are_passed_on_and_each_picture_triggered(cli, tmp_path):
         *("--show", f"folder:{tmp_path}", "--feature", "play=loop", "--trigger", "software", "--frames", "4"),
     )
     assert "30x20" in done.stdout
+
+
+def test_it_says_what_a_cameras_clock_follows_and_what_is_otherwise_than_asked(cli, tmp_path):
+    sets = (
+        "Width=64",
+        "Height=48",
+        "PtpEnable=true",
+        "PtpOffsetFromMaster=-250",
+        "TestPtpStatus=3",
+        "chunks=true",
+    )
+    features = [word for each in sets for word in ("--feature", each)]
+    with fake_gige_with_ptp(tmp_path) as fake:
+        ask = ("cameras", "--show", f"gige:{fake.address}", "--frames", "3", *features)
+        report = json.loads(cli(*ask, "--json").stdout)
+        shown = cli(*ask).stdout
+    assert (report["clock"], report["clock_offset_s"]) == ("ptp slave", -250e-9)
+    assert "this camera writes no ChunkTimestamp" in report["remark"]
+    assert "ptp slave, -0.25 µs off" in shown
+    assert "otherwise than asked" in shown
 
 
 def test_a_password_is_not_shown(cli):

@@ -11,8 +11,11 @@ import genicam_rigs
 from genicam_rigs import next_frame
 from lineside.capture.camera import CameraSettings, TriggerMode, open_camera
 from lineside.capture.cameras import gentl
+from lineside.capture.genicam.gentl_device import GentlDevice
+from lineside.capture.genicam.gentl_producer import producer as loaded
 from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError, SourceError, UnknownNameError
+from lineside.core.geometry import Size
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,21 @@ def test_mono_and_its_levels_are_read(producer):
     grey = next_frame(camera).image
     camera.close()
     assert (grey[..., :1] == grey).all()
+
+
+def test_a_buffer_says_that_chunk_data_is_in_it(producer):
+    library = loaded(producer)
+    device = GentlDevice(library, library.found()[0], "camera top", buffers=4)
+    told = []
+    for wanted in (True, False):
+        device.nodes.set("ChunkModeActive", wanted)
+        device.start()
+        grabbed = device.grab(5)
+        told.append((grabbed.has_more, grabbed.size))
+        grabbed.release()
+        device.stop()
+    device.close()
+    assert told == [(True, Size(400, 400)), (False, Size(400, 400))]
 
 
 def test_only_the_newest_is_handed_out_of_a_live_view(producer):

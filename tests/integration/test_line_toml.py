@@ -225,6 +225,7 @@ def test_health_tells_of_cameras_devices_and_counts(written):
     assert health["line"] == "caps"
     assert health["answered"] == health["triggered"] > 0
     assert health["cameras"]["top"]["frames"] == health["answered"]
+    assert (health["cameras"]["top"]["clock"], health["cameras"]["top"]["clock_offset_s"]) == ("", None)
     assert health["devices"][0]["name"] == "cpu"
     assert health["state"] == "stopping"
 

@@ -98,12 +98,17 @@ class CameraStatistics:
         dropped: Whole pictures that nobody had read when a newer one came (`latest`), or for which there was no room.
         incomplete: Pictures that arrived damaged, as with lost packets, and were not handed out.
         missed: Pictures that the camera counted and that never came: gaps in its own numbers.
+        clock: What its clock follows: `ptp slave`, `ptp master`, `ptp listening` and the like as it says, `own` where its PTP is
+            off, `ptp unknown` where it does not answer; empty where it has no PTP.
+        clock_offset_s: How far it says to be from the clock that it follows, in seconds; `None` where it does not say.
     """
 
     frames: int = 0
     dropped: int = 0
     incomplete: int = 0
     missed: int = 0
+    clock: str = ""
+    clock_offset_s: float | None = None
 
 
 class Camera(Protocol):
@@ -237,7 +242,7 @@ class StreamEvent:
         code: `camera.lost` (it said so, or cannot be opened), `camera.frozen` (it said nothing any more), `camera.back`,
             `camera.incomplete`, `camera.missed`, `camera.changed` (another format or size than before), `camera.ended`
             (what was played is over), `camera.fallback` (it is open otherwise than asked), `camera.unasked` (pictures without a
-            trigger were dropped), `camera.configured` and `camera.refused` (it has the features that it was asked to take, or
+            trigger were dropped), `camera.clock` (it follows another clock than before, or none), `camera.configured` and `camera.refused` (it has the features that it was asked to take, or
             not), `camera.close` (it could not be closed).
         at_s: Monotonic seconds.
         sentence: What happened, for people.

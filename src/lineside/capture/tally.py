@@ -85,6 +85,7 @@ class Tally:
         self._past: list[CameraStatistics] = []
         self._shape: tuple[int, ...] | None = None
         self._gaps = 0
+        self._clock_word = "own"
         self._looked_s = 0.0
         self._since: dict[str, int] = {}
         self._told_s: dict[str, float] = {}
@@ -102,9 +103,13 @@ class Tally:
             )
         if camera is not None and now_s >= self._looked_s + TOLD_EVERY_S:
             self._looked_s = now_s
-            gaps, self._gaps = self._gaps, self.camera([camera.statistics()]).missed
+            done = self.camera([camera.statistics()])
+            gaps, self._gaps = self._gaps, done.missed
             if self._gaps > gaps:
                 events.append(self._event("camera.missed", f"{self._gaps - gaps} pictures never came"))
+            before, self._clock_word = self._clock_word, done.clock or "own"
+            if self._clock_word != before:
+                events.append(self._event("camera.clock", f"its clock: {self._clock_word}; before: {before}"))
         return events
 
     def incomplete(self, sentence: str) -> Sequence[StreamEvent]:
@@ -121,13 +126,15 @@ class Tally:
         self._past = [self.camera([statistics])]
 
     def camera(self, running: Sequence[CameraStatistics]) -> CameraStatistics:
-        """The sum over all openings."""
+        """The sum over all openings; its clock as the newest of those that are not closed says."""
         every = [*self._past, *running]
         return CameraStatistics(
             frames=sum(each.frames for each in every),
             dropped=sum(each.dropped for each in every),
             incomplete=sum(each.incomplete for each in every),
             missed=sum(each.missed for each in every),
+            clock=running[-1].clock if running else "",
+            clock_offset_s=running[-1].clock_offset_s if running else None,
         )
 
     def statistics(self, watch: Watch, running: Sequence[CameraStatistics]) -> FeedStatistics:

@@ -51,7 +51,7 @@ def look(
     """
     from rich.console import Console
 
-    from lineside.capture.camera import CameraSettings, TriggerMode, open_camera
+    from lineside.capture.camera import CameraSettings, Remarking, TriggerMode, open_camera
 
     settings = CameraSettings(
         "camera", address, trigger=TriggerMode(trigger), fps=fps, features=features, timeout_s=timeout_s
@@ -76,6 +76,9 @@ def look(
         "dropped": done.dropped,
         "incomplete": done.incomplete,
         "missed": done.missed,
+        "clock": done.clock,
+        "clock_offset_s": done.clock_offset_s,
+        "remark": camera.remark if isinstance(camera, Remarking) else "",
         "saved": None if save is None else str(save),
     }
 

@@ -49,9 +49,20 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "age when read", f"{age} (median), since the camera's exposure or the picture's arrival"
     yield "opened in", f"{report['open_s']} s, first picture after {report['first_picture_s']} s more"
     yield "lost", f"{report['dropped']} dropped, {report['incomplete']} incomplete, {report['missed']} missed"
-    yield "own clock", "yes" if report["has_device_clock"] else "no"
+    yield "own clock", _clock(report)
+    if report["remark"]:
+        yield "otherwise than asked", str(report["remark"])
     if report["saved"]:
         yield "saved", str(report["saved"])
+
+
+def _clock(report: Mapping[str, Any]) -> str:
+    if not report["has_device_clock"]:
+        return "no"
+    if not report["clock"]:
+        return "yes"
+    offset_s = report["clock_offset_s"]
+    return f"{report['clock']}{'' if offset_s is None else f', {1e6 * offset_s:g} µs off'}"
 
 
 def _attached(found: Sequence[Found]) -> Table:

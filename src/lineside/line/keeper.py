@@ -223,4 +223,6 @@ def _camera(station: Any) -> dict[str, Any]:
         "fps": round(done.fps, 2),
         "missed": done.missed,
         "dropped": done.camera.dropped,
+        "clock": done.camera.clock,
+        "clock_offset_s": done.camera.clock_offset_s,
     }

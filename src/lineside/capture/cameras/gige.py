@@ -40,6 +40,9 @@ class Features(FeatureTable):
     engine: Literal["aravis", "viva"] = "aravis"
     """What speaks to the camera. `viva` needs a package only, is young, and takes no `buffers`."""
 
+    chunks: bool | Literal["required"] = False
+    """Whether a picture's number and time are read from its chunk data; `required`: or else the camera is not opened."""
+
     library: str | None = None
     """Aravis' file, where the system does not find it."""
 
@@ -84,7 +87,7 @@ def open_camera(settings: CameraSettings) -> Camera:
             f'{who}: expected gige:SERIAL, gige:IP or genicam://NAME; got "{settings.address}"'
         )
     device = _by_aravis(options, name, who) if options.engine == "aravis" else _by_viva(options, name, who)
-    return GenicamCamera(settings, device, features, levels=options.levels)
+    return GenicamCamera(settings, device, features, levels=options.levels, chunks=options.chunks)
 
 
 def _by_aravis(options: Features, name: str, who: str) -> Device:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lineside.capture.genicam.aravis_nodes import LOST, AravisNodes
+from lineside.capture.genicam.chunks import stamped
+from lineside.capture.genicam.clocks import tick_s
 from lineside.capture.genicam.device import Grabbed
 from lineside.capture.genicam.glib import SIGNAL
 from lineside.core.errors import LinesideError, SourceError
 from lineside.core.geometry import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -65,6 +67,9 @@ class AravisDevice:
         self._lost = Event()
         self._stream: int | None = None
         self._is_running = False
+        self._chunks: tuple[str, ...] = ()
+        self._parser: int | None = None
+        self._tick_s = _NS
         self._camera: int = library.call(who, "camera_new", address.encode())
         if not self._camera:
             raise SourceError(f'{who}: there is no camera at "{address}"')
@@ -76,6 +81,20 @@ class AravisDevice:
         self.nodes = AravisNodes(library, self._control, who, self._lost)
         self._handler = SIGNAL(lambda *_: self._lost.set())
         self._connection = library.glib.connect(self._control, "control-lost", self._handler)
+
+    def read_chunks(self, names: Sequence[str]) -> None:
+        """Buffers have these features of their chunk data; see `ChunkReading`."""
+        self._chunks = tuple(names)
+        if self._chunks and self._parser is None:
+            self._parser = self._library.device_create_chunk_parser(self._control)
+            self._tick_s = tick_s(self.nodes)
+
+    def _told(self, buffer: int, name: str) -> int:
+        return int(
+            self._library.call(
+                self._who, "chunk_parser_get_integer_value", self._parser, buffer, name.encode()
+            )
+        )
 
     def start(self) -> None:
         """Pictures flow into buffers; see `Device.start`."""
@@ -120,7 +139,10 @@ class AravisDevice:
         else:
             buffer = library.stream_try_pop_buffer(stream)
         if buffer:
-            return self._grabbed(buffer)
+            grabbed = self._grabbed(buffer)
+            if not self._chunks:
+                return grabbed
+            return stamped(grabbed, self._chunks, self._tick_s, lambda name: self._told(buffer, name))
         if self._lost.is_set():
             raise SourceError(f"{self._who}: {LOST}")
         return None
@@ -146,6 +168,7 @@ class AravisDevice:
             form=form,
             size=size,
             row_bytes=_row_bytes(form, size.width, padding_px.value),
+            has_more=bool(library.buffer_has_chunks(buffer)),
             number=number,
             device_s=device_ns * _NS if device_ns else None,
             age_s=_age_s(library.buffer_get_system_timestamp(buffer)),
@@ -197,6 +220,8 @@ class AravisDevice:
         glib = self._library.glib
         if self._stream:
             glib.unref(self._stream)
+        if self._parser:
+            glib.unref(self._parser)
         glib.disconnect(self._control, self._connection)
         glib.unref(self._camera)
 

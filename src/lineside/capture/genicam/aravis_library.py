@@ -75,6 +75,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         f"arv_gc_{what}_get_type": (ctypes.c_ulong, [])
         for what in ("boolean", "integer", "float", "enumeration", "string", "command", "feature_node")
     },
+    "arv_device_create_chunk_parser": (_P, [_P]),
+    "arv_chunk_parser_get_integer_value": (c_int64, [_P, _P, _S, _E]),
     "arv_stream_push_buffer": (None, [_P, _P]),
     "arv_stream_try_pop_buffer": (_P, [_P]),
     "arv_stream_timeout_pop_buffer": (_P, [_P, c_uint64]),
@@ -86,6 +88,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "arv_buffer_get_image_height": (c_int, [_P]),
     "arv_buffer_get_image_padding": (None, [_P, POINTER(c_int), POINTER(c_int)]),
     "arv_buffer_get_image_pixel_format": (c_uint32, [_P]),
+    "arv_buffer_has_chunks": (c_bool, [_P]),
     "arv_buffer_get_payload_type": (c_int, [_P]),
     "arv_buffer_get_frame_id": (c_uint64, [_P]),
     "arv_buffer_get_timestamp": (c_uint64, [_P]),

@@ -6,8 +6,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from lineside.capture.camera import CameraStatistics, TriggerMode
-from lineside.capture.genicam.clocks import FrameNumbers, PtpClock
+from lineside.capture.genicam.chunks import ask_for_chunks, check_rows
+from lineside.capture.genicam.clocks import FrameNumbers
 from lineside.capture.genicam.features import set_features
+from lineside.capture.genicam.ptp import ClockState, PtpClock
 from lineside.capture.genicam.reconfiguring import changeable, needs_pause, set_in_a_pause, settling_s
 from lineside.capture.genicam.triggers import period_s, set_rate, set_trigger, split
 from lineside.core.delivery import Delivery
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineside.capture.camera import CameraSettings
+    from lineside.capture.genicam.chunks import ChunkWish
     from lineside.capture.genicam.device import Device, Grabbed, Value
 
 _SLICE_S = 0.1
 """How long a reader holds the device at most before it looks whether it was closed."""
+
+ASK_CLOCK_EVERY_S = 5.0
+"""A camera with PTP is asked so often what its clock follows."""
 
 _MOST_BEHIND = 64
 """More buffers than that, or than the camera has, are not passed over in one read: where they come faster than they are given
@@ -37,6 +43,8 @@ class GenicamCamera:
         device: The camera under our control.
         features: Its features by name.
         levels: The values that become 0 and 255; `None` for the upper 8 bits.
+        chunks: Whether numbers and times of pictures are those of their chunk data.
+        ask_clock_every_s: How often a camera with PTP is asked what its clock follows.
 
     Raises:
         SettingsError: A feature is not accepted.
@@ -52,6 +60,8 @@ class GenicamCamera:
         features: Mapping[str, Value],
         *,
         levels: Sequence[int] | None = None,
+        chunks: ChunkWish = False,
+        ask_clock_every_s: float = ASK_CLOCK_EVERY_S,
     ) -> None:
         self._settings = settings
         self._device = device
@@ -64,11 +74,14 @@ class GenicamCamera:
         self._settles_s = 0.0
         self._frames = self._dropped = self._incomplete = self._missed = self._no_room = 0
         self._numbers = FrameNumbers(device.number_bits)
+        self._ptp: PtpClock | None = None
         try:
             self._set_up(features)
-            self._ptp = PtpClock(device.nodes)
+            self._remark = ask_for_chunks(device, device.nodes, chunks, self._who)
+            self._ptp = PtpClock(device.nodes, self._asking, ask_clock_every_s, settings.clock)
             self._period_s = period_s(device.nodes, settings.trigger)
             device.start()
+            self._ptp.start(self._who)
         except LinesideError:
             self.close()
             raise
@@ -105,6 +118,11 @@ class GenicamCamera:
     def period_s(self) -> float | None:
         """Seconds between two pictures, as the camera says; see `Paced`."""
         return self._period_s
+
+    @property
+    def remark(self) -> str:
+        """What is otherwise than asked, as chunk data that it does not write; see `Remarking`."""
+        return self._remark
 
     def trigger(self) -> None:
         """The camera was told to take one picture, which a later `read` gives. Any thread may ask.
@@ -237,13 +255,14 @@ class GenicamCamera:
         host_s = self._settings.wall_at(captured_s)
         try:
             size = self._whole_size(grabbed)
+            check_rows(grabbed, size)
             image = convert(grabbed.raw, grabbed.form, size, row_bytes=grabbed.row_bytes, levels=self._levels)
         except ImageError as fault:
             self._incomplete += 1
             raise type(fault)(f"{self._who}: {fault}") from fault
         finally:
             grabbed.release()
-        by_ptp_s = self._ptp.wall_s(grabbed.device_s, host_s, self._settings.clock)
+        by_ptp_s = None if self._ptp is None else self._ptp.wall_s(grabbed.device_s, host_s)
         frame = Frame(
             image=image,
             stream=self._settings.id,
@@ -251,7 +270,7 @@ class GenicamCamera:
             captured_s=captured_s,
             wall_s=host_s if by_ptp_s is None else by_ptp_s,
             device_s=grabbed.device_s,
-            device_frame=self._numbers.told(grabbed.number),
+            device_frame=self._numbers.told(grabbed.number if grabbed.frame_id is None else grabbed.frame_id),
         )
         self._frames += 1
         return frame
@@ -267,7 +286,10 @@ class GenicamCamera:
 
     def statistics(self) -> CameraStatistics:
         """What it has done. Any thread may ask."""
-        return CameraStatistics(self._frames, self._dropped, self._incomplete, self._missed)
+        clock = ClockState() if self._ptp is None else self._ptp.state
+        return CameraStatistics(
+            self._frames, self._dropped, self._incomplete, self._missed, clock.word, clock.offset_s
+        )
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -277,6 +299,10 @@ class GenicamCamera:
         """The device is let go of; may be called twice, and while another thread reads."""
         with self._asking:
             is_first, self._is_closed = not self._is_closed, True
+            if self._ptp is not None:
+                self._ptp.stop()
         if is_first:
+            if self._ptp is not None:
+                self._ptp.join()
             with self._reading:
                 self._device.close()

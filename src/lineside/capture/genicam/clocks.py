@@ -1,4 +1,4 @@
-"""A camera's numbers and its clock: which pictures never came, and what time it truly was."""
+"""A camera's numbers and its own clock: which pictures never came, and how long ago one was taken."""
 
 from __future__ import annotations
 
@@ -7,17 +7,27 @@ from typing import TYPE_CHECKING
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lineside.capture.genicam.device import Nodes
 
-_STATUS = ("PtpStatus", "GevIEEE1588Status")
-_LATCH = ("PtpDataSetLatch", "GevIEEE1588DataSetLatch")
-_ASK_AGAIN_S = 5.0
-_TAI_UTC_S = 37.0
-_NEAR_S = 1.0
+_TICKS = "GevTimestampTickFrequency"
+_NS = 1e-9
 _DRIFT = 1e-4
 _LONGEST_AGE_S = 10.0
+
+
+def tick_s(nodes: Nodes) -> float:
+    """Seconds of a tick of a camera's clock: a nanosecond, unless the camera says otherwise.
+
+    Args:
+        nodes: Its features.
+
+    Raises:
+        SourceError: The camera does not answer.
+    """
+    try:
+        return _NS if nodes.describe(_TICKS) is None else 1 / max(float(nodes.get(_TICKS)), 1.0)
+    except SettingsError:  # declared, and not to be read: nanoseconds are what newer cameras count
+        return _NS
 
 
 class FrameNumbers:
@@ -73,54 +83,6 @@ class FrameNumbers:
         if step <= 0 and self._turn and last > self._turn // 2 >= number:
             step += self._turn
         return max(step - 1 - came, 0)
-
-
-class PtpClock:
-    """A camera's clock where it follows a grandmaster by PTP (IEEE 1588).
-
-    Args:
-        nodes: The camera's features.
-    """
-
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
-        self._status = next((name for name in _STATUS if nodes.describe(name) is not None), None)
-        self._latch = next((name for name in _LATCH if nodes.describe(name) is not None), None)
-        self._follows = False
-        self._asked_s: float | None = None
-
-    def wall_s(self, device_s: float | None, host_s: float, now: Callable[[], float]) -> float | None:
-        """Seconds since 1970 (UTC) by the camera's clock; `None` where it follows no other, or none that can be right.
-
-        PTP counts International Atomic Time, which is 37 s ahead; some grandmasters count UTC. Whichever is within a
-        second of the host's clock is taken, and neither is not.
-
-        Args:
-            device_s: The picture's time by the camera's clock.
-            host_s: The same by the host's clock, in seconds since 1970.
-            now: Monotonic seconds.
-
-        Raises:
-            SourceError: The camera does not answer.
-        """
-        if device_s is None or self._status is None or not self._asks(now()):
-            return None
-        for ahead_s in (0.0, _TAI_UTC_S):
-            if abs(device_s - ahead_s - host_s) < _NEAR_S:
-                return device_s - ahead_s
-        return None
-
-    def _asks(self, now_s: float) -> bool:
-        """Whether it follows another clock, as it said within the last seconds."""
-        if self._asked_s is None or now_s - self._asked_s >= _ASK_AGAIN_S:
-            self._asked_s = now_s
-            try:
-                if self._latch is not None:
-                    self._nodes.set(self._latch, value=True)
-                self._follows = self._nodes.get(str(self._status)) == "Slave"
-            except SettingsError:  # its status cannot be read now: nothing is promised
-                self._follows = False
-        return self._follows
 
 
 class HostClock:

@@ -90,7 +90,9 @@ class Grabbed:
         form: The pixel format, its name or its number.
         size: The picture's size; `None` where there is a `fault`.
         row_bytes: Bytes from one row's beginning to the next, `None` where rows are not padded.
+        has_more: Whether bytes stand behind the picture that are none of it, as chunk data.
         number: The camera's own number of the picture; `None` where it has none.
+        frame_id: Its number by the picture's chunk data; `None` where that is not read.
         device_s: The camera's own time in seconds; `None` where it has none.
         age_s: Seconds since it began to arrive.
         fault: Why it cannot be used, as a part of a sentence; empty where it is whole.
@@ -101,7 +103,9 @@ class Grabbed:
     form: str | int = ""
     size: Size | None = None
     row_bytes: int | None = None
+    has_more: bool = False
     number: int | None = None
+    frame_id: int | None = None
     device_s: float | None = None
     age_s: float = 0.0
     fault: str = ""

@@ -120,6 +120,7 @@ class GentlDevice:
             form=form,
             size=Size(height, width),
             row_bytes=own_bytes + padding_bytes if padding_bytes and own_bytes else None,
+            has_more=self._has_chunks(buffer),
             number=number,
             device_s=device_s,
             age_s=self._clock.age_s(device_s, time.monotonic()),
@@ -153,6 +154,13 @@ class GentlDevice:
             return getattr(source, name, None)
         except self._missing:
             return None
+
+    def _has_chunks(self, buffer: Any) -> bool:
+        """Whether chunk data stands behind the picture. Some producers answer an error in place of a number where none does."""
+        try:
+            return bool(getattr(buffer, "num_chunks", 0))
+        except self._fault:
+            return False
 
     def no_room(self) -> int:
         """A count of pictures without a buffer; see `Device.no_room`."""

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.capture.genicam.bindings import bound
-from lineside.capture.genicam.clocks import HostClock
+from lineside.capture.genicam.chunks import stamped
+from lineside.capture.genicam.clocks import HostClock, tick_s
 from lineside.capture.genicam.device import Grabbed
 from lineside.capture.genicam.viva_nodes import VivaNodes
-from lineside.core.errors import SettingsError, SourceError, near
+from lineside.core.errors import SourceError, near
 from lineside.core.geometry import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
 _NOTHING: NDArray[np.uint8] = np.empty(0, np.uint8)
-_NS = 1e-9
-_TICKS = "GevTimestampTickFrequency"
 _CONTROL = 0x0A00  # the register of the control privilege, which every GigE Vision camera has
 _QUIET_S = 1.0
 
@@ -80,14 +81,12 @@ class VivaDevice:
                 f"{who}: it cannot be opened: {fault}. Is another program in control of it?"
             ) from fault
         self.nodes = VivaNodes(self._camera, self._fault, viva.TransportError, who)
-        self._tick_s = self._seconds_of_a_tick()
+        self._tick_s = tick_s(self.nodes)
+        self._chunks: tuple[str, ...] = ()
 
-    def _seconds_of_a_tick(self) -> float:
-        try:
-            node = self.nodes.describe(_TICKS)
-            return 1 / max(float(self.nodes.get(_TICKS)), 1.0) if node is not None else _NS
-        except SettingsError:  # declared, and not to be read: nanoseconds are what newer cameras count
-            return _NS
+    def read_chunks(self, names: Sequence[str]) -> None:
+        """Buffers have these features of their chunk data; see `ChunkReading`."""
+        self._chunks = tuple(names)
 
     def start(self) -> None:
         """Pictures flow; see `Device.start`."""
@@ -123,7 +122,18 @@ class VivaDevice:
         if frame is None:
             raise SourceError(f"{self._who}: the stream of pictures has ended: it is lost")
         self._heard_s = time.monotonic()
-        return self._grabbed(frame)
+        grabbed = self._grabbed(frame)
+        if not self._chunks or grabbed.fault:
+            return grabbed
+        told = self._camera.chunk_features(frame)
+        return stamped(grabbed, self._chunks, self._tick_s, lambda name: self._told(told, name))
+
+    def _told(self, told: Mapping[str, Any], name: str) -> int:
+        """A value of a picture's chunk data, which the package tells as a text, or the error in its place."""
+        try:
+            return int(told[name])
+        except (KeyError, TypeError, ValueError) as fault:
+            raise SourceError(f"{name}: {told.get(name, 'it is not in it')}") from fault
 
     def _check_there(self) -> None:
         """The camera answers, where it was quiet for a while: the package does not say when one is gone."""

@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineside.capture.genicam.clocks import FrameNumbers, HostClock, PtpClock
+from lineside.capture.genicam.clocks import FrameNumbers, HostClock, tick_s
 from lineside.core.errors import SettingsError
-from standin_genicam import TableNodes, choice, command
-
-HOST_S = 1_800_000_000.0
+from standin_genicam import TableNodes, integer
 
 
 @given(
@@ -37,39 +35,10 @@ def test_a_damaged_picture_without_a_number_fills_one_gap():
     assert [numbers.missing_before(n) for n in (10, None, 12, 13, None, 17)] == [0, 0, 0, 0, 0, 2]
 
 
-def ptp(status="Slave", latch=True):
-    more = {"PtpDataSetLatch": command()} if latch else {}
-    return TableNodes(PtpStatus=choice(status, "Slave", "Master", "Listening"), **more)
-
-
-@pytest.mark.parametrize("ahead_s", [0.0, 37.0])
-def test_a_camera_that_follows_a_grandmaster_tells_the_time_in_utc(ahead_s):
-    clock = PtpClock(ptp())
-    assert clock.wall_s(HOST_S + ahead_s + 0.25, HOST_S, lambda: 0.0) == pytest.approx(HOST_S + 0.25)
-
-
-def test_a_clock_that_cannot_be_right_is_not_believed():
-    assert PtpClock(ptp()).wall_s(HOST_S + 12, HOST_S, lambda: 0.0) is None
-    assert PtpClock(ptp()).wall_s(None, HOST_S, lambda: 0.0) is None
-    assert PtpClock(ptp("Master")).wall_s(HOST_S, HOST_S, lambda: 0.0) is None
-    assert PtpClock(ptp(SettingsError)).wall_s(HOST_S, HOST_S, lambda: 0.0) is None
-    assert PtpClock(TableNodes()).wall_s(HOST_S, HOST_S, lambda: 0.0) is None
-
-
-def test_the_status_is_asked_every_few_seconds_and_not_for_each_picture():
-    nodes, now = ptp(), [0.0]
-    clock = PtpClock(nodes)
-    for now[0] in (0.0, 1.0, 4.9):
-        assert clock.wall_s(HOST_S, HOST_S, lambda: now[0]) == HOST_S
-    nodes.table["PtpStatus"][1] = "Listening"
-    now[0] = 5.0
-    assert clock.wall_s(HOST_S, HOST_S, lambda: now[0]) is None
-    assert nodes.log == [("PtpDataSetLatch", True)] * 2
-
-
-def test_older_cameras_spell_ptp_otherwise():
-    nodes = TableNodes(GevIEEE1588Status=choice("Slave", "Slave"), GevIEEE1588DataSetLatch=command())
-    assert PtpClock(nodes).wall_s(HOST_S, HOST_S, lambda: 0.0) == HOST_S
+def test_a_tick_is_a_nanosecond_unless_the_camera_says_otherwise():
+    assert tick_s(TableNodes()) == 1e-9
+    assert tick_s(TableNodes(GevTimestampTickFrequency=integer(125_000_000))) == 8e-9
+    assert tick_s(TableNodes(GevTimestampTickFrequency=integer(SettingsError))) == 1e-9
 
 
 @given(ways_s=st.lists(st.floats(0.001, 0.5), min_size=1, max_size=40), apart_s=st.floats(-1e6, 1e6))
