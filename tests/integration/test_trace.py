@@ -22,12 +22,13 @@ from lineside.core.errors import OutputError, SettingsError
 from lineside.core.verdict import Verdict
 from lineside.outputs.keeping import Keep
 from lineside.outputs.trace.chain import sealed
+from lineside.outputs.trace.findings import Fault, Span
 from lineside.outputs.trace.late import Late
 from lineside.outputs.trace.pictures import Pictures
 from lineside.outputs.trace.reading import chosen_parts, late_records, sound_records
 from lineside.outputs.trace.segments import Segments, segment_files
 from lineside.outputs.trace.settings import TraceSettings
-from lineside.outputs.trace.verify import Fault, Span, verify
+from lineside.outputs.trace.verify import verify
 from lineside.outputs.trace.writer import TraceWriter
 from parcels import inspection, picture
 from peers import until
@@ -106,7 +107,7 @@ def test_what_comes_after_an_answer_stands_in_the_chain_beside_its_part(tmp_path
         assert trace.append_late(Late(1, "top", "", told, "cuda:1", 0.25, 77, "S1", "UNKNOWN (late)"))
         assert trace.append_late(Late(2, "side"))
         assert until(lambda: len(lines(tmp_path)) == 5)
-        assert trace.statistics().written == 2
+        assert until(lambda: trace.statistics().written == 2)
     found = verify(tmp_path)
     assert (found.is_sound, found.parts, found.late) == (True, 2, 2)
     parts = chosen_parts(tmp_path, "1")
