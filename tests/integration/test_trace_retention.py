@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -304,6 +305,32 @@ def test_a_first_line_that_is_no_record_behind_a_removal_accuses_no_other(tmp_pa
     rows[0] = rows[0][20:] if torn else rows[0].replace(b"PASS", b"FAIL")
     path.write_bytes(b"".join(rows))
     assert [(one.fault, one.line) for one in verify(tmp_path).findings] == [(Fault.CHANGED, 1)]
+
+
+def test_a_trace_can_be_verified_by_hand_as_the_page_says(tmp_path):
+    page = (TESTS.parent / "docs" / "trace.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"By hand.*?```python\n(.*?)```", page, flags=re.DOTALL)
+
+    def said():
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            check=False,
+            timeout=60,
+            capture_output=True,
+            text=True,
+        )
+        return done.stderr.splitlines()[-1:]
+
+    chain = Chain(tmp_path / "trace", record_days=3)
+    chain.days(3)
+    assert said() == []
+    chain.days(3)
+    chain.tidy()
+    assert verify(chain.folder).retired > 0
+    assert said() == []
+    segment_files(chain.folder)[0].unlink()
+    assert said() == ["AssertionError: records before the first one are missing"]
 
 
 class Stuck(Segments):
