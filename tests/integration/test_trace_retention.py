@@ -54,8 +54,8 @@ class Chain:
             self.tell(note)
         self.tell({"kind": "start"})
 
-    def tell(self, record):
-        self.segments.append([{"at": self.date, **record}], self.date)
+    def tell(self, *records):
+        self.segments.append([{"at": self.date, **record} for record in records], self.date)
         self.segments.write_head()
         self.segments.close()
         return True
@@ -65,9 +65,9 @@ class Chain:
         return f"2026-03-{self.day:02d}"
 
     def parts(self, count):
-        for _ in range(count):
-            self.tell({"kind": "part", "part": self.part, "verdict": "PASS", "views": []})
-            self.part += 1
+        numbers = range(self.part, self.part + count)
+        self.tell(*({"kind": "part", "part": n, "verdict": "PASS", "views": []} for n in numbers))
+        self.part += count
 
     def tidy(self):
         for _ in range(40):
@@ -239,12 +239,17 @@ def ends(chain, place):
     return unsealed(rows[0]), unsealed(rows[-1])
 
 
-def test_a_name_in_a_forged_record_of_a_removal_removes_no_other_file(tmp_path):
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_forged_record_of_a_removal_removes_no_other_file_than_the_oldest_segment(tmp_path, place):
     chain = Chain(tmp_path)
+    chain.days(3)
     (tmp_path / "mine.jsonl").write_text("mine")
-    chain.tell(Retired("../mine.jsonl", 0, 0, "f" * 64, 0).to_record("days"))
-    chain.open()
+    names = chain.names
+    for name in ("../mine.jsonl", names[place]):
+        chain.tell(Retired(name, 0, 0, "f" * 64, 0).to_record("days"))
+        chain.open()
     assert (tmp_path / "mine.jsonl").exists()
+    assert chain.names[: len(names)] == names
 
 
 def test_a_beginning_that_was_cut_by_hand_behind_a_removal_is_named(tmp_path):

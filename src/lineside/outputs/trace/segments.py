@@ -219,8 +219,8 @@ class Segments:
 
     def _finish(self, last: Mapping[str, Any], files: Sequence[Path]) -> None:
         """A kill came between the word that a segment is removed, which is the last word then, and the removal."""
-        if last.get("kind") == RETIRED and last.get("segment") in [path.name for path in files[:-1]]:
-            self._unlink(last["segment"])
+        if last.get("kind") == RETIRED and len(files) > 1 and last.get("segment") == files[0].name:
+            self._unlink(files[0].name)
 
     def _unlink(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
