@@ -47,6 +47,8 @@ kind = "database"
 url = "sqlite:///{folder}/results.db"
 [trace]
 folder = "trace"
+segment_bytes = 200000
+record_bytes = 1000000
 picture_bytes = 50000000
 [trace.keep]
 every = 50

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import cv2
 import onnx
@@ -20,6 +21,7 @@ from lineside.outputs.trace.late import Late
 from lineside.outputs.trace.segments import segment_files
 from lineside.outputs.trace.settings import TraceSettings
 from lineside.outputs.trace.writer import TraceWriter
+from peers import until
 
 RECIPE = """\
 schema = 1
@@ -42,7 +44,8 @@ def trace(plant, tmp_path, cache, monkeypatch):
     return traced(plant, tmp_path, RECIPE)
 
 
-def traced(plant, tmp_path, text):
+def traced(plant, tmp_path, text, *, days=1, **limits):
+    """A trace of so many days, with a run of six parts each; it begins two days before now."""
     home = tmp_path / "line"
     home.mkdir()
     shutil.copy(plant.model, home)
@@ -59,19 +62,32 @@ def traced(plant, tmp_path, text):
         },
         "recipe": {"name": recipe.name, "sha256": recipe.sha256, "file": str(recipe.file)},
     }
-    settings = TraceSettings(keep=Keep(format="png", annotated=False, every=1), min_free_bytes=0)
-    with TraceWriter(tmp_path / "trace", about, settings=settings) as writer:
-        for part in range(6):
-            image = cv2.imread(str(plant.pictures[part % 3]))
-            view = models.view("camera", Frame(image, "camera", part, part=part))
-            said = models.judge([view])
-            verdict, reason, detail = said.verdict, said.reason, said.detail
-            if part == 5:
-                verdict, reason, detail = Verdict.UNKNOWN, Reason.LATE, "too late"
-            inspection = Inspection(part, verdict, reason, detail, (view,), 1.0, 1.01, 2.0)
-            assert writer.append(inspection, {"serial": f"S{part}"})
-        writer.append_late(Late(5, "camera", "", view.detections, "cpu", 0.04, None, "S5", "UNKNOWN (late)"))
+    settings = TraceSettings(keep=Keep(format="png", annotated=False, every=1), min_free_bytes=0, **limits)
+    for day in range(days):
+        at_s = time.time() + (day - 2) * 86_400
+        told = about | {"run": f"r{day + 1}"}
+        with TraceWriter(tmp_path / "trace", told, settings=settings, wall=lambda at_s=at_s: at_s) as writer:
+            write_parts(writer, plant, models)
+            if day:  # retention follows the parts
+                assert until(
+                    lambda day=day: (
+                        len(segment_files(tmp_path / "trace")) <= (settings.record_days or day + 1)
+                    )
+                )
     return tmp_path / "trace"
+
+
+def write_parts(writer, plant, models):
+    for part in range(6):
+        image = cv2.imread(str(plant.pictures[part % 3]))
+        view = models.view("camera", Frame(image, "camera", part, part=part))
+        said = models.judge([view])
+        verdict, reason, detail = said.verdict, said.reason, said.detail
+        if part == 5:
+            verdict, reason, detail = Verdict.UNKNOWN, Reason.LATE, "too late"
+        inspection = Inspection(part, verdict, reason, detail, (view,), 1.0, 1.01, 2.0)
+        assert writer.append(inspection, {"serial": f"S{part}"})
+    writer.append_late(Late(5, "camera", "", view.detections, "cpu", 0.04, None, "S5", "UNKNOWN (late)"))
 
 
 def test_a_sound_trace_is_told_so_and_a_changed_record_is_named(cli, trace):
@@ -209,3 +225,24 @@ def test_what_is_judged_otherwise_by_another_recipe_can_be_exported(cli, trace, 
         "none of 6 parts with pictures is doubtful"
         in cli("replay", trace, "all", "--export", "no", "--margin", 0, code=2).stderr
     )
+
+
+def test_a_trace_whose_old_records_went_is_verified_replayed_and_exported(
+    cli, plant, tmp_path, cache, monkeypatch
+):
+    monkeypatch.setenv("LINESIDE_CACHE", str(cache))
+    trace = traced(plant, tmp_path, RECIPE, days=4, record_days=2)
+    assert len(list((trace / "pictures").iterdir())) == 2
+    done = cli("verify", trace)
+    assert "12 parts, 2 late results" in done.stdout
+    assert "were removed by retention" in done.stdout
+    told = json.loads(cli("verify", trace, "--json").stdout)
+    assert told["retired"] == told["first"] > 0
+    parts = json.loads(cli("replay", trace, "all", "--json").stdout)["parts"]
+    assert [one["now"]["verdict"] for one in parts] == ["PASS", "PASS", "FAIL"] * 4
+    assert "begins with record" in cli("replay", trace, "all", "--run", "r1", code=2).stderr
+    assert "pictures to look at" in cli("replay", trace, "all", "--export", "doubtful", "--margin", 1).stdout
+    segment_files(trace)[0].unlink()
+    done = cli("verify", trace, code=1)
+    assert "missing" in done.stdout
+    assert "were removed by retention" not in done.stdout

@@ -12,7 +12,7 @@ import typer
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from lineside.outputs.trace.verify import Verification
+    from lineside.outputs.trace.findings import Verification
 
 UNSOUND = 1
 _MOST = 20
@@ -44,7 +44,8 @@ def verify(
 
     The exit code is 0 where the trace is sound, 1 where it is not.
     """
-    from lineside.outputs.trace.verify import Span, verify
+    from lineside.outputs.trace.findings import Span
+    from lineside.outputs.trace.verify import verify
 
     span = Span(_moment("--from", since), _moment("--to", until))
     found = verify(trace, span if span != Span() else None, with_pictures=pictures)
@@ -72,6 +73,7 @@ def _show(found: Verification) -> None:
     numbers = "no records" if found.first is None else f"records {found.first} to {found.last}"
     lines = [
         f"{numbers}: {found.parts} parts, {found.late} late results, {found.pictures} pictures compared, {found.removed} removed by retention",
+        *([f"records 0 to {found.retired - 1} were removed by retention"] if found.retired else []),
         *(f"note: {notice}" for notice in found.notices),
     ]
     if found.findings:

@@ -121,6 +121,8 @@ demotion = "prefer"                # or "require": no start without every device
 
 # [trace]                          # one hash-chained record a part, for lineside verify and replay
 # folder = "trace"
+# record_days = 365
+# picture_days = 30
 
 # [view]                           # what the cameras see, in a browser on this machine; or a folder, or a file.mp4
 # to = "8080"

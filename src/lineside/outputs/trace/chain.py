@@ -14,6 +14,9 @@ GENESIS = "0" * 64
 
 HASH, PREVIOUS, NUMBER = "hash", "previous", "number"
 
+RETIRED = "retired"
+"""The kind of the records that tell of a segment that retention removes."""
+
 
 def canonical(value: Mapping[str, Any]) -> bytes:
     """The one form of a record: JSON in UTF-8 with sorted keys, no spaces, numbers as Python writes them, no NaN.

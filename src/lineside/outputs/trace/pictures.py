@@ -93,6 +93,18 @@ class Pictures:
             raise OutputError(f"{self._folder}: cannot be read: {fault}") from fault
         return {"days": [_name(f.path) for f in by_age], "bytes": [_name(f.path) for f in by_size]}
 
+    def of_day(self, day: str) -> list[str]:
+        """The names of some of a day's pictures. There may be more when they are removed.
+
+        Raises:
+            OutputError: The folder cannot be read.
+        """
+        folder = self._folder / day
+        try:
+            return [_name(file.path) for file in islice(_files(folder), BATCH)] if folder.is_dir() else []
+        except OSError as fault:
+            raise OutputError(f"{folder}: cannot be read: {fault}") from fault
+
     def _too_much(self, days: list[Path], size: int) -> list[OldFile]:
         """The oldest files of some days, which take so much: those that are beyond the limit."""
         limit = self._max_bytes

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import OutputError, SettingsError
-from lineside.outputs.trace.chain import unsealed
+from lineside.outputs.trace.chain import NUMBER, unsealed
 from lineside.outputs.trace.segments import read_lines, segment_files
 
 if TYPE_CHECKING:
@@ -26,9 +26,13 @@ def sound_records(folder: Path) -> Iterator[dict[str, Any]]:
     if not files:
         raise OutputError(f"{folder}: expected the folder of a trace, with a folder segments; found none")
     for path in files:
-        for line in read_lines(path):
-            if (record := unsealed(line)) is not None:
-                yield record
+        try:
+            for line in read_lines(path):
+                if (record := unsealed(line)) is not None:
+                    yield record
+        except OutputError:
+            if path.exists():
+                raise  # else a line that runs removed it meanwhile: its records are gone
 
 
 def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[str, Any]]:
@@ -43,7 +47,11 @@ def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[
         SettingsError: No record is meant by it.
         OutputError: There is no trace, or it cannot be read.
     """
-    parts = [record for record in sound_records(folder) if record.get("kind") == "part"]
+    begin, parts = 0, []
+    for number, record in enumerate(sound_records(folder)):
+        begin = begin if number else record[NUMBER]
+        if record.get("kind") == "part":
+            parts.append(record)
     if run is not None:
         parts = [record for record in parts if run_of(record) == run]
     if which == "all":
@@ -58,7 +66,8 @@ def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[
     if not found:
         raise SettingsError(
             f'{folder}: no part is meant by "{which}"{"" if run is None else f" in the run {run}"}; expected a serial number, '
-            f"a part's number, a range as 100..200, or all. The trace holds {len(parts)} parts."
+            f"a part's number, a range as 100..200, or all. The trace holds {len(parts)} parts"
+            + (f" and begins with record {begin}: older ones were removed." if begin else ".")
         )
     return found
 

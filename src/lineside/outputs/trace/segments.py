@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import OutputError
 from lineside.outputs.files import cannot_write, make_folder, replacing, write_all
-from lineside.outputs.trace.chain import GENESIS, HASH, NUMBER, sealed, unsealed
+from lineside.outputs.trace.chain import GENESIS, HASH, NUMBER, RETIRED, sealed, unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +36,21 @@ class Head:
     hash: str = GENESIS
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of a chain.
+
+    Attributes:
+        name: The file's.
+        day: That its records were written on.
+        bytes: Its size.
+    """
+
+    name: str
+    day: str
+    bytes: int
+
+
 def segment_files(folder: Path) -> list[Path]:
     """The segments of a trace, in the order of the chain."""
     found = [
@@ -58,7 +73,8 @@ def read_head(folder: Path) -> Head | None:
 class Segments:
     """The end of a chain, to which records are appended.
 
-    What a killed process left behind a last whole record is set aside in `torn/`, and told in the chain.
+    What a killed process left behind a last whole record is set aside in `torn/`, and told in the chain. A segment that the last
+    record says is removed is.
 
     Args:
         folder: Of the trace; made when it is missing.
@@ -86,6 +102,44 @@ class Segments:
             self._recover(files)
         except OSError as fault:
             raise cannot_write(folder, fault) from fault
+
+    @property
+    def index(self) -> int:
+        """Number of the segment that is written to; 0 before there is any."""
+        return self._index
+
+    def files(self) -> list[Path]:
+        """The segments' files, in the order of the chain."""
+        return segment_files(self._folder)
+
+    def path(self, name: str) -> Path:
+        """Where a segment lies."""
+        return self._folder / "segments" / name
+
+    def all(self) -> list[Segment]:
+        """What there is, in the order of the chain; the last one is written to.
+
+        Raises:
+            OutputError: The folder cannot be read.
+        """
+        try:
+            return [Segment(path.name, _place(path)[1], path.stat().st_size) for path in self.files()]
+        except OSError as fault:
+            raise OutputError(f"{self._folder}: cannot be read: {fault}") from fault
+
+    def remove(self, name: str) -> None:
+        """A segment is gone, from the disk, too. One that is gone already is no fault.
+
+        Args:
+            name: Of its file.
+
+        Raises:
+            OutputError: It cannot be removed.
+        """
+        try:
+            self._unlink(name)
+        except OSError as fault:
+            raise OutputError(f"{self.path(name)}: cannot be removed: {fault}") from fault
 
     def append(self, records: Sequence[Mapping[str, Any]], day: str) -> None:
         """The records are in the files and on the disk, in this order. All of them, or none.
@@ -154,6 +208,7 @@ class Segments:
                 self._set_aside(path, end)
             if last is not None:
                 self.head = Head(last[NUMBER], last[HASH])
+                self._finish(last, files)
                 break
         is_other = said is not None and said.number == self.head.number and said.hash != self.head.hash
         if said is not None and (said.number > self.head.number or is_other):
@@ -161,6 +216,19 @@ class Segments:
             self.notes.append(
                 {"kind": "lost_end", "detail": sentence, "head": {NUMBER: said.number, HASH: said.hash}}
             )
+
+    def _finish(self, last: Mapping[str, Any], files: Sequence[Path]) -> None:
+        """A kill came between the word that a segment is removed, which is the last word then, and the removal."""
+        if last.get("kind") == RETIRED and len(files) > 1 and last.get("segment") == files[0].name:
+            self._unlink(files[0].name)
+
+    def _unlink(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
+        folder = os.open(self._folder / "segments", os.O_RDONLY)
+        try:
+            os.fsync(folder)  # so that no later segment is gone before it after a loss of power
+        finally:
+            os.close(folder)
 
     def _set_aside(self, path: Path, end: int) -> None:
         """What lies behind the last whole record goes to a file of its own, before it is cut off."""
@@ -204,6 +272,22 @@ def _last_whole(path: Path) -> tuple[int, dict[str, Any] | None]:
         if last is not None:
             break
     return end, last
+
+
+def ends_of(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The first and the last record of a segment; `None` where its first or last line is none.
+
+    Raises:
+        OutputError: The file cannot be read.
+    """
+    try:
+        end, last = _last_whole(path)
+        with path.open("rb") as file:
+            first = unsealed(file.readline())
+        is_whole = end == path.stat().st_size
+    except OSError as fault:
+        raise OutputError(f"{path}: cannot be read: {fault}") from fault
+    return (first, last) if first is not None and last is not None and is_whole else None
 
 
 def read_lines(path: Path) -> Iterator[bytes]:

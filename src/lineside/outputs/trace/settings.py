@@ -20,6 +20,14 @@ class TraceSettings(Table):
     segment_bytes: int = Field(
         default=64_000_000, ge=1_000, description="A segment ends with its day, or when it is so large."
     )
+    record_days: int | None = Field(
+        default=365, ge=1, description="Records of so many of the newest days that have any are kept."
+    )
+    record_bytes: int | None = Field(
+        default=5_000_000_000,
+        ge=1,
+        description="What the records may take; the oldest whole segments are removed, never the one being written.",
+    )
     picture_days: int | None = Field(
         default=30, ge=1, description="Pictures of so many of the newest days that have any are kept."
     )

@@ -4,111 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import OutputError
 from lineside.outputs.trace.chain import GENESIS, HASH, NUMBER, PREVIOUS, unsealed
+from lineside.outputs.trace.findings import Fault, Finding, Span, Verification
 from lineside.outputs.trace.pictures import sound_name
+from lineside.outputs.trace.retired import Retired
 from lineside.outputs.trace.segments import read_head, read_lines, segment_files
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lineside.outputs.trace.segments import Head
 
-
-class Fault(StrEnum):
-    """What can be wrong with a trace."""
-
-    CHANGED = "changed"
-    """A line is no record that says what its own hash was made of."""
-    REPLACED = "replaced"
-    """A record holds another hash of the one before it: one of the two was made anew."""
-    MISSING = "missing"
-    """Records are not there."""
-    REORDERED = "reordered"
-    """A record stands behind one that came later, or twice."""
-    PICTURE_MISSING = "picture missing"
-    """A picture is not there, and no record says that it was removed."""
-    PICTURE_CHANGED = "picture changed"
-    """A picture's file has another hash than its record holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One fault, and where it is.
-
-    Attributes:
-        fault: What is wrong.
-        segment: The file.
-        line: Of the file, from 1; 0 where no line is meant.
-        number: Of the record; `None` where the line tells none.
-        part: Its part; `None` where it tells none.
-        sentence: What was expected and what is there.
-    """
-
-    fault: Fault
-    segment: str
-    line: int
-    number: int | None
-    part: int | None
-    sentence: str
-
-
-@dataclass(slots=True)
-class Verification:
-    """What was found.
-
-    Attributes:
-        records: How many were looked at.
-        parts: Those of them that tell of a part.
-        late: Those that tell what became known of a part after its answer.
-        dropped: Parts that the chain itself says it has no record of.
-        pictures: Files whose hash was compared.
-        removed: Files that the chain says were removed by retention.
-        first: Number of the first record; `None` without any.
-        last: Number of the last.
-        hash: Of the last: who keeps it elsewhere can tell a chain that was made anew as a whole.
-        findings: What is wrong, in the order of the chain; pictures last.
-        notices: What people should know and is no fault.
-    """
-
-    records: int = 0
-    parts: int = 0
-    late: int = 0
-    dropped: int = 0
-    pictures: int = 0
-    removed: int = 0
-    first: int | None = None
-    last: int | None = None
-    hash: str = GENESIS
-    findings: list[Finding] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.findings
-
-    def to_dict(self) -> dict[str, Any]:
-        """A value that `json.dumps` takes."""
-        return {"sound": self.is_sound, **asdict(self)}
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Which records are looked at: from and to a moment, `2026-11-28` or `2026-11-28T06:00`, both included; `None` is open."""
-
-    since: str | None = None
-    until: str | None = None
-
-    def holds(self, record: dict[str, Any]) -> bool:
-        """Whether a record lies in it."""
-        at = str(record.get("at", ""))
-        is_after = self.since is None or at >= self.since
-        return is_after and (self.until is None or at[: len(self.until)] <= self.until)
+_MOST_LOOKS = 5
 
 
 def verify(folder: Path, span: Span | None = None, *, with_pictures: bool = True) -> Verification:
@@ -122,19 +34,57 @@ def verify(folder: Path, span: Span | None = None, *, with_pictures: bool = True
     Raises:
         OutputError: There is no trace, or it cannot be read.
     """
-    head = read_head(folder)  # before the segments: of a line that runs they have at least what it says
-    files = segment_files(folder)
-    if not files:
-        raise OutputError(f"{folder}: expected the folder of a trace, with a folder segments; found none")
-    walk = _Walk(span or Span())
-    for path in files:
-        for place, line in enumerate(read_lines(path), start=1):
-            walk.take(path, place, line)
+    for _ in range(_MOST_LOOKS):
+        head = read_head(folder)  # before the segments: of a line that runs they have at least what it says
+        files = segment_files(folder)
+        if not files:
+            raise OutputError(f"{folder}: expected the folder of a trace, with a folder segments; found none")
+        try:
+            walk = _walked(files, span or Span())
+            break
+        except OutputError:
+            if all(path.exists() for path in files):
+                raise  # else a line that runs removed one meanwhile, and the chain tells of it
+    else:
+        raise OutputError(f"{folder}: segments are removed faster than they are read; try again")
     if span is None or span.until is None:
         walk.compare_head(head, files[-1])
+    walk.compare_beginning()
     if with_pictures:
         walk.compare_pictures(folder / "pictures")
     return walk.found
+
+
+def _walked(files: Sequence[Path], span: Span) -> _Walk:
+    walk = _Walk(span)
+    for path in files:
+        for place, line in enumerate(read_lines(path), start=1):
+            walk.take(path, place, line)
+    return walk
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """A first record that is not number 0.
+
+    Attributes:
+        path: Its segment.
+        place: Its line.
+        record: What it says.
+        broken: So many lines before it are no records.
+    """
+
+    path: Path
+    place: int
+    record: Mapping[str, Any]
+    broken: int
+
+    def follows(self, one: Retired) -> bool:
+        """Whether it stands where a segment that retention removed ends."""
+        number: int = self.record[NUMBER]
+        if self.broken:
+            return number - 1 - self.broken <= one.last < number
+        return (one.last, one.hash) == (number - 1, self.record[PREVIOUS])
 
 
 class _Walk:
@@ -148,6 +98,9 @@ class _Walk:
         self._broken: tuple[Path, int] | None = None
         self._pictures: list[tuple[str, str, int, int, int | None]] = []
         self._removed: set[str] = set()
+        self._is_begun = False
+        self._beginning: _Beginning | None = None
+        self._retired: list[Retired] = []
 
     def take(self, path: Path, place: int, line: bytes) -> None:
         """One line of the chain."""
@@ -157,19 +110,30 @@ class _Walk:
             return
         if record.get("kind") == "removed":  # also of pictures of the span that were removed after it
             self._removed.update(name for name in record.get("files", ()) if isinstance(name, str))
+        if (retired := Retired.of(record)) is not None:
+            self._retired.append(retired)
+        is_first, self._is_begun = not self._is_begun, True
         if not self._span.holds(record):
             self._pass_by(record)
             return
+        if is_first and record[NUMBER] > self._expected:
+            self._begin_later(path, place, record)
         found = self.found
         if found.first is None:
             found.first = record[NUMBER]
-            is_partial = self._span.since is not None
-            if is_partial and self._expected == 0:
-                self._expected, self._previous = record[NUMBER], record[PREVIOUS]
         self._link(path, place, record)
         found.records += 1
         found.last, found.hash = record[NUMBER], record[HASH]
         self._count(path, place, record)
+
+    def _begin_later(self, path: Path, place: int, record: dict[str, Any]) -> None:
+        """Whether something is missing before the first record is known when the whole chain was read."""
+        broken = self._expected
+        if self._span.since is None:
+            self._beginning = _Beginning(path, place, record, broken)
+        self._expected = record[NUMBER]
+        if not broken:
+            self._previous = record[PREVIOUS]
 
     def _pass_by(self, record: dict[str, Any]) -> None:
         """What lies outside of the span only says what must come next."""
@@ -260,6 +224,25 @@ class _Walk:
             )
             self._expected -= 1
             self._previous = self.found.hash
+
+    def compare_beginning(self) -> None:
+        """The chain begins with record 0, or where it says that retention removed what stood before."""
+        begin = self._beginning
+        if begin is None:
+            return
+        number, part = begin.record[NUMBER], begin.record.get("part")
+        fitting = [one for one in self._retired if begin.follows(one)]
+        if any(one.whole_from == 0 for one in fitting):
+            self.found.retired = number - begin.broken
+            return
+        if fitting:
+            last = fitting[-1].whole_from - 1
+            sentence = f"not all of records 0 to {last} were removed by retention"
+        else:
+            first = max((one.last + 1 for one in self._retired if one.last < number - 1), default=0)
+            sentence = f"before it, records {first} to {number - 1} should stand, and no record says that retention removed them"
+        self._add(Fault.MISSING, begin.path, begin.place, number, part, sentence)
+        self.found.findings.insert(0, self.found.findings.pop())
 
     def compare_pictures(self, folder: Path) -> None:
         """The pictures are there with the hashes that their names hold, but for those that the chain says were removed."""

@@ -13,13 +13,13 @@ from lineside.core.errors import OutputError
 from lineside.outputs.keeping import encoded
 from lineside.outputs.owner import Owner
 from lineside.outputs.records_json import joined, plain
-from lineside.outputs.retention import FULL_S, TIDY_S
 from lineside.outputs.trace.facts import pixels, versions
 from lineside.outputs.trace.pictures import Pictures
 from lineside.outputs.trace.recipes import Recipes
 from lineside.outputs.trace.segments import Segments
 from lineside.outputs.trace.settings import TraceSettings
 from lineside.outputs.trace.statistics import TraceStatistics
+from lineside.outputs.trace.tidying import Tidying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +32,6 @@ SCHEMA = 1
 _MOST = 200
 _IDLE_S = 1.0
 _RETRY_S = 0.5
-_NAMED = 500  # files in one record of removed ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class TraceWriter:
         self._dropped_late = self._told_late = 0
         self._written = self._kept = self._lost = 0
         self._is_closed = self._is_told = False
-        self._tidied_s: float | None = None
+        self._day = ""
         self._recipes = Recipes(folder)
         self._owner = Owner(folder)
         try:
@@ -100,6 +99,13 @@ class TraceWriter:
         except BaseException:
             self._owner.release()
             raise
+        self._tidying = Tidying(
+            self._segments,
+            self._pictures,
+            self._settings,
+            tell=self._told,
+            warn=lambda sentence: self._note("trace.unsound", sentence),
+        )
         self._pending: list[dict[str, Any]] = [*self._segments.notes]
         self._pending.append({"kind": "start", "about": self._about})
         self._thread = threading.Thread(target=self._work, name="trace", daemon=True)
@@ -184,12 +190,15 @@ class TraceWriter:
         is_open = True
         while is_open:
             parts, is_open = self._gather()
-            day = _day(parts[0].at_s if parts else self._wall())
+            if not (
+                self._day and self._pending
+            ):  # what waits keeps its day, in whose folder its pictures lie
+                self._day = _day(parts[0].at_s if parts else self._wall())
             for one in parts:
-                self._pending.append(self._record(one, day) if isinstance(one, _Part) else self._late(one))
+                self._pending.append(self._record(one) if isinstance(one, _Part) else self._late(one))
             self._tell_dropped()
-            self._write(day, sum(isinstance(one, _Part) for one in parts))
-            self._tidy(day)
+            self._write(sum(isinstance(one, _Part) for one in parts))
+            self._tidy()
         self._segments.close()
 
     def _gather(self) -> tuple[list[_Part | _Later], bool]:
@@ -208,10 +217,10 @@ class TraceWriter:
             parts.append(part)
         return parts, True
 
-    def _record(self, part: _Part, day: str) -> dict[str, Any]:
+    def _record(self, part: _Part) -> dict[str, Any]:
         inspection = part.inspection
         key = f"{self._about.get('line')}/{self._about.get('run')}/{inspection.part}"
-        files = self._keep(inspection, day) if self._settings.keep.wants(inspection, key) else {}
+        files = self._keep(inspection) if self._settings.keep.wants(inspection, key) else {}
         more = plain(part.more)
         self._keep_recipe(more.get("recipe") or self._about.get("recipe"))
         record = joined(more, inspection.to_dict())
@@ -239,12 +248,12 @@ class TraceWriter:
         except OutputError as fault:
             self._note("trace.recipe_lost", str(fault))
 
-    def _keep(self, inspection: Inspection, day: str) -> dict[str, str]:
+    def _keep(self, inspection: Inspection) -> dict[str, str]:
         """The names of the files by camera; of the annotated copies, too."""
         files: dict[str, str] = {}
         try:
             for picture in encoded(inspection, self._settings.keep):
-                files[picture.name] = self._pictures.put(picture, day)
+                files[picture.name] = self._pictures.put(picture, self._day)
                 self._kept += 1
         except OutputError as fault:
             self._lost += 1
@@ -260,14 +269,14 @@ class TraceWriter:
             detail = f"{count} parts and {late} late results found no room"
             self._pending.append({"kind": "dropped", "count": count, "late": late, "detail": detail})
 
-    def _write(self, day: str, count: int) -> None:
+    def _write(self, count: int) -> None:
         if not self._pending:
             return
         at = _iso(self._wall())
         records = [{"at": at, **record} for record in self._pending]
         while True:
             try:
-                self._segments.append(records, day)
+                self._segments.append(records, self._day)
                 break
             except OutputError as fault:
                 self._tell("trace.unwritten", f"records wait in memory: {fault}")
@@ -282,27 +291,20 @@ class TraceWriter:
             return
         self._is_told = False
 
-    def _tidy(self, day: str) -> None:
-        """Remove pictures beyond the limits. The chain tells first, so that a kill leaves too many and never too few."""
-        now_s = time.monotonic()
-        pause_s = FULL_S if self._pictures.is_full else TIDY_S
-        if self._pending or (self._tidied_s is not None and now_s - self._tidied_s < pause_s):
+    def _tidy(self) -> None:
+        """Remove some of what is beyond the limits."""
+        if self._pending:
             return
-        self._tidied_s = now_s
         try:
-            surplus = self._pictures.surplus()
-            if any(surplus.values()):
-                self._tidied_s = None  # there may be more; the parts that wait come first
-            for why, names in surplus.items():
-                for first in range(0, len(names), _NAMED):
-                    some = names[first : first + _NAMED]
-                    self._pending.append({"kind": "removed", "why": why, "files": some})
-                    self._write(day, 0)
-                    if self._pending:  # the end came while it could not be told
-                        return
-                    self._pictures.remove(some)
+            self._tidying.step(time.monotonic())
         except OutputError as fault:
             self._tell("trace.unwritten", str(fault))
+
+    def _told(self, record: Mapping[str, Any]) -> bool:
+        """Whether the chain says so, on the disk."""
+        self._pending.append({**record})
+        self._write(0)
+        return not self._pending
 
     def _tell(self, code: str, sentence: str) -> None:
         """Once until it works again."""
