@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -251,7 +252,9 @@ class GenicamCamera:
     def _frame_of(self, grabbed: Grabbed) -> Frame:
         from lineside.capture.pixels.convert import convert
 
-        captured_s = self._settings.clock() - grabbed.age_s
+        # This thread may have been held up since, and a picture must not seem to be taken after the next one.
+        waited_s = time.monotonic() - grabbed.at_s
+        captured_s = self._settings.clock() - waited_s - grabbed.age_s
         host_s = self._settings.wall_at(captured_s)
         try:
             size = self._whole_size(grabbed)

@@ -54,7 +54,7 @@ class FrameNumbers:
         self._ahead = None if goes_on else 0
 
     def told(self, number: int | None) -> int | None:
-        """A picture's number as it is told: the camera's own, but for pauses.
+        """A picture's number as it is told: the camera's own, but for pauses, and for the turns after which it begins again.
 
         Args:
             number: The camera's.
@@ -63,6 +63,8 @@ class FrameNumbers:
             return None
         if self._ahead is None:
             self._ahead = self._told + 1 - number if self._told else 0
+        elif self._is_turn(self._told - self._ahead, number):
+            self._ahead += self._turn
         self._told = number + self._ahead
         return self._told
 
@@ -80,9 +82,13 @@ class FrameNumbers:
         if last is None:
             return 0
         step = number - last
-        if step <= 0 and self._turn and last > self._turn // 2 >= number:
+        if self._is_turn(last, number):
             step += self._turn
         return max(step - 1 - came, 0)
+
+    def _is_turn(self, last: int, number: int) -> bool:
+        """Whether a number comes after a higher one because they began again."""
+        return last > self._turn // 2 >= number > 0 and last <= self._turn
 
 
 class HostClock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -94,7 +95,8 @@ class Grabbed:
         number: The camera's own number of the picture; `None` where it has none.
         frame_id: Its number by the picture's chunk data; `None` where that is not read.
         device_s: The camera's own time in seconds; `None` where it has none.
-        age_s: Seconds since it began to arrive.
+        age_s: Seconds since it began to arrive, at `at_s`.
+        at_s: When that was, in monotonic seconds: now.
         fault: Why it cannot be used, as a part of a sentence; empty where it is whole.
     """
 
@@ -108,6 +110,7 @@ class Grabbed:
     frame_id: int | None = None
     device_s: float | None = None
     age_s: float = 0.0
+    at_s: float = field(default_factory=time.monotonic)
     fault: str = ""
 
 

@@ -58,3 +58,15 @@ def test_a_clock_that_is_set_makes_no_picture_old():
     assert clock.age_s(100_000.0, 5.04) == 0
     assert clock.age_s(100_000.04, 5.18) == pytest.approx(0.1, abs=1e-3)
     assert clock.age_s(None, 6.0) == 0
+
+
+def test_the_numbers_that_are_told_go_on_where_those_of_the_camera_begin_again():
+    numbers = FrameNumbers(16)
+    assert [numbers.told(number) for number in (65_533, 65_535, 1, 3)] == [65_533, 65_535, 65_536, 65_538]
+    numbers.begin_again(goes_on=True)
+    assert [numbers.told(number) for number in (1, 2)] == [65_539, 65_540]
+
+
+def test_numbers_of_64_bits_are_told_as_they_are():
+    numbers = FrameNumbers(16)  # of the packets; the picture's own have more
+    assert [numbers.told(number) for number in (65_535, 65_536, 70_000)] == [65_535, 65_536, 70_000]

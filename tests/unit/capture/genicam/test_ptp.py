@@ -128,6 +128,6 @@ def test_its_clock_is_asked_again_until_it_is_closed():
 
 def test_a_camera_without_ptp_is_asked_nothing():
     camera = opened(triggered_nodes(), 1e-3, buffer(1, device_s=HOST_S + 0.5))
-    assert camera.read(0).wall_s == HOST_S
+    assert HOST_S - 60 < camera.read(0).wall_s <= HOST_S
     assert (camera.statistics().clock, camera.statistics().clock_offset_s) == ("", None)
     camera.close()
