@@ -42,7 +42,7 @@ class ModbusClientPlc:
         from pymodbus.client import ModbusTcpClient
 
         self._port = link.port
-        self._client = ModbusTcpClient("127.0.0.1", port=link.port, timeout=2, retries=0)
+        self._client = ModbusTcpClient("127.0.0.1", port=link.port, timeout=10, retries=0)
         self._client.connect()
 
     def write(self, control: Control) -> None:
