@@ -84,7 +84,9 @@ class Teller:
             told["native"] = (found.arena + found.hblkhd) / _MIB
             told["native_in_use"] = (found.uordblks + found.hblkhd) / _MIB
         if self._looks % _TYPES_EVERY == 0:
-            self._types = Counter(str(type(one)) for one in gc.get_objects())
+            # The old ones alone: to hold a tuple that another thread is still making breaks it there (SystemError), and
+            # what leaks grows old.
+            self._types = Counter(str(type(one)) for one in gc.get_objects(generation=2))
         self._looks += 1
         told["types"] = dict(self._types.most_common(400))
         temporary = self._file.with_suffix(".part")

@@ -95,6 +95,15 @@ def test_a_device_that_fails_costs_no_part_while_another_lives(cli, plant, tmp_p
     assert any(e["code"] == "device.quarantined" for e in report["events"])
 
 
+@pytest.fixture
+def heard_key():
+    """The interrupt key is not ignored, as it is in whatever a shell starts in the background; whoever is started inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_key")
 def test_the_interrupt_key_ends_the_run_with_its_report(plant, cache, tmp_path):
     call = [sys.executable, "-m", "lineside.cli.app", "demo", "--seconds", "600", "--model", plant.model]
     with subprocess.Popen(

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -192,10 +193,10 @@ def test_there_are_so_many_viewers_and_no_more(opened):
 def test_connections_that_say_nothing_do_not_keep_others_out_for_long(opened):
     server = opened(how=settings(viewers=1))
     port = port_of(server)
-    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
-    assert len(threading.enumerate()) < 40
-    for one in idle:
-        one.close()
+    with ExitStack() as idle:
+        for _ in range(40):
+            idle.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert sum(thread.name == "viewer" for thread in threading.enumerate()) < 20
     until(lambda: not server._open)
     assert get(server, "/")[0] == 200
 
