@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -29,10 +31,15 @@ def program(name, *, peer, paths=()):
 
 
 def free_port():
-    """A port that was free a moment ago, for a program that cannot take one by itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, for a program that cannot take one by itself.
+
+    It is none of those that the system gives away by itself, of which another test may be given it meanwhile.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free from 20000 to 32000")
 
 
 def listens(port):
