@@ -90,6 +90,18 @@ def test_no_more_models_stay_open_than_are_allowed_over_many_changes_of_the_prod
     assert all(one._closed for one in models.engines)
 
 
+def test_to_look_at_a_product_keeps_no_model_open_and_opens_none(settings):
+    clock = Clock()
+    with Models(settings, Board(), lambda _: None, clock=clock) as models:
+        opened = models.engines
+        for code in ("p3", "p0", "p4"):  # as a view does, of the parts that it shows
+            assert models.known(code).outlines is not None
+            clock.now_s += 10.0
+            models.refresh()
+            assert models.engines == opened
+        assert models.known("nobody") is None
+
+
 def test_a_product_whose_model_was_closed_is_unknown_until_it_is_open_and_is_judged_then(settings):
     line, answers = Line(settings), []
     line.hear(answers.append)

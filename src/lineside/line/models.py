@@ -106,6 +106,18 @@ class Models:
         self._pool.shrink()
         return is_changed
 
+    def known(self, code: str) -> Product | None:
+        """The product of a code, to be looked at; `None` where there is none, or none any more.
+
+        Unlike one that is chosen, its models are neither kept open nor opened again for it. Any thread may ask.
+        """
+        if isinstance(self.products, OneProduct):
+            return self.products.product
+        assert self._book is not None
+        recipe = self._book.current.by_code.get(code)
+        with self._lock:
+            return None if recipe is None else self._ready.get(recipe.sha256)
+
     def close(self) -> None:
         """Close the engines."""
         self._pool.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineside.line.events import Refusal
 from lineside.outputs.view.place import place_of
 from lineside.outputs.view.scene import Watched
 from lineside.outputs.view.settings import ViewSettings
@@ -66,5 +65,5 @@ def viewed(
 
 def _outlines(built: Built, view: View, product: str) -> Outlines:
     """Where the rules of a product look, as far as it is still known: a recipe may have gone since."""
-    chosen = built.models.products.choose(product)
-    return () if isinstance(chosen, Refusal) else chosen.outlines(view)
+    known = built.models.known(product)
+    return () if known is None else known.outlines(view)
