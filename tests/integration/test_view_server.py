@@ -100,6 +100,26 @@ def test_nothing_is_drawn_while_nobody_looks(opened):
     assert len(drawn) == 1
 
 
+def test_a_picture_that_cannot_be_drawn_is_said_and_the_next_one_is_drawn(opened):
+    faults = [ZeroDivisionError("division by zero")]
+
+    def outlines(_view, _product):
+        if faults:
+            raise faults.pop()
+        return ()
+
+    server = opened(outlines=outlines)
+    server.show(part(0))
+    said = get(server, "/snapshot/top.jpg")
+    server.show(part(0))
+    drawn = get(server, "/snapshot/top.jpg")
+    assert (said[0], drawn[0]) == (200, 200)
+    assert not faults
+    assert abs(decoded(said[-1]).mean() - decoded(drawn[-1]).mean()) > 1, (
+        "a sentence stood in the picture's place"
+    )
+
+
 def test_the_first_picture_of_a_new_viewer_is_never_that_of_the_last_one(opened):
     server = opened()
     server.show(part(0))

@@ -97,7 +97,17 @@ class FilmView:
             self._stop("view.unwritten", f"the video of the view ends here: {fault}")
             return
         self._last = picture
-        if self._movie.frames % _LOOK_EVERY == 0 and self._free_bytes(self._path.parent) < _LEAST_FREE_BYTES:
+        if self._movie.frames % _LOOK_EVERY == 0:
+            self._look()
+
+    def _look(self) -> None:
+        """End the video before the disk is full, or where the disk is gone."""
+        try:
+            is_full = self._free_bytes(self._path.parent) < _LEAST_FREE_BYTES
+        except OSError as fault:
+            self._stop("view.unwritten", f"the video of the view ends here: {self._path}: {fault.strerror}")
+            return
+        if is_full:
             self._stop(
                 "view.full",
                 f"the video of the view ends here, because less than {_LEAST_FREE_BYTES // 1_000_000} MB are free: {self._path}",

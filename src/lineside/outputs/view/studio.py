@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lineside.core.errors import OutputError
+from lineside.core.errors import LinesideError
 from lineside.core.geometry import Size
 from lineside.core.inspection import View
 from lineside.core.verdict import Reason
@@ -178,8 +178,12 @@ class Studio:
         try:
             outlines = self._scene.watched.outlines(sight.view, sight.product) if sight is not None else ()
             return drawn(moment, outlines, within=within, clock=self._wall())
-        except OutputError as fault:  # said in its place: a view that is not drawn would stay as it was
-            assert sight is not None
-            view = View(moment.name, reason=Reason.INTERNAL_FAULT, detail=str(fault))
+        except (
+            Exception
+        ) as fault:  # the drawing's border, said in its place: a view that is not drawn would stay as it was
+            if sight is None:
+                raise
+            detail = str(fault) if isinstance(fault, LinesideError) else f"{type(fault).__name__}: {fault}"
+            view = View(moment.name, reason=Reason.INTERNAL_FAULT, detail=detail)
             told = replace(moment, sight=replace(sight, view=view), is_old=False)
             return drawn(told, (), within=within, clock=self._wall())

@@ -149,6 +149,22 @@ def test_without_any_part_there_is_no_film(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_film_whose_disk_is_gone_ends_and_says_so(tmp_path):
+    notes = []
+
+    def gone(_folder):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    film = FilmView(
+        tmp_path / "a.mp4", scene(), settings(fps=60), note=lambda *what: notes.append(what), free_bytes=gone
+    )
+    film.show(part(0))
+    until(lambda: notes)
+    film.close()
+    assert [code for code, _ in notes] == ["view.unwritten"]
+    assert "No such file" in notes[0][1]
+
+
 def test_a_film_ends_whole_before_the_disk_is_full_and_says_so(tmp_path):
     notes = []
     film = FilmView(
