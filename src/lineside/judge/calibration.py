@@ -16,7 +16,7 @@ from lineside.judge.judgement import UndecidableError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Scale = Annotated[float, Field(gt=0)]
 Point = tuple[FiniteFloat, FiniteFloat]
 
 _LEAST_SPREAD = 1e-3  # of four points, against their distances: nearer to a line than that is no plane

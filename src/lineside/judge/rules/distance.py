@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lineside.judge.calibration import Plane
     from lineside.judge.rule import About
 
-Length = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Length = Annotated[float, Field(ge=0)]
 
 
 class Settings(ViewsTable, SureTable):

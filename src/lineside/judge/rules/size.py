@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lineside.judge.objects import Found
     from lineside.judge.rule import About
 
-Length = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Length = Annotated[float, Field(ge=0)]
 
 
 class Settings(ObjectsTable):

@@ -22,7 +22,7 @@ SCHEMA = 1
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f]+$")]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Path = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
-Milliseconds = Annotated[float, Field(strict=True, gt=0, le=3_600_000, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(strict=True, gt=0, le=3_600_000)]
 PlugIn = dict[str, Any]
 
 
@@ -36,7 +36,6 @@ class LineTable(Table):
         strict=True,
         gt=0,
         le=60_000,
-        allow_inf_nan=False,
         description="How often a part comes, where cameras are triggered by software; the most, where they run free.",
     )
     join_ms: Milliseconds | None = Field(
@@ -53,13 +52,11 @@ class LineTable(Table):
         description="Wired cameras' parts begin with the trigger of the plant's control, which names them: it and the pictures are within so "
         "long of each other. Parts must be more than twice as far apart. Without it pictures make parts.",
     )
-    pair_lag_ms: Annotated[float, Field(strict=True, ge=-3_600_000, le=3_600_000, allow_inf_nan=False)] = (
-        Field(
-            default=0.0,
-            description="So long after the picture the control's trigger is usually heard; below 0 where it is heard before.",
-        )
+    pair_lag_ms: Annotated[float, Field(strict=True, ge=-3_600_000, le=3_600_000)] = Field(
+        default=0.0,
+        description="So long after the picture the control's trigger is usually heard; below 0 where it is heard before.",
     )
-    least_ms: Annotated[float, Field(strict=True, ge=0, le=3_600_000, allow_inf_nan=False)] = Field(
+    least_ms: Annotated[float, Field(strict=True, ge=0, le=3_600_000)] = Field(
         default=0.0,
         description="Parts are never nearer to each other: a trigger that comes sooner is answered trigger_missed. 0 for no such limit.",
     )
@@ -92,7 +89,6 @@ class CameraTable(Table):
         strict=True,
         gt=0,
         le=10_000,
-        allow_inf_nan=False,
         description="Pictures a second to ask the camera for.",
     )
     timeout_s: float | None = Field(
@@ -100,7 +96,6 @@ class CameraTable(Table):
         strict=True,
         gt=0,
         le=3600,
-        allow_inf_nan=False,
         description="Without a picture for so long it is lost; the larger of 1 s and five periods unless set.",
     )
     limit_px: int = Field(
@@ -185,7 +180,6 @@ class EjectorTable(Table):
         strict=True,
         gt=0,
         le=1e12,
-        allow_inf_nan=False,
         description="The same by the encoder's pulses.",
     )
     encoder: Path | None = Field(

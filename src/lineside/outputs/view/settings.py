@@ -20,32 +20,24 @@ class ViewSettings(Table):
         max_length=4000,
         description="A folder, a file that ends in .mp4, a port number, or http://HOST:PORT. `--view` goes before it.",
     )
-    viewers: int = Field(
-        default=8, ge=1, le=64, strict=True, description="So many browsers may watch at a time."
-    )
+    viewers: int = Field(default=8, ge=1, le=64, description="So many browsers may watch at a time.")
     hosts: list[Host] = Field(
         default_factory=list,
         max_length=32,
         description="Names that browsers may call this machine by, beside its addresses and localhost.",
     )
-    width_px: int = Field(
-        default=1280, ge=320, le=3840, strict=True, description="No picture of a view is wider."
-    )
-    quality: int = Field(default=80, ge=30, le=95, strict=True, description="Of its JPEG.")
+    width_px: int = Field(default=1280, ge=320, le=3840, description="No picture of a view is wider.")
+    quality: int = Field(default=80, ge=30, le=95, description="Of its JPEG.")
     fps: float = Field(
         default=10.0,
-        strict=True,
         gt=0,
         le=60,
-        allow_inf_nan=False,
         description="No more pictures a second are drawn.",
     )
     old_s: float = Field(
         default=5.0,
-        strict=True,
         gt=0,
         le=3600,
-        allow_inf_nan=False,
         description="An older picture is shown grey, with its age.",
     )
 

@@ -67,7 +67,7 @@ class Settings(PolledSettings):
     """Output: nothing can be judged."""
     heartbeat: _Line = Field(default=None, ge=0, le=1023)
     """Output: changes with every beat."""
-    pulse_s: float = Field(default=0.05, gt=0, le=60, allow_inf_nan=False)
+    pulse_s: float = Field(default=0.05, gt=0, le=60)
     """Seconds that results are valid where there is no `acknowledge`."""
     active_low: bool = False
     """A signal is up where its line is low. Dangerous for outputs: a line that is let go may read as PASS."""

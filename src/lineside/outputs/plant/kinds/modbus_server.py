@@ -44,7 +44,7 @@ class Settings(LinkSettings, Addresses):
     """Address to listen at. The default is heard on this machine alone; a plant's network needs its own address here."""
     port: int = Field(default=1502, ge=0, le=65535)
     """TCP port; 502 is Modbus' own, and needs rights; 0 takes a free one."""
-    silence_s: float = Field(default=5.0, gt=0, le=3600, allow_inf_nan=False)
+    silence_s: float = Field(default=5.0, gt=0, le=3600)
     """Seconds without any request after which the control counts as lost."""
 
 

@@ -45,7 +45,7 @@ class Settings(BrokerTable):
 
     topic: str = Field(default="lineside/line", pattern=r"^[^+#\x00/][^+#\x00]*[^+#\x00/]$", max_length=200)
     """The topics are `TOPIC/trigger` and `TOPIC/product`, which the line hears, and `TOPIC/state` and `TOPIC/result`."""
-    answer_timeout_s: float = Field(default=10.0, gt=0, le=3600, allow_inf_nan=False)
+    answer_timeout_s: float = Field(default=10.0, gt=0, le=3600)
     """Seconds after which the link itself answers a part UNKNOWN, because the line does not."""
     depth: int = Field(default=8, ge=1, le=256)
     """Parts that may be between trigger and answer; a further trigger is refused."""

@@ -64,7 +64,7 @@ class Settings(Table):
     """The name that clients must log in with; empty lets anyone in who reaches the port."""
     password_env: str = ""
     """The environment variable that holds the password."""
-    answer_timeout_s: float = Field(default=10.0, gt=0, le=3600, allow_inf_nan=False)
+    answer_timeout_s: float = Field(default=10.0, gt=0, le=3600)
     """Seconds after which the link itself answers a job UNKNOWN, because the line does not."""
 
     @model_validator(mode="after")

@@ -48,9 +48,9 @@ class Settings(LinkSettings):
     """Address to listen at, or the control's."""
     port: int = Field(default=5020, ge=0, le=65535)
     """TCP port; 0 takes a free one, for the server only."""
-    timeout_s: float = Field(default=1.0, ge=0.02, le=30, allow_inf_nan=False)
+    timeout_s: float = Field(default=1.0, ge=0.02, le=30)
     """Seconds that one write, or the way to the control, may take."""
-    silence_s: float = Field(default=0.0, ge=0, le=3600, allow_inf_nan=False)
+    silence_s: float = Field(default=0.0, ge=0, le=3600)
     """Seconds without a line after which the control counts as lost; 0 for never. A control that asks STATUS is not silent."""
 
 
