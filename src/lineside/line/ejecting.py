@@ -70,22 +70,25 @@ class EjectorThread:
         """The run loop came round; when it has to again, for the heartbeat to go on."""
         return self._ejector.alive(now_s)  # a single number, which needs no turn
 
-    def close(self) -> None:
+    def close(self, beat: Callable[[], object] = lambda: None) -> None:
         """The parts that were on their way have been met, as far as the belt brought them in time; its outputs are off and let go of.
+
+        Args:
+            beat: Is called again and again while it waits for them.
 
         Raises:
             OutputError: One could not be switched.
         """
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._drain()
+            self._drain(beat)
             self._is_stopping = True
             self._news.set()
             thread.join(_JOIN_S)
         with self._turn:
             self._ejector.close()
 
-    def _drain(self) -> None:
+    def _drain(self, beat: Callable[[], object]) -> None:
         how = self._ejector.settings
         way_s = _BELT_S if self._ejector.has_encoder else how.delay + how.pulse_s
         until_s = self._clock() + way_s + _RESERVE_S
@@ -94,6 +97,7 @@ class EjectorThread:
                 if self._ejector.is_idle:
                     return
                 self._ejector.alive(self._clock())
+            beat()
             time.sleep(_AGAIN_S)
         self._note(
             "ejector.left", "the line ends with parts on their way to the ejector, which are not ejected"

@@ -184,7 +184,7 @@ class Loop:
         until_s = self._clock() + _OPENING_S
         for station in stations:
             while not station.is_tried and self._clock() < until_s:
-                self.beat_s = self._clock()
+                self._beat()
                 if self._is_stopping.wait(_LOOK_S):
                     return
 
@@ -202,7 +202,7 @@ class Loop:
             if is_over and not self._ledger.open_parts:
                 return
             due_s = self._ledger.next_deadline_s
-            wake_s = min(now_s + _BEAT_S, math.inf if due_s is None else due_s, self._telling.eject(now_s))
+            wake_s = min(now_s + _BEAT_S, math.inf if due_s is None else due_s, self._telling.alive(now_s))
             if not is_over:
                 wake_s = min(wake_s, triggers.wake_s)
             event: Event | News
@@ -284,8 +284,7 @@ class Loop:
         plant, origin = self._parts.plant, event.origin
         code = origin.product or (plant.product_of(event.part) if plant is not None else "")
         self._tally.trigger()
-        if self._parts.ejector is not None:
-            self._parts.ejector.expect(event.part, event.at_s)
+        self._telling.begun(event.part, event.at_s)
         self._feed(self._chosen.begin(event, code))
 
     def _feed(self, event: Event) -> None:
@@ -307,6 +306,9 @@ class Loop:
             case LateResult():
                 self._telling.late(action)
 
+    def _beat(self) -> None:
+        self.beat_s = self._clock()
+
     def _say(self, state: LineState) -> None:
         if self._parts.plant is not None:
             self._parts.plant.tell(state)
@@ -314,7 +316,7 @@ class Loop:
     def _end(self, stations: Sequence[Station]) -> None:
         """Let every thread end; one that hangs is told, and left behind."""
         self._tally.end(self._clock())
-        self._telling.close()
+        self._telling.close(self._beat)
         for station in stations:
             station.stop()
         for station in stations:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lineside.line.parts import Parts
     from lineside.line.tally import Tally
 
-_BEAT_S = 0.25
 _REMEMBERED = 512  # answers for which something may still come
 
 
@@ -41,6 +40,16 @@ class Telling:
         self._clock = clock
         self._note = parts.board.post
         self._answered: OrderedDict[int, tuple[float, str, Origin]] = OrderedDict()
+
+    def begun(self, part: int, at_s: float) -> None:
+        """A part was triggered: the ejector follows it. Its fault must not cost the part its answer."""
+        ejector = self._parts.ejector
+        if ejector is None:
+            return
+        outcome = attempt("ejector", lambda: ejector.expect(part, at_s))
+        if isinstance(outcome, Fault):
+            sentence = f"part {part} is not followed to the ejector, take it off the line: {outcome.sentence}"
+            self._note("ejector.failed", sentence)
 
     def answer(self, inspection: Inspection, about: Mapping[str, Any]) -> None:
         """The plant hears first; nothing of what follows can hold it up or keep it from hearing.
@@ -76,18 +85,22 @@ class Telling:
             self._tally.late()
             self._record(shown)
 
-    def eject(self, now_s: float) -> float:
+    def alive(self, now_s: float) -> float:
         """Tell the ejector that the run loop goes round; when it has to again, in monotonic seconds."""
         ejector = self._parts.ejector
         return math.inf if ejector is None else ejector.alive(now_s)
 
-    def close(self) -> None:
-        """No answer comes any more: the controls and the ejector are let go of."""
+    def close(self, beat: Callable[[], object]) -> None:
+        """No answer comes any more: the controls are let go of, and the ejector when the last parts have come to it.
+
+        Args:
+            beat: Is called again and again while they are on their way.
+        """
         parts = self._parts
         if parts.plant is not None:
             parts.plant.close()
-        if parts.ejector is not None:
-            outcome = attempt("ejector", parts.ejector.close)
+        if (ejector := parts.ejector) is not None:
+            outcome = attempt("ejector", lambda: ejector.close(beat))
             if isinstance(outcome, Fault):
                 self._note("ejector.failed", f"the ejector was not let go of: {outcome.sentence}")
 

@@ -53,9 +53,11 @@ def test_a_line_that_ends_first_ejects_what_is_on_its_way():
     thread.expect(1, time.monotonic())
     thread.decide(1, Verdict.FAIL)
     before = threading.active_count()
-    thread.close()
+    beats = []
+    thread.close(lambda: beats.append(1))
     assert [on for _, on in valve.log] == [True, False]
     assert valve.closed == 1
+    assert len(beats) > 3, "else the watchdog would take it for one that hangs"
     assert threading.active_count() == before - 1
     assert notes == []
 

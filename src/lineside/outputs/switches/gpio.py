@@ -53,10 +53,7 @@ class GpioSwitch:
         self._is_open = False
         try:
             lines.open([], [settings.line])
-        except (
-            OSError,
-            ValueError,
-        ) as fault:  # ValueError: what gpiod raises for a line that the chip has not
+        except (OSError, ValueError) as fault:  # the latter for a line that the chip has not
             raise self._fault(fault) from fault
         self._is_open = True
 
