@@ -146,6 +146,33 @@ def test_a_camera_that_is_lost_costs_its_parts_and_comes_back():
     assert {"camera.lost", "camera.back"} <= {e.code for e in statistics.events}
 
 
+class LosesParts:
+    """An ejector that cannot follow a part, in a way that nobody foresaw."""
+
+    def start(self):
+        pass
+
+    def expect(self, part, at_s):
+        raise RuntimeError(f"part {part}, at {at_s}")
+
+    def decide(self, part, verdict):
+        pass
+
+    def alive(self, now_s):
+        return now_s + 1.0
+
+    def close(self, beat):
+        beat()
+
+
+def test_a_part_that_the_ejector_cannot_follow_is_answered_all_the_same_and_told():
+    statistics, answers = run(ejector=LosesParts())
+    answers.check(PARTS)
+    told = [e.sentence for e in statistics.events if e.code == "ejector.failed"]
+    assert len(told) == PARTS
+    assert "take it off the line" in told[0]
+
+
 def test_a_camera_that_never_opens_lets_nothing_pass():
     def refuse():
         raise SourceError("no such camera")

@@ -224,6 +224,8 @@ class Segments:
 
     def _unlink(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
+        if os.name != "posix":  # elsewhere a folder cannot be opened
+            return
         folder = os.open(self._folder / "segments", os.O_RDONLY)
         try:
             os.fsync(folder)  # so that no later segment is gone before it after a loss of power
