@@ -134,7 +134,7 @@ def _recipe(settings: LineSettings, recipe: Recipe, card: Callable[[str], ModelC
     judge = recipe.judge(recipe.planned(first.names, later), tuple(settings.views))
     _take_outfits(recipe, settings)
     return (
-        f"{first.file}: {first.family}, {len(first.names)} classes, {first.input.size}; {len(judge.rules)} rules over "
+        f"{first.file}: {first.family}, {len(first.names)} classes, {first.input.size}; {len(judge.rules)} rule{'s' * (len(judge.rules) != 1)} over "
         f"{', '.join(judge.cameras)}"
     )
 

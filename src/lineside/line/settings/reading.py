@@ -156,7 +156,7 @@ class LineSettings:
     def _check_source(self, key: str, camera: CameraTable) -> None:
         scheme = scheme_of(camera.source)
         known: list[str] = []
-        for name in plugins.names(cameras.KINDS) if scheme else ():
+        for name in plugins.names(cameras.KINDS):
             try:
                 kind = plugins.load(cameras.KINDS, name)
             except PluginError as fault:
