@@ -111,17 +111,7 @@ def build(settings: LineSettings, board: Board, run: str, outside: Outside | Non
         if trace is not None:
             stack.callback(trace.close, _OUTBOX_S)
         asks = settings.trigger in {TriggerMode.SOFTWARE, TriggerMode.PLC}
-        cameras = {
-            table.id: FeedStation(
-                table.id,
-                _feed(settings, table, outside),
-                post=inbox.put,
-                note=board.post,
-                prepare=_prepare(settings, table),
-                asks=asks,
-            )
-            for table in settings.document.camera
-        }
+        cameras = _cameras(settings, board, inbox.put, outside, asks=asks)
         parts = Parts(
             views=tuple(settings.views),
             stations={view: cameras[camera] for view, camera in settings.views.items()},
@@ -143,6 +133,23 @@ def build(settings: LineSettings, board: Board, run: str, outside: Outside | Non
         how = LoopSettings(deadline_s=deadline_s, max_captures=captures, max_frames=_FRAMES)
         return Built(parts, how, models, cameras, outbox, stack.pop_all())
     raise AssertionError("unreachable")
+
+
+def _cameras(
+    settings: LineSettings, board: Board, post: Callable[[Any], None], outside: Outside, *, asks: bool
+) -> dict[str, FeedStation]:
+    """The line's cameras by name, not yet open."""
+    return {
+        table.id: FeedStation(
+            table.id,
+            _feed(settings, table, outside),
+            post=post,
+            note=board.post,
+            prepare=_prepare(settings, table),
+            asks=asks,
+        )
+        for table in settings.document.camera
+    }
 
 
 def _dress(cameras: Mapping[str, FeedStation], product: Product) -> None:
