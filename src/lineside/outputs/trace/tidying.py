@@ -45,8 +45,8 @@ class Tidying:
         self._looked: int | None = None
         self._retired: Retired | None = None
 
-    def step(self, now_s: float) -> None:
-        """Something that is beyond a limit is gone, or nothing is. There may be more: parts that wait come first.
+    def step(self, now_s: float) -> bool:
+        """Whether something that was beyond a limit is gone. There may be more then: parts that wait come first.
 
         Args:
             now_s: Seconds by a clock that nobody sets.
@@ -56,17 +56,16 @@ class Tidying:
         """
         # Records become too many where a segment ends.
         if self._looked != self._segments.index and self._look_at_records():
-            return
+            return True
         pause_s = FULL_S if self._pictures.is_full else TIDY_S
         if self._pictures_s is not None and now_s - self._pictures_s < pause_s:
-            return
+            return False
         self._pictures_s = now_s
         found = self._pictures.surplus()
-        if any(found.values()):
-            self._pictures_s = None
-        for why, names in found.items():
-            if not self._remove_pictures(why, names):
-                return
+        if not any(found.values()):
+            return False
+        self._pictures_s = None
+        return all(self._remove_pictures(why, names) for why, names in found.items())
 
     def _look_at_records(self) -> bool:
         """Whether something is gone: the oldest segment, or before it the pictures of its day, where it is the last of that."""

@@ -198,7 +198,7 @@ class TraceWriter:
                 self._pending.append(self._record(one) if isinstance(one, _Part) else self._late(one))
             self._tell_dropped()
             self._write(sum(isinstance(one, _Part) for one in parts))
-            self._tidy()
+            self._tidy(is_open=is_open)
         self._segments.close()
 
     def _gather(self) -> tuple[list[_Part | _Later], bool]:
@@ -291,12 +291,13 @@ class TraceWriter:
             return
         self._is_told = False
 
-    def _tidy(self) -> None:
-        """Remove some of what is beyond the limits."""
+    def _tidy(self, *, is_open: bool) -> None:
+        """Remove what is beyond the limits, until a part waits; at the end only some of it."""
         if self._pending:
             return
         try:
-            self._tidying.step(time.monotonic())
+            while self._tidying.step(time.monotonic()) and is_open and self._queue.empty():
+                pass
         except OutputError as fault:
             self._tell("trace.unwritten", str(fault))
 
