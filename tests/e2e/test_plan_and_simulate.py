@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from lineside import Size
+from lineside.dispatch.simulation.planning import usual_seconds
 from lineside.testing.graphs import colour_spots
 from real_workers import counting_model
 
@@ -54,6 +55,11 @@ def test_a_plan_tells_how_many_and_what_one_loss_costs(cli):
     for part in ("When one dies", "How many of one kind are enough", "Latency over load"):
         assert part in text
     assert "assumed, not measured" in text
+
+
+@pytest.mark.parametrize(("cameras", "seconds"), [(40, 10.0), (1600, 2.5)])
+def test_a_plan_of_very_many_pictures_plays_fewer_seconds_of_them(cameras, seconds):
+    assert usual_seconds(cameras * 25.0) == seconds
 
 
 def test_a_plan_as_json_holds_the_same(cli):
