@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineside.dispatch.actions import (
     Cancel,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.scheduler import Scheduler
 
 T = TypeVar("T")
+Order = tuple["Callable[..., None]", tuple[Any, ...]]
 
 _ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
 _NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
@@ -41,7 +42,8 @@ class Desk:
     Args:
         scheduler: Decides.
         clock: Monotonic seconds.
-        order: Carries out an order to a worker; is told of answers, too, after every run that may need their pictures.
+        prepare: Says what is to be called to carry an action out, with which arguments; `None` where there is nothing. It is told of
+            answers, too, each after every run that may need its picture. It must be quick, as it is asked behind the lock.
         answer: Gives an answer, or tells of a device's health.
         woken: Is called when the next tick is due sooner than `next_wake_s` said last; from any thread.
     """
@@ -51,7 +53,7 @@ class Desk:
         scheduler: Scheduler,
         *,
         clock: Callable[[], float],
-        order: Callable[[Action], None],
+        prepare: Callable[[Action], Order | None],
         answer: Callable[[Action], None],
         woken: Callable[[], None] = lambda: None,
     ) -> None:
@@ -60,7 +62,8 @@ class Desk:
         self._woken = woken
         self._lock = threading.Lock()
         self._wake_s = float("-inf")
-        self._orders: Turns[Action] = Turns(order)
+        self._prepare = prepare
+        self._orders: Turns[Order] = Turns(_carry_out)
         self._answers: Turns[Action] = Turns(answer)
 
     def post(self, event: Event) -> None:
@@ -69,12 +72,12 @@ class Desk:
         Raises:
             SettingsError: The event names what does not exist.
         """
-        scheduler, orders, answers = self._scheduler, self._orders, self._answers
+        scheduler, prepare, orders, answers = self._scheduler, self._prepare, self._orders, self._answers
         with self._lock:
             for action in scheduler.handle(event, self._clock()):
                 kind = type(action)
-                if kind not in _NEWS:
-                    orders.add(action)
+                if kind not in _NEWS and (order := prepare(action)) is not None:
+                    orders.add(order)
                 if kind not in _ORDERS:
                     answers.add(action)
             wake_s = scheduler.wake_s()
@@ -103,3 +106,8 @@ class Desk:
         """What the scheduler says, between two events."""
         with self._lock:
             return question(self._scheduler)
+
+
+def _carry_out(order: Order) -> None:
+    do, arguments = order
+    do(*arguments)

@@ -76,19 +76,11 @@ class Hands:
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
     ) -> None:
         """Let a model look at pictures, and tell what it saw."""
-        if len(pictures) == 1:
-            self._answer(run, model, lambda opened: opened.run(pictures, asked))
-        else:
-            self._answer(run, model, lambda opened: self._results(run, opened, pictures, asked))
+        self._answer(run, model, pictures, asked)
 
     def probe(self, run: int, model: str) -> None:
         """Let a model prove its health, and tell whether it did."""
-
-        def proven(opened: OpenedModel) -> Sequence[object]:
-            opened.probe(1)
-            return ()
-
-        self._answer(run, model, proven)
+        self._answer(run, model, (), ())
 
     def refuse(self, run: int, detail: str) -> None:
         """Tell that a run's pictures are none."""
@@ -124,10 +116,13 @@ class Hands:
             self._tell(ModelDemoted(self._device, model.name, sentence))
         return times
 
-    def _answer(self, run: int, model: str, work: Callable[[OpenedModel], Sequence[object]]) -> None:
+    def _answer(
+        self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
+    ) -> None:
+        """Do a run, without pictures a probe, and tell what came of it."""
         news: News
         try:
-            results = self._worked(run, model, work)
+            results = self._worked(run, model, pictures, asked)
         except Exception as fault:  # noqa: BLE001 # the worker's border: whatever a run raises fails the run, never the worker
             if not isinstance(fault, LinesideError):
                 _log.warning(
@@ -139,7 +134,7 @@ class Hands:
         self._tell(news)
 
     def _worked(
-        self, run: int, model: str, work: Callable[[OpenedModel], Sequence[object]]
+        self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
     ) -> Sequence[object]:
         opened = self._models.get(model)
         if opened is None:
@@ -148,7 +143,9 @@ class Hands:
             self._run, self._at = run, opened
         try:
             self._refuse_cancelled(run)
-            return work(opened)
+            if len(pictures) == 1:
+                return opened.run(pictures, asked)
+            return self._results(run, opened, pictures, asked)
         finally:
             with self._lock:
                 self._run = self._at = None
@@ -162,6 +159,9 @@ class Hands:
         pictures: Sequence[NDArray[np.uint8]],
         asked: Sequence[Asked],
     ) -> Sequence[object]:
+        if not pictures:
+            opened.probe(1)
+            return ()
         if opened.batches:
             return opened.run(pictures, asked)
         results: list[object] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineside.dispatch.actions import Cancel, Probe, Release, Retire, Run, Terminate
 from lineside.dispatch.events import BatchDone, BatchFailed, ModelLoaded, WorkerLost, WorkerUp
@@ -14,10 +14,14 @@ from lineside.dispatch.worker import ModelDemoted, ModelNotLoaded, as_refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lineside.core.errors import LinesideError
     from lineside.dispatch.actions import Action
+    from lineside.dispatch.desk import Order
     from lineside.dispatch.events import Event
-    from lineside.dispatch.worker import News, Worker, WorkerModel
+    from lineside.dispatch.worker import Asked, News, Worker, WorkerModel
 
     Later = Callable[[float, Callable[[], None]], None]
 
@@ -44,6 +48,8 @@ class Seat:
         refused: Models that it could not open, with the reason.
         loaded: Models that it has.
         demoted: Models that run on another entry than the device's first, with the reason.
+        up_s: Since when it is ready.
+        run: The number of the run that it was given last, and of how many pictures.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -107,14 +113,17 @@ class Roster:
         for seat in self.seats.values():
             self._start(seat)
 
-    def order(self, action: Action) -> None:
-        """Carry out what the scheduler wants of a worker; drop the picture of an answer that was the last to need it."""
+    def prepare(self, action: Action) -> Order | None:
+        """What is to be carried out for the scheduler: of a run its pictures are taken here, as the next answer may let them go.
+
+        An answer that was the last to need its picture drops it, and leaves nothing to be carried out.
+        """
         if isinstance(action, Run):  # this and the next come with every picture
-            self._run(action)
-        elif isinstance(action, Release) or (do := self._orders.get(type(action))) is None:
+            return self._run, self._batch(action)
+        if isinstance(action, Release) or (do := self._orders.get(type(action))) is None:
             let_go(action)
-        else:
-            do(action)
+            return None
+        return do, (action,)
 
     def load(self, model: WorkerModel) -> None:
         """Let every worker open one more model beside its work."""
@@ -155,7 +164,7 @@ class Roster:
             if not seat.worker.join(limit_s):
                 _log.warning("%s: its worker does not end, and is left alone", seat.worker.device)
 
-    def _run(self, action: Run) -> None:
+    def _batch(self, action: Run) -> tuple[Any, ...]:
         pictures, asked = [], []
         for request in action.requests:
             ticket = request.payload
@@ -163,9 +172,13 @@ class Roster:
             assert ticket.picture is not None  # it is dropped after the last run that may need it
             pictures.append(ticket.picture)
             asked.append(ticket.asked)
-        seat = self.seats[action.device]
-        seat.run = (action.run, len(pictures))
-        seat.worker.run(action.run, action.model, pictures, asked)
+        return self.seats[action.device], action.run, action.model, pictures, asked
+
+    def _run(
+        self, seat: Seat, run: int, model: str, pictures: list[NDArray[np.uint8]], asked: list[Asked]
+    ) -> None:
+        seat.run = (run, len(pictures))
+        seat.worker.run(run, model, pictures, asked)
 
     def _probe(self, action: Probe) -> None:
         seat = self.seats[action.device]
@@ -209,11 +222,18 @@ class Roster:
             self._later(0.0 if lived_s >= cool_down_s else cool_down_s, lambda: self._start(seat))
 
     def _hears(self, device: str) -> Callable[[News], None]:
+        post = self._post
+
         def hears(news: News) -> None:
-            if isinstance(news, BatchDone):
-                self._post(_counted(news, self.seats[device]))
-            else:
+            if not isinstance(news, BatchDone):
                 self._hear(device, news)
+                return
+            run, count = self.seats[device].run
+            if run == news.run and len(news.results) != count:
+                detail = f"it answered {len(news.results)} of {count} pictures"
+                post(BatchFailed(device, run, detail=detail))
+            else:
+                post(news)
 
         return hears
 
@@ -265,11 +285,3 @@ class Roster:
         with self.changed:
             seat.loaded.add(news.model)
             self.changed.notify_all()
-
-
-def _counted(news: BatchDone, seat: Seat) -> Event:
-    """The end of a run, which failed if it has not one result a picture."""
-    if news.run != seat.run[0] or len(news.results) == seat.run[1]:
-        return news
-    detail = f"it answered {len(news.results)} of {seat.run[1]} pictures"
-    return BatchFailed(news.device, news.run, detail=detail)

@@ -67,7 +67,7 @@ class Works:
         self.desk = Desk(
             Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing),
             clock=fittings.clock,
-            order=self.roster.order,
+            prepare=self.roster.prepare,
             answer=self._answer,
             woken=self._timer.wake,
         )
@@ -194,7 +194,7 @@ class Works:
 
     def _answer(self, action: Action) -> None:
         if isinstance(action, Release):
-            self.promises.keep(action)
+            self.promises.release(action)
         elif isinstance(action, HealthChanged):
             self._bulletin.take(action)
         elif isinstance(action, DeadlineTooShort):
