@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lineside.core.errors import OutputError, SettingsError
 from lineside.core.verdict import Verdict
 from lineside.outputs.keeping import Keep
+from lineside.outputs.trace import verify as verifying
 from lineside.outputs.trace.chain import sealed, unsealed
 from lineside.outputs.trace.findings import Fault, Span
 from lineside.outputs.trace.pictures import Pictures
@@ -430,6 +431,25 @@ def test_a_trace_that_is_written_and_tidied_is_sound_at_every_moment(tmp_path):
     found = verify(tmp_path)
     assert found.findings == []
     assert found.retired > 0
+
+
+def test_a_picture_that_goes_while_the_trace_is_looked_at_is_not_called_missing(tmp_path, monkeypatch):
+    with opened(tmp_path, Wall()) as trace:
+        for part in range(6):
+            assert trace.append(inspection(part, Verdict.FAIL))
+        assert until(lambda: trace.statistics().written == 6)
+
+    read_whole_chain = verifying._Walk.compare_beginning
+
+    def a_line_starts_meanwhile(walk):
+        read_whole_chain(walk)
+        with opened(tmp_path, Wall(), picture_bytes=1) as trace:
+            assert until(lambda: not list((tmp_path / "pictures").glob("*/*")))
+            assert trace.append(inspection(6, Verdict.PASS))
+
+    monkeypatch.setattr(verifying._Walk, "compare_beginning", a_line_starts_meanwhile)
+    found = verify(tmp_path)
+    assert (found.findings, found.parts, found.removed, found.pictures) == ([], 6, 6, 0)
 
 
 def test_kill_9_while_records_are_removed_leaves_a_chain_that_holds(tmp_path):

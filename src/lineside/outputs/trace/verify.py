@@ -51,8 +51,37 @@ def verify(folder: Path, span: Span | None = None, *, with_pictures: bool = True
         walk.compare_head(head, files[-1])
     walk.compare_beginning()
     if with_pictures:
-        walk.compare_pictures(folder / "pictures")
+        walk.compare_pictures(folder / "pictures", _Meanwhile(folder, files))
     return walk.found
+
+
+class _Meanwhile:
+    """What the chain of a line that runs has told since it was read: a picture that has just gone was told of before it went.
+
+    Args:
+        folder: The trace's.
+        read: The segments that were read; more may stand in the last of them by now.
+    """
+
+    def __init__(self, folder: Path, read: Sequence[Path]) -> None:
+        self._folder = folder
+        self._bytes = {path.name: -1 for path in read[:-1]}  # of segments that are whole nothing more comes
+
+    def removed(self) -> set[str]:
+        """Names of pictures that were removed, from what has not been looked at before."""
+        names: set[str] = set()
+        for path in segment_files(self._folder):
+            known = self._bytes.get(path.name, 0)
+            try:
+                if known >= 0 and path.stat().st_size != known:
+                    lines = list(read_lines(path))
+                    self._bytes[path.name] = sum(map(len, lines))
+                    for line in lines:
+                        names |= _removed_by(unsealed(line) or {})
+            except (FileNotFoundError, OutputError):
+                if path.exists():
+                    raise  # else it was removed meanwhile, and the chain goes on behind it
+        return names
 
 
 def _walked(files: Sequence[Path], span: Span) -> _Walk:
@@ -108,8 +137,7 @@ class _Walk:
         if record is None:
             self._take_broken(path, place, line)
             return
-        if record.get("kind") == "removed":  # also of pictures of the span that were removed after it
-            self._removed.update(name for name in record.get("files", ()) if isinstance(name, str))
+        self._removed.update(_removed_by(record))  # also pictures of the span that were removed after it
         if (retired := Retired.of(record)) is not None:
             self._retired.append(retired)
         is_first, self._is_begun = not self._is_begun, True
@@ -244,9 +272,13 @@ class _Walk:
         self._add(Fault.MISSING, begin.path, begin.place, number, part, sentence)
         self.found.findings.insert(0, self.found.findings.pop())
 
-    def compare_pictures(self, folder: Path) -> None:
-        """The pictures are there with the hashes that their names hold, but for those that the chain says were removed."""
-        self.found.removed = len(self._removed)
+    def compare_pictures(self, folder: Path, meanwhile: _Meanwhile) -> None:
+        """The pictures are there with the hashes that their names hold, but for those that the chain says were removed.
+
+        Args:
+            folder: Of the pictures.
+            meanwhile: Knows those that have been removed since the chain was read.
+        """
         for name, segment, place, number, part in self._pictures:
             if not sound_name(name):
                 sentence = f"{name!r} is no name of a picture"
@@ -257,6 +289,8 @@ class _Walk:
             try:
                 data = (folder / name).read_bytes()
             except FileNotFoundError:
+                if name not in self._removed:
+                    self._removed |= meanwhile.removed()
                 if name not in self._removed:
                     sentence = f"pictures/{name} is not there, and no record says that it was removed"
                     self.found.findings.append(
@@ -271,12 +305,20 @@ class _Walk:
                 self.found.findings.append(
                     Finding(Fault.PICTURE_CHANGED, segment, place, number, part, sentence)
                 )
+        self.found.removed = len(self._removed)
 
     def _add(
         self, fault: Fault, path: Path, place: int, number: int | None, part: Any, sentence: str
     ) -> None:
         part = part if isinstance(part, int) else None
         self.found.findings.append(Finding(fault, path.name, place, number, part, sentence))
+
+
+def _removed_by(record: Mapping[str, Any]) -> set[str]:
+    """The pictures that a record says were removed."""
+    if record.get("kind") != "removed":
+        return set()
+    return {name for name in record.get("files", ()) if isinstance(name, str)}
 
 
 def _loose(line: bytes) -> dict[str, Any]:
