@@ -47,26 +47,29 @@ def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[
         SettingsError: No record is meant by it.
         OutputError: There is no trace, or it cannot be read.
     """
-    begin, parts = 0, []
-    for number, record in enumerate(sound_records(folder)):
-        begin = begin if number else record[NUMBER]
-        if record.get("kind") == "part":
-            parts.append(record)
-    if run is not None:
-        parts = [record for record in parts if run_of(record) == run]
-    if which == "all":
-        found = parts
-    elif (span := _RANGE.fullmatch(which)) is not None:
-        first, last = int(span.group(1)), int(span.group(2))
-        found = [r for r in _latest_run(parts) if first <= r["part"] <= last]
-    else:
-        found = [r for r in parts if str(r.get("serial", "")) == which]
-        if not found and which.isdecimal():
-            found = [r for r in _latest_run(parts) if r["part"] == int(which)]
+    span = _RANGE.fullmatch(which)
+    first, last = span.groups() if span else (which, which) if which.isdecimal() else (1, 0)
+    numbers = range(int(first), int(last) + 1)
+    begin = count = 0
+    named: list[dict[str, Any]] = []
+    numbered: list[dict[str, Any]] = []
+    latest = ""
+    for place, record in enumerate(sound_records(folder)):  # a trace may be larger than the memory
+        begin = begin if place else record[NUMBER]
+        if record.get("kind") != "part" or (run is not None and run_of(record) != run):
+            continue
+        count += 1
+        if run_of(record) != latest:
+            latest, numbered = run_of(record), []
+        if which == "all" or (span is None and str(record.get("serial", "")) == which):
+            named.append(record)
+        if record["part"] in numbers:
+            numbered.append(record)
+    found = named or numbered
     if not found:
         raise SettingsError(
             f'{folder}: no part is meant by "{which}"{"" if run is None else f" in the run {run}"}; expected a serial number, '
-            f"a part's number, a range as 100..200, or all. The trace holds {len(parts)} parts"
+            f"a part's number, a range as 100..200, or all. The trace holds {count} parts"
             + (f" and begins with record {begin}: older ones were removed." if begin else ".")
         )
     return found
@@ -93,7 +96,3 @@ def late_records(folder: Path, parts: list[dict[str, Any]]) -> list[dict[str, An
 def run_of(record: dict[str, Any]) -> str:
     """The run that a part belongs to."""
     return str(record.get("about", {}).get("run"))
-
-
-def _latest_run(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [record for record in parts if run_of(record) == run_of(parts[-1])]
