@@ -57,7 +57,21 @@ def main() -> None:
 
 
 def overhead(count: int = 20_000) -> list[str]:
-    """From submit to callback on a session that does nothing, one picture at a time, and in bursts."""
+    """From submit to callback on a session that does nothing, one picture at a time, and in bursts.
+
+    Where threads can be held to a core, once more with all of them on one: what two cores cost beyond that is what both
+    threads touch, which goes back and forth between their caches.
+    """
+    lines = _overhead("", count)
+    if hasattr(os, "sched_setaffinity"):
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})  # threads that begin from here on are held there, too
+        lines += _overhead("all on one core, ", count)
+        os.sched_setaffinity(0, cores)
+    return lines
+
+
+def _overhead(where: str, count: int) -> list[str]:
     lines = []
     bare_cpu = time.process_time()
     bare = _round_trips(count)
@@ -79,7 +93,7 @@ def overhead(count: int = 20_000) -> list[str]:
             took.append(ended[0] - start)
         cpu = (time.process_time() - cpu) / count
         lines.append(
-            f"submit to callback, one at a time: p50 {_us(took, 50)} / p99 {_us(took, 99)} µs, CPU {cpu * 1e6:.0f} µs a picture "
+            f"{where}submit to callback, one at a time: p50 {_us(took, 50)} / p99 {_us(took, 99)} µs, CPU {cpu * 1e6:.0f} µs a picture "
             f"(goals 80, 300, 60); a bare queue and lock in the same run: p50 {_us(bare, 50)} / p99 {_us(bare, 99)} µs, "
             f"CPU {bare_cpu * 1e6:.0f} µs"
         )
@@ -89,7 +103,7 @@ def overhead(count: int = 20_000) -> list[str]:
                 future.result()
         wall, cpu = (time.perf_counter() - wall) / count, (time.process_time() - cpu) / count
         lines.append(
-            f"bursts of 100 through one device: {wall * 1e6:.0f} µs, CPU {cpu * 1e6:.0f} µs a picture (goal 60)"
+            f"{where}bursts of 100 through one device: {wall * 1e6:.0f} µs, CPU {cpu * 1e6:.0f} µs a picture (goal 60)"
         )
     return lines
 

@@ -57,7 +57,7 @@ def test_a_plan_tells_how_many_and_what_one_loss_costs(cli):
     assert "assumed, not measured" in text
 
 
-@pytest.mark.parametrize(("cameras", "seconds"), [(40, 10.0), (1600, 2.5)])
+@pytest.mark.parametrize(("cameras", "seconds"), [(40, 10.0), (400, 5.0), (2000, 1.0), (9000, 1.0)])
 def test_a_plan_of_very_many_pictures_plays_fewer_seconds_of_them(cameras, seconds):
     assert usual_seconds(cameras * 25.0) == seconds
 

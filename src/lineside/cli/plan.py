@@ -60,7 +60,7 @@ def plan(
     seconds: Annotated[
         float | None,
         typer.Option(
-            help="Virtual seconds; without it 10, or what 100,000 pictures take where they come faster.",
+            help="Virtual seconds; without it 10, or what 50,000 pictures take where they come faster.",
             show_default=False,
         ),
     ] = None,

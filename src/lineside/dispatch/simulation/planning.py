@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _LOADS = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.1, 1.3)
 _USUAL_S = 10.0
-_USUAL_FRAMES = 100_000
+_USUAL_FRAMES = 50_000
+_LEAST_USUAL_S = 1.0
 _FRAMES = 10_000  # of a run that is one of many: enough to see misses of 0.1 %
 _LEAST_S = 0.5
 _LOSS_S = 2.0  # of a run in whose middle a device dies
@@ -92,7 +93,7 @@ class PlanReport:
 
 def usual_seconds(fps: float) -> float:
     """Virtual seconds that show what becomes of so many pictures a second, and are simulated in some seconds."""
-    return min(_USUAL_S, max(_USUAL_FRAMES / fps, _LOSS_S))
+    return min(_USUAL_S, max(_USUAL_FRAMES / fps, _LEAST_USUAL_S))
 
 
 def check_deadline(scenario: Scenario, what: str) -> None:
