@@ -83,16 +83,6 @@ PLANS = {
         validation_plants=50,
         validate_every=2500,
     ),
-    "print": Plan(
-        ((Stage(1500, 384, 8, 1),) * 6,),
-        rates=(5e-4,),
-        pool_frames=1000,
-        pool_options=_REFINED | {"products": ("disc", "cap", "cap")},
-        is_mining=True,
-        validation_frames=1000,
-        validation_plants=50,
-        validate_every=4500,
-    ),
     "short": Plan(((Stage(1000, 256, 16, 1),),), pool_frames=300, validation_frames=100, validate_every=500),
     "smoke": Plan(
         ((Stage(150, 256, 16, 2), Stage(10, 640, 4, 2)),),

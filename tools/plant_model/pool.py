@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FRAME_PX = 640
 FIRST_SEED = 1000  # all below belong to validation, to the held-out test and to the demo
+_PRODUCTS = ("disc", "cap")
 _PART_NUMBERS = 20_000  # light and belt drift along them
 _LEAST_LEARNED_PX = 8.0
 _SMALL_PX = (6.0, 26.0)
@@ -50,7 +51,6 @@ class PoolSettings:
         small_plants: Share of the plants that throw small marks alone.
         classes: Classes of the crops at defects, all equally likely; one that stands there twice is twice as likely.
         light_strength: How far the photographer changes the light.
-        products: What the plants make, in turn.
     """
 
     seed: int
@@ -66,7 +66,6 @@ class PoolSettings:
     small_plants: float = 0.0
     light_strength: float = 1.0
     classes: tuple[str, ...] = DEFECTS
-    products: tuple[str, ...] = ("disc", "cap")
 
 
 class FramePool:
@@ -127,7 +126,7 @@ class FramePool:
         seed = FIRST_SEED + self.settings.seed * 10_000 + index
         is_small = index % _OF_PLANTS < self.settings.small_plants * _OF_PLANTS
         settings = PlantSettings(
-            product=self.settings.products[index % len(self.settings.products)],
+            product=_PRODUCTS[index % 2],
             seed=seed,
             defect_rate=self.settings.defect_rate,
             variants=self.settings.variants,
