@@ -46,7 +46,9 @@ class Tidying:
         self._retired: Retired | None = None
 
     def step(self, now_s: float) -> bool:
-        """Whether something that was beyond a limit is gone. There may be more then: parts that wait come first.
+        """Whether records that were beyond a limit are gone: there may be more, which can go at once where no part waits.
+
+        Of pictures some go a step, as looking for them takes long where there are many: the next step is for a later moment.
 
         Args:
             now_s: Seconds by a clock that nobody sets.
@@ -62,10 +64,12 @@ class Tidying:
             return False
         self._pictures_s = now_s
         found = self._pictures.surplus()
-        if not any(found.values()):
-            return False
-        self._pictures_s = None
-        return all(self._remove_pictures(why, names) for why, names in found.items())
+        if any(found.values()):
+            self._pictures_s = None
+        for why, names in found.items():
+            if not self._remove_pictures(why, names):
+                break
+        return False
 
     def _look_at_records(self) -> bool:
         """Whether something is gone: the oldest segment, or before it the pictures of its day, where it is the last of that."""

@@ -292,7 +292,7 @@ class TraceWriter:
         self._is_told = False
 
     def _tidy(self, *, is_open: bool) -> None:
-        """Remove what is beyond the limits, until a part waits; at the end only some of it."""
+        """Remove what is beyond the limits: records until a part waits; at the end, and of pictures, only some."""
         if self._pending:
             return
         try:
