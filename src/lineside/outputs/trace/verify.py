@@ -11,6 +11,7 @@ from lineside.core.errors import OutputError
 from lineside.outputs.trace.chain import GENESIS, HASH, NUMBER, PREVIOUS, unsealed
 from lineside.outputs.trace.findings import Fault, Finding, Span, Verification
 from lineside.outputs.trace.pictures import sound_name
+from lineside.outputs.trace.removed import Meanwhile, removed_by
 from lineside.outputs.trace.retired import Retired
 from lineside.outputs.trace.segments import read_head, read_lines, segment_files
 
@@ -51,37 +52,8 @@ def verify(folder: Path, span: Span | None = None, *, with_pictures: bool = True
         walk.compare_head(head, files[-1])
     walk.compare_beginning()
     if with_pictures:
-        walk.compare_pictures(folder / "pictures", _Meanwhile(folder, files))
+        walk.compare_pictures(folder / "pictures", Meanwhile(folder, files))
     return walk.found
-
-
-class _Meanwhile:
-    """What the chain of a line that runs has told since it was read: a picture that has just gone was told of before it went.
-
-    Args:
-        folder: The trace's.
-        read: The segments that were read; more may stand in the last of them by now.
-    """
-
-    def __init__(self, folder: Path, read: Sequence[Path]) -> None:
-        self._folder = folder
-        self._bytes = {path.name: -1 for path in read[:-1]}  # of segments that are whole nothing more comes
-
-    def removed(self) -> set[str]:
-        """Names of pictures that were removed, from what has not been looked at before."""
-        names: set[str] = set()
-        for path in segment_files(self._folder):
-            known = self._bytes.get(path.name, 0)
-            try:
-                if known >= 0 and path.stat().st_size != known:
-                    lines = list(read_lines(path))
-                    self._bytes[path.name] = sum(map(len, lines))
-                    for line in lines:
-                        names |= _removed_by(unsealed(line) or {})
-            except (FileNotFoundError, OutputError):
-                if path.exists():
-                    raise  # else it was removed meanwhile, and the chain goes on behind it
-        return names
 
 
 def _walked(files: Sequence[Path], span: Span) -> _Walk:
@@ -137,7 +109,7 @@ class _Walk:
         if record is None:
             self._take_broken(path, place, line)
             return
-        self._removed.update(_removed_by(record))  # also pictures of the span that were removed after it
+        self._removed.update(removed_by(record))  # also pictures of the span that were removed after it
         if (retired := Retired.of(record)) is not None:
             self._retired.append(retired)
         is_first, self._is_begun = not self._is_begun, True
@@ -272,7 +244,7 @@ class _Walk:
         self._add(Fault.MISSING, begin.path, begin.place, number, part, sentence)
         self.found.findings.insert(0, self.found.findings.pop())
 
-    def compare_pictures(self, folder: Path, meanwhile: _Meanwhile) -> None:
+    def compare_pictures(self, folder: Path, meanwhile: Meanwhile) -> None:
         """The pictures are there with the hashes that their names hold, but for those that the chain says were removed.
 
         Args:
@@ -312,13 +284,6 @@ class _Walk:
     ) -> None:
         part = part if isinstance(part, int) else None
         self.found.findings.append(Finding(fault, path.name, place, number, part, sentence))
-
-
-def _removed_by(record: Mapping[str, Any]) -> set[str]:
-    """The pictures that a record says were removed."""
-    if record.get("kind") != "removed":
-        return set()
-    return {name for name in record.get("files", ()) if isinstance(name, str)}
 
 
 def _loose(line: bytes) -> dict[str, Any]:
