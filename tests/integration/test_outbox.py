@@ -202,6 +202,24 @@ def test_results_go_without_pictures_where_the_disk_takes_none(tmp_path):
     assert [code for code, _ in notes] == ["output.picture_lost"]
 
 
+def test_that_results_wait_is_told_also_where_pictures_were_lost_before(tmp_path):
+    sink, notes = Collector(), Log()
+    (tmp_path / "spool").mkdir()
+    with opened(tmp_path, {"sink": sink}, note=notes.note) as outbox:
+        for name in range(256):
+            (tmp_path / "spool" / f"{name:02x}").touch()
+        other = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        outbox.offer(inspection(0))
+        assert until(lambda: "output.unwritten" in [code for code, _ in notes])
+        other.rollback()
+        other.close()
+        assert until(lambda: sink.keys)
+        outbox.offer(inspection(1))
+        assert until(lambda: len(sink.keys) == 2)
+    assert [code for code, _ in notes] == ["output.picture_lost", "output.unwritten"]
+
+
 def fill(path):
     """No byte is left on the disk."""
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -160,9 +161,24 @@ def test_bfloat16_is_computed_and_told_where_it_is_asked_for(network):
     assert 1e-4 < moved < 0.1
 
 
+def has_float16():
+    """Instructions for it, as OpenVINO needs them; its list of capabilities names FP16 on every CPU."""
+    cpu = Path("/proc/cpuinfo")
+    return cpu.exists() and "avx512_fp16" in cpu.read_text()
+
+
+def test_float16_is_computed_where_the_cpu_has_it(network):
+    if not has_float16():
+        pytest.skip("this CPU has no float16")
+    feeds = {"x": picture(3)}
+    session = opened(network, precision="f16")
+    assert session.precision == "float16"
+    assert 1e-6 < distance(session.bind(feeds, fixed_shapes=False).run(), run_once(network, feeds)) < 0.02
+
+
 def test_a_coarser_precision_than_asked_is_refused(network):
-    if not has_bfloat16():
-        pytest.skip("this CPU has no bfloat16, which OpenVINO takes for float16")
+    if not has_bfloat16() or has_float16():
+        pytest.skip("this CPU has no bfloat16, or float16 as well; OpenVINO takes the one for the other")
     with pytest.raises(
         DeviceMismatchError, match="asked to compute in float16, OpenVINO computes in bfloat16"
     ):

@@ -71,7 +71,7 @@ class Writer:
         self._settings = settings
         self._about = about
         self._note, self._wake, self._is_over = note, wake, is_over
-        self._is_told = False
+        self._told_codes: set[str] = set()
         self.stored = 0
         self.pictures_lost = 0
         self.unstored = 0
@@ -112,6 +112,7 @@ class Writer:
                 for picture in encoded(offer.inspection, self._settings.keep):
                     pictures.append(Picture(picture.name, self._spool.put(picture), picture.sha256))
                     size += len(picture.data)
+                    self._told_codes.discard("output.picture_lost")
             except OutputError as fault:
                 self.pictures_lost += 1
                 self._tell("output.picture_lost", f"a result goes without its pictures: {fault}")
@@ -146,12 +147,12 @@ class Writer:
         if lost:
             each = ", ".join(f"{count} for {sink}" for sink, count in sorted(lost.items()))
             self._note("output.evicted", f"the outbox is full; the oldest results were given up: {each}")
-        self._is_told = False
+        self._told_codes.discard("output.unwritten")
 
     def _tell(self, code: str, sentence: str) -> None:
-        """Once until it works again."""
-        if not self._is_told:
-            self._is_told = True
+        """Each code once until it works again."""
+        if code not in self._told_codes:
+            self._told_codes.add(code)
             self._note(code, sentence)
 
 

@@ -84,7 +84,8 @@ class TraceWriter:
         self._offered = self._dropped = self._told_dropped = 0
         self._dropped_late = self._told_late = 0
         self._written = self._kept = self._lost = 0
-        self._is_closed = self._is_told = False
+        self._is_closed = False
+        self._told_codes: set[str] = set()
         self._day = ""
         self._recipes = Recipes(folder)
         self._owner = Owner(folder)
@@ -255,6 +256,7 @@ class TraceWriter:
             for picture in encoded(inspection, self._settings.keep):
                 files[picture.name] = self._pictures.put(picture, self._day)
                 self._kept += 1
+                self._told_codes.discard("trace.picture_lost")
         except OutputError as fault:
             self._lost += 1
             self._tell("trace.picture_lost", f"a picture of part {inspection.part} is not kept: {fault}")
@@ -289,7 +291,7 @@ class TraceWriter:
         except OutputError as fault:
             self._tell("trace.unwritten", str(fault))
             return
-        self._is_told = False
+        self._told_codes.discard("trace.unwritten")
 
     def _tidy(self, *, is_open: bool) -> None:
         """Remove what is beyond the limits: records until a part waits; at the end, and of pictures, only some."""
@@ -308,9 +310,9 @@ class TraceWriter:
         return not self._pending
 
     def _tell(self, code: str, sentence: str) -> None:
-        """Once until it works again."""
-        if not self._is_told:
-            self._is_told = True
+        """Each code once until it works again."""
+        if code not in self._told_codes:
+            self._told_codes.add(code)
             self._note(code, sentence)
 
 
