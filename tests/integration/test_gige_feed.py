@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import sys
 import time
 from threading import Condition
 
@@ -51,7 +53,11 @@ class Watched:
 
     def until(self, condition):
         with self._changed:
-            assert self._changed.wait_for(condition, PATIENCE_S), (len(self.frames), self.events, self.missed)
+            if not self._changed.wait_for(condition, PATIENCE_S):
+                faulthandler.dump_traceback(
+                    file=sys.__stderr__
+                )  # whatever holds it up, one of the threads is in it
+                pytest.fail(f"{len(self.frames)} pictures, {self.events}, {self.missed}")
 
 
 @pytest.mark.parametrize("engine", ["aravis", "viva"])
