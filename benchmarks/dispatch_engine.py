@@ -59,8 +59,7 @@ def main() -> None:
 def overhead(count: int = 20_000) -> list[str]:
     """From submit to callback on a session that does nothing, one picture at a time, and in bursts.
 
-    Where threads can be held to a core, once more with all of them on one: what two cores cost beyond that is what both
-    threads touch, which goes back and forth between their caches.
+    Where threads can be held to a core, once more with all of them on one: two cores have to hand each other what both threads touch.
     """
     lines = _overhead("", count)
     if hasattr(os, "sched_setaffinity"):

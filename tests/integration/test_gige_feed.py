@@ -54,9 +54,8 @@ class Watched:
     def until(self, condition):
         with self._changed:
             if not self._changed.wait_for(condition, PATIENCE_S):
-                faulthandler.dump_traceback(
-                    file=sys.__stderr__
-                )  # whatever holds it up, one of the threads is in it
+                # Whatever holds it up, one of the threads is in it.
+                faulthandler.dump_traceback(file=sys.__stderr__)
                 pytest.fail(f"{len(self.frames)} pictures, {self.events}, {self.missed}")
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from lineside.dispatch.profile import ServiceTimes
     from lineside.dispatch.settings import Settings
 
-_HEALTHY = Health.HEALTHY
-
 
 class Care:
     """The health of all devices.
@@ -136,8 +134,7 @@ class Care:
             device.frames += len(run.jobs)
             if device.batch_limit.most is not None:
                 device.grow(len(run.jobs), now_s)
-        if device.health is not _HEALTHY:
-            self._trust.trust_again(device, out)
+        self._trust.trust_again(device, out)
         self._trust.settle_down(device, now_s, out)
 
     def failed(

@@ -76,11 +76,19 @@ class Hands:
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
     ) -> None:
         """Let a model look at pictures, and tell what it saw."""
-        self._answer(run, model, pictures, asked)
+        if len(pictures) == 1:
+            self._answer(run, model, lambda opened: opened.run(pictures, asked))
+        else:
+            self._answer(run, model, lambda opened: self._results(run, opened, pictures, asked))
 
     def probe(self, run: int, model: str) -> None:
         """Let a model prove its health, and tell whether it did."""
-        self._answer(run, model, (), ())
+
+        def proven(opened: OpenedModel) -> Sequence[object]:
+            opened.probe(1)
+            return ()
+
+        self._answer(run, model, proven)
 
     def refuse(self, run: int, detail: str) -> None:
         """Tell that a run's pictures are none."""
@@ -116,13 +124,10 @@ class Hands:
             self._tell(ModelDemoted(self._device, model.name, sentence))
         return times
 
-    def _answer(
-        self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
-    ) -> None:
-        """Do a run, without pictures a probe, and tell what came of it."""
+    def _answer(self, run: int, model: str, work: Callable[[OpenedModel], Sequence[object]]) -> None:
         news: News
         try:
-            results = self._worked(run, model, pictures, asked)
+            results = self._worked(run, model, work)
         except Exception as fault:  # noqa: BLE001 # the worker's border: whatever a run raises fails the run, never the worker
             if not isinstance(fault, LinesideError):
                 _log.warning(
@@ -134,7 +139,7 @@ class Hands:
         self._tell(news)
 
     def _worked(
-        self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
+        self, run: int, model: str, work: Callable[[OpenedModel], Sequence[object]]
     ) -> Sequence[object]:
         opened = self._models.get(model)
         if opened is None:
@@ -143,9 +148,7 @@ class Hands:
             self._run, self._at = run, opened
         try:
             self._refuse_cancelled(run)
-            if len(pictures) == 1:
-                return opened.run(pictures, asked)
-            return self._results(run, opened, pictures, asked)
+            return work(opened)
         finally:
             with self._lock:
                 self._run = self._at = None
@@ -159,9 +162,6 @@ class Hands:
         pictures: Sequence[NDArray[np.uint8]],
         asked: Sequence[Asked],
     ) -> Sequence[object]:
-        if not pictures:
-            opened.probe(1)
-            return ()
         if opened.batches:
             return opened.run(pictures, asked)
         results: list[object] = []

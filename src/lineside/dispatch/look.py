@@ -57,18 +57,16 @@ class LookFuture(Future[Any]):
         seconds: Seconds of each stage by name, where the worker told them.
     """
 
-    # All that the standard library's has, but for the condition; what nobody changes in place stands here until it is set.
-    _waited: Condition | None = None
-    _state = states.PENDING
-    _result = None
-    _exception = None
-    device = ""
-    seconds = _NO_SECONDS
-
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # all that the standard library's makes, but for the condition
         self._lock = RLock()
+        self._waited: Condition | None = None
+        self._state = states.PENDING
+        self._result = None
+        self._exception = None
         self._waiters: list[Any] = []
         self._done_callbacks: list[Callable[[Future[Any]], object]] = []
+        self.device = ""
+        self.seconds = _NO_SECONDS
 
     @property
     def _condition(self) -> Condition:  # type: ignore[override] # what is made when asked for cannot be an attribute

@@ -44,7 +44,7 @@ class Ticket:
 
 
 def let_go(action: Action) -> None:
-    """Drop the picture where nothing that follows this action can need it."""
+    """Drop the picture where nothing can need it after this action."""
     if type(action) in _LAST or (isinstance(action, Unknown) and not action.pending):
         assert isinstance(action, _ANSWERS)
         ticket = action.request.payload
@@ -75,17 +75,15 @@ class Promises:
     def keep(self, action: Action) -> None:
         """Settle what an action settles. A future that the asker has cancelled stays so."""
         if isinstance(action, Release):
-            self.release(action)
+            self._release(action)
         elif isinstance(action, Unknown | Drop):
             ticket = _ticket_of(action)
             self._settle(ticket, UnansweredError(f"{_called(ticket)}{action.detail}", action.reason))
         elif isinstance(action, Amend) and self._late_result is not None:
             self._late_result(_ticket_of(action).name, _seen(action.result), action.device)
 
-    def release(self, action: Release) -> None:
-        """Settle a future with its result."""
-        ticket, result = action.request.payload, action.result
-        assert isinstance(ticket, Ticket)
+    def _release(self, action: Release) -> None:
+        ticket, result = _ticket_of(action), action.result
         try:
             self._open.remove(ticket)
         except KeyError:  # it was given up

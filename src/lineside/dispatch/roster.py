@@ -222,18 +222,11 @@ class Roster:
             self._later(0.0 if lived_s >= cool_down_s else cool_down_s, lambda: self._start(seat))
 
     def _hears(self, device: str) -> Callable[[News], None]:
-        post = self._post
-
         def hears(news: News) -> None:
-            if not isinstance(news, BatchDone):
-                self._hear(device, news)
-                return
-            run, count = self.seats[device].run
-            if run == news.run and len(news.results) != count:
-                detail = f"it answered {len(news.results)} of {count} pictures"
-                post(BatchFailed(device, run, detail=detail))
+            if isinstance(news, BatchDone):
+                self._post(_counted(news, self.seats[device]))
             else:
-                post(news)
+                self._hear(device, news)
 
         return hears
 
@@ -285,3 +278,11 @@ class Roster:
         with self.changed:
             seat.loaded.add(news.model)
             self.changed.notify_all()
+
+
+def _counted(news: BatchDone, seat: Seat) -> Event:
+    """The end of a run, which failed if it has not one result a picture."""
+    if news.run != seat.run[0] or len(news.results) == seat.run[1]:
+        return news
+    detail = f"it answered {len(news.results)} of {seat.run[1]} pictures"
+    return BatchFailed(news.device, news.run, detail=detail)

@@ -194,7 +194,7 @@ class Works:
 
     def _answer(self, action: Action) -> None:
         if isinstance(action, Release):
-            self.promises.release(action)
+            self.promises.keep(action)
         elif isinstance(action, HealthChanged):
             self._bulletin.take(action)
         elif isinstance(action, DeadlineTooShort):

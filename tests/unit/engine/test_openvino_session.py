@@ -139,11 +139,16 @@ def test_a_session_outlives_neither_its_closing_nor_breaks_a_binding_made_before
 # Precision
 
 
-def test_float32_is_computed_in_float32_where_openvino_itself_would_take_bfloat16(network):
+def from_float32(session, network):
+    """How far its answer is from that of ONNX Runtime in float32."""
     feeds = {"x": picture(3)}
+    return distance(session.bind(feeds, fixed_shapes=False).run(), run_once(network, feeds))
+
+
+def test_float32_is_computed_in_float32_where_openvino_itself_would_take_bfloat16(network):
     session = opened(network)
     assert session.precision == "float32"
-    assert distance(session.bind(feeds, fixed_shapes=False).run(), run_once(network, feeds)) < 1e-5
+    assert from_float32(session, network) < 1e-5
 
 
 def has_bfloat16():
@@ -153,12 +158,10 @@ def has_bfloat16():
 def test_bfloat16_is_computed_and_told_where_it_is_asked_for(network):
     if not has_bfloat16():
         pytest.skip("this CPU has no bfloat16")
-    feeds = {"x": picture(3)}
     session = opened(network, precision="bf16")
     assert session.precision == "bfloat16"
     assert PROVIDER.precision_of({"precision": "bf16"}) == "bfloat16"
-    moved = distance(session.bind(feeds, fixed_shapes=False).run(), run_once(network, feeds))
-    assert 1e-4 < moved < 0.1
+    assert 1e-4 < from_float32(session, network) < 0.1
 
 
 def has_float16():
@@ -170,10 +173,9 @@ def has_float16():
 def test_float16_is_computed_where_the_cpu_has_it(network):
     if not has_float16():
         pytest.skip("this CPU has no float16")
-    feeds = {"x": picture(3)}
     session = opened(network, precision="f16")
     assert session.precision == "float16"
-    assert 1e-6 < distance(session.bind(feeds, fixed_shapes=False).run(), run_once(network, feeds)) < 0.02
+    assert 1e-6 < from_float32(session, network) < 0.02
 
 
 def test_a_coarser_precision_than_asked_is_refused(network):

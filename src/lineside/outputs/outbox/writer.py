@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import OutputError
 from lineside.outputs.keeping import encoded
+from lineside.outputs.once import Once
 from lineside.outputs.outbox.store import Picture, Row
 from lineside.outputs.records_json import joined, plain
 
@@ -71,7 +72,7 @@ class Writer:
         self._settings = settings
         self._about = about
         self._note, self._wake, self._is_over = note, wake, is_over
-        self._told_codes: set[str] = set()
+        self._once = Once(note)
         self.stored = 0
         self.pictures_lost = 0
         self.unstored = 0
@@ -112,10 +113,10 @@ class Writer:
                 for picture in encoded(offer.inspection, self._settings.keep):
                     pictures.append(Picture(picture.name, self._spool.put(picture), picture.sha256))
                     size += len(picture.data)
-                    self._told_codes.discard("output.picture_lost")
+                    self._once.over("output.picture_lost")
             except OutputError as fault:
                 self.pictures_lost += 1
-                self._tell("output.picture_lost", f"a result goes without its pictures: {fault}")
+                self._once.tell("output.picture_lost", f"a result goes without its pictures: {fault}")
         return Row(offer.key, record, tuple(pictures), size)
 
     def _keep(self, rows: Sequence[Row]) -> None:
@@ -123,7 +124,7 @@ class Writer:
             try:
                 self._store.add(rows, self._sinks)
             except OutputError as fault:
-                self._tell("output.unwritten", f"results cannot be stored, and wait in memory: {fault}")
+                self._once.tell("output.unwritten", f"results cannot be stored, and wait in memory: {fault}")
                 if self._is_over.wait(_RETRY_S):
                     self.unstored += len(rows)
                     return
@@ -142,18 +143,12 @@ class Writer:
             if unwanted := self._store.garbage():
                 self._store.forget(self._spool.remove(unwanted))
         except OutputError as fault:
-            self._tell("output.unwritten", str(fault))
+            self._once.tell("output.unwritten", str(fault))
             return
         if lost:
             each = ", ".join(f"{count} for {sink}" for sink, count in sorted(lost.items()))
             self._note("output.evicted", f"the outbox is full; the oldest results were given up: {each}")
-        self._told_codes.discard("output.unwritten")
-
-    def _tell(self, code: str, sentence: str) -> None:
-        """Each code once until it works again."""
-        if code not in self._told_codes:
-            self._told_codes.add(code)
-            self._note(code, sentence)
+        self._once.over("output.unwritten")
 
 
 def _json(record: Mapping[str, Any]) -> str:

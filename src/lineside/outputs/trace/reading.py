@@ -47,9 +47,7 @@ def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[
         SettingsError: No record is meant by it.
         OutputError: There is no trace, or it cannot be read.
     """
-    span = _RANGE.fullmatch(which)
-    first, last = span.groups() if span else (which, which) if which.isdecimal() else (1, 0)
-    numbers = range(int(first), int(last) + 1)
+    numbers = _numbers(which)
     begin = count = 0
     named: list[dict[str, Any]] = []
     numbered: list[dict[str, Any]] = []
@@ -61,7 +59,7 @@ def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[
         count += 1
         if run_of(record) != latest:
             latest, numbered = run_of(record), []
-        if which == "all" or (span is None and str(record.get("serial", "")) == which):
+        if which == "all" or str(record.get("serial", "")) == which:
             named.append(record)
         if record["part"] in numbers:
             numbered.append(record)
@@ -73,6 +71,13 @@ def chosen_parts(folder: Path, which: str, run: str | None = None) -> list[dict[
             + (f" and begins with record {begin}: older ones were removed." if begin else ".")
         )
     return found
+
+
+def _numbers(which: str) -> range:
+    """The numbers of parts that a text may mean; none where it is no number and no range."""
+    if (span := _RANGE.fullmatch(which)) is not None:
+        return range(int(span.group(1)), int(span.group(2)) + 1)
+    return range(int(which), int(which) + 1) if which.isdecimal() else range(0)
 
 
 def late_records(folder: Path, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:

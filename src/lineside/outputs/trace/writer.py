@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lineside.core.errors import OutputError
 from lineside.outputs.keeping import encoded
+from lineside.outputs.once import Once
 from lineside.outputs.owner import Owner
 from lineside.outputs.records_json import joined, plain
 from lineside.outputs.trace.facts import pixels, versions
@@ -78,6 +79,7 @@ class TraceWriter:
         self._settings = settings or TraceSettings()
         self._about = plain({"versions": versions(), **about})
         self._note, self._wall = note, wall
+        self._once = Once(note)
         self._queue: queue.SimpleQueue[_Part | _Later | None] = queue.SimpleQueue()
         self._is_over = threading.Event()
         self._lock = threading.Lock()
@@ -85,7 +87,6 @@ class TraceWriter:
         self._dropped_late = self._told_late = 0
         self._written = self._kept = self._lost = 0
         self._is_closed = False
-        self._told_codes: set[str] = set()
         self._day = ""
         self._recipes = Recipes(folder)
         self._owner = Owner(folder)
@@ -256,10 +257,10 @@ class TraceWriter:
             for picture in encoded(inspection, self._settings.keep):
                 files[picture.name] = self._pictures.put(picture, self._day)
                 self._kept += 1
-                self._told_codes.discard("trace.picture_lost")
+                self._once.over("trace.picture_lost")
         except OutputError as fault:
             self._lost += 1
-            self._tell("trace.picture_lost", f"a picture of part {inspection.part} is not kept: {fault}")
+            self._once.tell("trace.picture_lost", f"a picture of part {inspection.part} is not kept: {fault}")
         return files
 
     def _tell_dropped(self) -> None:
@@ -281,7 +282,7 @@ class TraceWriter:
                 self._segments.append(records, self._day)
                 break
             except OutputError as fault:
-                self._tell("trace.unwritten", f"records wait in memory: {fault}")
+                self._once.tell("trace.unwritten", f"records wait in memory: {fault}")
                 if self._is_over.wait(_RETRY_S):
                     return
         self._pending = []
@@ -289,9 +290,9 @@ class TraceWriter:
         try:
             self._segments.write_head()
         except OutputError as fault:
-            self._tell("trace.unwritten", str(fault))
+            self._once.tell("trace.unwritten", str(fault))
             return
-        self._told_codes.discard("trace.unwritten")
+        self._once.over("trace.unwritten")
 
     def _tidy(self, *, is_open: bool) -> None:
         """Remove what is beyond the limits: records until a part waits; at the end, and of pictures, only some."""
@@ -301,19 +302,13 @@ class TraceWriter:
             while self._tidying.step(time.monotonic()) and is_open and self._queue.empty():
                 pass
         except OutputError as fault:
-            self._tell("trace.unwritten", str(fault))
+            self._once.tell("trace.unwritten", str(fault))
 
     def _told(self, record: Mapping[str, Any]) -> bool:
         """Whether the chain says so, on the disk."""
         self._pending.append({**record})
         self._write(0)
         return not self._pending
-
-    def _tell(self, code: str, sentence: str) -> None:
-        """Each code once until it works again."""
-        if code not in self._told_codes:
-            self._told_codes.add(code)
-            self._note(code, sentence)
 
 
 def _iso(at_s: float) -> str:
