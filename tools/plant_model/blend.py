@@ -1,6 +1,6 @@
-"""Write the mean of both cycles' weights as ONNX: `python -m plant_model.blend --out DIR`.
+"""Write the mean of two cycles' weights as ONNX: `python -m plant_model.blend BEFORE AFTER --out FILE`.
 
-A network that is refined gains on what it is refined on, and loses some of its sureness elsewhere, as in a light that it never saw.
+A network that is trained on gains on what it is trained on, and loses some of its sureness elsewhere, as in a light that it never saw.
 Weights on the straight line between the two keep both (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*).
 """
 
@@ -17,17 +17,17 @@ from plant_model.export import describe
 from plant_model.run import exported, trained_name
 
 SHARE = 0.7
-"""Of the second cycle in the shipped weights: that of 0.5, 0.6, 0.7, 0.8 and 1 with the fewest escapes in validation."""
+"""Of the later one, in both means of the recipe: chosen in validation, see the README's tables."""
 
 
 def blend(first: Path, second: Path, target: Path, share: float) -> None:
     """Write a model with the weighted mean of two models' weights.
 
     Args:
-        first: What `export` wrote of the first cycle.
-        second: The same of the second.
+        first: The model before, as `export` or this wrote it.
+        second: The same of the later one.
         target: The file to write.
-        share: Of the second, 0 to 1.
+        share: Of the later one, 0 to 1.
     """
     old, first_recipe = exported(first)
     new, second_recipe = exported(second)
@@ -45,13 +45,14 @@ def blend(first: Path, second: Path, target: Path, share: float) -> None:
 def main() -> None:
     """Read the command line and blend."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder with both cycles'; gets plant.onnx")
-    parser.add_argument("--share", type=float, default=SHARE, help="of the second cycle, 0 to 1")
+    parser.add_argument("before", type=Path, help="exported model that a cycle began with")
+    parser.add_argument("after", type=Path, help="exported model that came of it")
+    parser.add_argument("--out", type=Path, required=True, help="the model to write")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the later one, 0 to 1")
     options = parser.parse_args()
-    target = options.out / "plant.onnx"
-    first, second = (options.out / cycle / "plant.onnx" for cycle in ("first", "second"))
-    blend(first, second, target, options.share)
-    print(target, target.stat().st_size, "bytes")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    blend(options.before, options.after, options.out, options.share)
+    print(options.out, options.out.stat().st_size, "bytes")
 
 
 if __name__ == "__main__":

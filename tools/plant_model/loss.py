@@ -19,6 +19,7 @@ from plant_model.network import cells, corners
 
 _BOX_GAIN = 2.0
 _FOCUS = 1.0
+_TAUGHT = 0.5  # of the wanted scores, where there is a teacher
 _TINY = 1e-7
 
 
@@ -43,27 +44,29 @@ class DetectionLoss(nn.Module):
         self.points, self.strides = points, strides
         self.centres = points * strides
 
-    def forward(self, raw: Tensor, logits: Tensor, truth: Truth) -> Losses:
+    def forward(self, raw: Tensor, logits: Tensor, truth: Truth, opinion: Tensor | None = None) -> Losses:
         """The loss of a batch.
 
         Args:
             raw: The network's box values, float32 (N, 4, A).
             logits: The network's class logits, float32 (N, classes, A).
             truth: What is in the pictures.
+            opinion: A teacher's scores, float32 (N, classes, A), 0 to 1; the scores are then learned half from the truth and half from these.
         """
         low, high = corners(raw, self.points)
         boxes = (torch.cat([low, high], 1) * self.strides).transpose(1, 2)
         targets = assign(truth, boxes.detach(), logits.detach(), self.centres)
         total = (targets.scores.sum(1) * targets.weight).sum().clamp(min=8.0)
-        score = _score_loss(logits, targets) / total
+        wanted = targets.scores if opinion is None else targets.scores.lerp(opinion, _TAUGHT)
+        score = _score_loss(logits, wanted, targets.weight) / total
         box = _box_loss(boxes, truth, targets) / total
         return Losses(score + _BOX_GAIN * box, score.detach(), box.detach())
 
 
-def _score_loss(logits: Tensor, targets: Assignment) -> Tensor:
-    entropy = functional.binary_cross_entropy_with_logits(logits, targets.scores, reduction="none")
-    focus = (targets.scores - logits.detach().sigmoid()).abs() ** _FOCUS
-    return (entropy * focus * targets.weight[:, None]).sum() * 2.0
+def _score_loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    focus = (wanted - logits.detach().sigmoid()).abs() ** _FOCUS
+    return (entropy * focus * weight[:, None]).sum() * 2.0
 
 
 def _box_loss(boxes: Tensor, truth: Truth, targets: Assignment) -> Tensor:

@@ -1,4 +1,4 @@
-"""How long to train on what: `full`, then `refine` are the shipped model's recipe; the others prove the pipeline."""
+"""How long to train on what: `full`, `refine`, then `settle` are the shipped model's recipe; the others prove the pipeline."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Plan:
         pool_options: What of `PoolSettings` differs from the usual.
         is_mining: Whether the average network of the stage before looks over each frame that comes into the pool,
             for crops to be put at what it gets wrong.
+        is_taught: Whether the scores are learned from the network that it begins with, too, asked about several views of each sample.
         validation_frames: Frames of the validation, every `validate_every` steps.
         validation_plants: Plants that they are of.
         validate_every: Steps.
@@ -35,6 +36,7 @@ class Plan:
     pool_frames: int = 1400
     pool_options: Mapping[str, Any] = field(default_factory=dict)
     is_mining: bool = False
+    is_taught: bool = False
     validation_frames: int = 150
     validation_plants: int = 10
     validate_every: int = 1500
@@ -83,6 +85,17 @@ PLANS = {
         validation_plants=50,
         validate_every=2500,
     ),
+    "settle": Plan(
+        ((Stage(1000, 384, 8, 1),) * 4,),
+        rates=(5e-4,),
+        pool_frames=1000,
+        pool_options=_REFINED,
+        is_mining=True,
+        is_taught=True,
+        validation_frames=1000,
+        validation_plants=50,
+        validate_every=2000,
+    ),
     "short": Plan(((Stage(1000, 256, 16, 1),),), pool_frames=300, validation_frames=100, validate_every=500),
     "smoke": Plan(
         ((Stage(150, 256, 16, 2), Stage(10, 640, 4, 2)),),
@@ -96,6 +109,15 @@ PLANS = {
         pool_frames=80,
         pool_options=_REFINED,
         is_mining=True,
+        validation_frames=40,
+    ),
+    "smoke-settle": Plan(
+        ((Stage(20, 384, 4, 1),),),
+        rates=(5e-4,),
+        pool_frames=80,
+        pool_options=_REFINED,
+        is_mining=True,
+        is_taught=True,
         validation_frames=40,
     ),
 }

@@ -16,6 +16,7 @@ from torch import nn
 from lineside.capture.plant.defects import DEFECTS
 from plant_model.average import Average
 from plant_model.network import PlantNet
+from plant_model.teacher import Teacher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,7 @@ class Run:
         step: Batches done.
         starts: How many times the run was started; each start draws other frames.
         origin: The recipe in the file that the run began from; empty for one that began from nothing.
+        teacher: What it learns from besides the truth, if the plan wants that: the network that it began as.
     """
 
     network: PlantNet
@@ -54,6 +56,7 @@ class Run:
     step: int = 0
     starts: int = 0
     origin: dict[str, Any] = field(default_factory=dict)
+    teacher: Teacher | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -72,11 +75,12 @@ def start(plan: Plan, seed: int, source: Path | None = None) -> Run:
         source: An exported model whose weights it begins with; without one, it begins with random ones.
     """
     torch.manual_seed(seed)
-    network, origin = PlantNet(len(DEFECTS)), {}
+    network, origin, teacher = PlantNet(len(DEFECTS)), {}, None
     if source:
         weights, origin = exported(source)
         network.eval().fuse().load_state_dict(weights)
         network.requires_grad_(requires_grad=True)  # what has been fused does not ask for gradients
+        teacher = Teacher(weights, seed) if plan.is_taught else None
     network.train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(
         _groups(network, is_folded=source is not None),
@@ -85,7 +89,7 @@ def start(plan: Plan, seed: int, source: Path | None = None) -> Run:
         weight_decay=_WEIGHT_DECAY,
         fused=True,
     )
-    return Run(network, Average(network), optimiser, plan, seed, origin=origin)
+    return Run(network, Average(network), optimiser, plan, seed, origin=origin, teacher=teacher)
 
 
 def trained_name(entry: onnx.TensorProto) -> str:

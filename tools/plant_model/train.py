@@ -60,7 +60,8 @@ def one_step(run: Run, criterion: DetectionLoss, batch: Batch) -> Losses:
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255)
     with torch.autocast("cpu", torch.bfloat16):
         raw, logits = run.network(x)
-    losses = criterion(raw.float(), logits.float(), from_array(_used(torch.from_numpy(rows))))
+    truth = from_array(_used(torch.from_numpy(rows)))
+    losses = criterion(raw.float(), logits.float(), truth, run.teacher and run.teacher.opinion(x))
     for group in run.optimiser.param_groups:
         group["lr"] = rate_at(run.plan, run.step) * group["share"]
     run.optimiser.zero_grad(set_to_none=True)
