@@ -112,7 +112,7 @@ PLANS = {
         validation_frames=40,
     ),
     "smoke-settle": Plan(
-        ((Stage(20, 384, 4, 1),),),
+        ((Stage(15, 384, 4, 1),) * 2,),
         rates=(5e-4,),
         pool_frames=80,
         pool_options=_REFINED,

@@ -42,7 +42,7 @@ class Teacher:
         """Its scores of each cell: those of the mean logits over the views.
 
         Args:
-            pictures: Square ones, RGB or BGR as it was trained, float32 (N, 3, S, S), 0 to 1.
+            pictures: Square ones, as the network takes them: float32 (N, 3, S, S), 0 to 1.
 
         Returns:
             float32 (N, classes, A), 0 to 1.

@@ -61,7 +61,8 @@ def one_step(run: Run, criterion: DetectionLoss, batch: Batch) -> Losses:
     with torch.autocast("cpu", torch.bfloat16):
         raw, logits = run.network(x)
     truth = from_array(_used(torch.from_numpy(rows)))
-    losses = criterion(raw.float(), logits.float(), truth, run.teacher and run.teacher.opinion(x))
+    opinion = None if run.teacher is None else run.teacher.opinion(x)
+    losses = criterion(raw.float(), logits.float(), truth, opinion)
     for group in run.optimiser.param_groups:
         group["lr"] = rate_at(run.plan, run.step) * group["share"]
     run.optimiser.zero_grad(set_to_none=True)
