@@ -38,18 +38,23 @@ def cores_awake() -> Iterator[None]:
 
     Raises:
         OSError: This system has no such class.
+        SystemExit: One of them ended too soon.
     """
     if not POSSIBLE:
         raise OSError(
             "cores are kept awake by programs of the class SCHED_IDLE, which this system does not have"
         )
-    spinners = [
-        subprocess.Popen([sys.executable, "-c", _SPIN.format(core={core}, limit_s=_LIMIT_S)])
-        for core in sorted(os.sched_getaffinity(0))
-    ]
+    spinners: list[subprocess.Popen[bytes]] = []
     try:
+        for core in sorted(os.sched_getaffinity(0)):
+            program = _SPIN.format(core=core, limit_s=_LIMIT_S)
+            spinners.append(subprocess.Popen([sys.executable, "-c", program]))
         time.sleep(0.5)  # until they spin
         yield
+        if any(spinner.poll() is not None for spinner in spinners):
+            raise SystemExit(
+                "what kept a core awake ended before the measurement; its figures are worth nothing"
+            )
     finally:
         for spinner in spinners:
             spinner.kill()

@@ -10,7 +10,6 @@ import argparse
 import os
 import platform
 import signal
-from contextlib import nullcontext
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from awake import cores_awake
 from lineside.core.placement import Placement
 from lineside.dispatch.events import BatchDone, WorkerLost, WorkerUp
 from lineside.dispatch.opening import DetectorOpener
@@ -236,9 +234,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3000, help="runs of each contender without a model")
     parser.add_argument("--deaths", type=int, default=20)
-    parser.add_argument("--awake", action="store_true", help="keep the cores from sleeping meanwhile")
     asked = parser.parse_args()
-    with cores_awake() if asked.awake else nullcontext(), Slots(8, int(np.prod(_SIZE))) as slots:
+    with Slots(8, int(np.prod(_SIZE))) as slots:
         empty = field(NothingOpener(), slots)
         take_turns(empty, WorkerModel("model", "none"), asked.rounds)
         hop = bare_hop(asked.rounds)

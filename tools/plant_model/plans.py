@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from plant_model.feed import Stage
@@ -73,29 +73,29 @@ _REFINED = {
     "classes": (*("scratch", "dent", "stain") * 2, *("misprint",) * 4, "missing_hole", "crack"),
 }
 
+_REFINE = Plan(
+    ((Stage(1500, 384, 8, 1),) * 6,),
+    rates=(5e-4,),
+    pool_frames=1000,
+    pool_options=_REFINED,
+    is_mining=True,
+    validation_frames=1000,
+    validation_plants=50,
+    validate_every=2500,
+)
+_SMOKE_REFINE = replace(
+    _REFINE,
+    cycles=((Stage(15, 384, 4, 1),) * 2,),
+    pool_frames=80,
+    validation_frames=40,
+    validation_plants=10,
+    validate_every=1500,
+)
+
 PLANS = {
     "full": Plan(((Stage(10000, 256, 16, 1), Stage(2600, 384, 8, 1), Stage(2000, 640, 8, 2)),)),
-    "refine": Plan(
-        ((Stage(1500, 384, 8, 1),) * 6,),
-        rates=(5e-4,),
-        pool_frames=1000,
-        pool_options=_REFINED,
-        is_mining=True,
-        validation_frames=1000,
-        validation_plants=50,
-        validate_every=2500,
-    ),
-    "settle": Plan(
-        ((Stage(1000, 384, 8, 1),) * 4,),
-        rates=(5e-4,),
-        pool_frames=1000,
-        pool_options=_REFINED,
-        is_mining=True,
-        is_taught=True,
-        validation_frames=1000,
-        validation_plants=50,
-        validate_every=2000,
-    ),
+    "refine": _REFINE,
+    "settle": replace(_REFINE, cycles=((Stage(1000, 384, 8, 1),) * 4,), is_taught=True, validate_every=2000),
     "short": Plan(((Stage(1000, 256, 16, 1),),), pool_frames=300, validation_frames=100, validate_every=500),
     "smoke": Plan(
         ((Stage(150, 256, 16, 2), Stage(10, 640, 4, 2)),),
@@ -103,21 +103,6 @@ PLANS = {
         validation_frames=40,
         validate_every=80,
     ),
-    "smoke-refine": Plan(
-        ((Stage(20, 384, 4, 1),) * 2,),
-        rates=(5e-4,),
-        pool_frames=80,
-        pool_options=_REFINED,
-        is_mining=True,
-        validation_frames=40,
-    ),
-    "smoke-settle": Plan(
-        ((Stage(15, 384, 4, 1),) * 2,),
-        rates=(5e-4,),
-        pool_frames=80,
-        pool_options=_REFINED,
-        is_mining=True,
-        is_taught=True,
-        validation_frames=40,
-    ),
+    "smoke-refine": _SMOKE_REFINE,
+    "smoke-settle": replace(_SMOKE_REFINE, is_taught=True),
 }

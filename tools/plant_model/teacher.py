@@ -16,7 +16,7 @@ from lineside.capture.plant.defects import DEFECTS
 from plant_model.network import STRIDES, PlantNet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -37,7 +37,6 @@ class Teacher:
         self._network = network.requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
         self._dice = torch.Generator().manual_seed(seed)
 
-    @torch.no_grad()
     def opinion(self, pictures: Tensor) -> Tensor:
         """Its scores of each cell: those of the mean logits over the views.
 
@@ -48,13 +47,26 @@ class Teacher:
             float32 (N, classes, A), 0 to 1.
         """
         views = torch.randperm(8, generator=self._dice)[:_VIEWS].tolist()
-        turned = torch.cat([turn(pictures, view) for view in views])
         with torch.autocast("cpu", torch.bfloat16):
-            _, logits = self._network(turned.contiguous(memory_format=torch.channels_last))
-        said = zip(logits.float().chunk(_VIEWS), views, strict=True)
-        return (
-            torch.stack([turned_back(each, view, pictures.shape[3]) for each, view in said]).mean(0).sigmoid()
-        )
+            return mean_scores(self._network, pictures, views)
+
+
+@torch.no_grad()
+def mean_scores(network: PlantNet, pictures: Tensor, views: Sequence[int]) -> Tensor:
+    """The scores of each cell of the mean logits over some views.
+
+    Args:
+        network: In evaluation mode.
+        pictures: Square ones, float32 (N, 3, S, S), 0 to 1.
+        views: As `turn` knows them.
+
+    Returns:
+        float32 (N, classes, A), 0 to 1.
+    """
+    turned = torch.cat([turn(pictures, view) for view in views])
+    _, logits = network(turned.contiguous(memory_format=torch.channels_last))
+    said = zip(logits.float().chunk(len(views)), views, strict=True)
+    return torch.stack([turned_back(each, view, pictures.shape[3]) for each, view in said]).mean(0).sigmoid()
 
 
 def turn(maps: Tensor, view: int) -> Tensor:

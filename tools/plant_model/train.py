@@ -221,6 +221,10 @@ def main() -> None:
     )
     parser.add_argument("--trainers", type=int, default=2, help="processes that train together, a core each")
     options = parser.parse_args()
+    if PLANS[options.plan].is_taught and options.source is None:
+        parser.error(
+            f"--plan {options.plan} learns from the network that it begins with: expected --from MODEL"
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     run = start(PLANS[options.plan], options.seed, options.source)
     load(run, options.out / "checkpoint.pt")
