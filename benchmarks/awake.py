@@ -24,7 +24,7 @@ _SPIN = """
 import os, resource
 from collections import deque
 from itertools import repeat
-os.sched_setaffinity(0, {core})
+os.sched_setaffinity(0, [{core}])
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 resource.setrlimit(resource.RLIMIT_CPU, ({limit_s}, {limit_s}))
 deque(repeat(None), maxlen=0)
