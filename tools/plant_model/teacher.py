@@ -14,6 +14,7 @@ import torch
 
 from lineside.capture.plant.defects import DEFECTS
 from plant_model.network import STRIDES, PlantNet
+from plant_model.precision import quickest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ class Teacher:
             float32 (N, classes, A), 0 to 1.
         """
         views = torch.randperm(8, generator=self._dice)[:_VIEWS].tolist()
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickest():
             return mean_scores(self._network, pictures, views)
 
 

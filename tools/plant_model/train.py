@@ -25,6 +25,7 @@ from plant_model.memory import keep_freed_memory
 from plant_model.mining import weights_of
 from plant_model.plans import PLANS, Plan
 from plant_model.pool import PoolSettings
+from plant_model.precision import quickest
 from plant_model.run import Run, digest, load, rate_at, save, start
 from plant_model.team import share_gradients, together
 from plant_model.validate import validate, validation_frames
@@ -58,7 +59,7 @@ def one_step(run: Run, criterion: DetectionLoss, batch: Batch) -> Losses:
     """Train on one batch."""
     pictures, rows = batch
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255)
-    with torch.autocast("cpu", torch.bfloat16):
+    with quickest():
         raw, logits = run.network(x)
     truth = from_array(_used(torch.from_numpy(rows)))
     opinion = None if run.teacher is None else run.teacher.opinion(x)

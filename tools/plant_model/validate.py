@@ -14,6 +14,7 @@ from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.settings import CAMERAS, PlantSettings
 from plant_model.lights import light_for
 from plant_model.network import cells, corners
+from plant_model.precision import quickest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def find(network: PlantNet, image: NDArray[np.uint8]) -> Found:
     """What a network finds in one frame, uint8 BGR (640, 640, 3)."""
     points, strides = cells(*image.shape[:2])
     picture = torch.from_numpy(np.ascontiguousarray(image[..., ::-1])).permute(2, 0, 1)[None]
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), quickest():
         raw, logits = network(picture.float() / 255)
     low, high = corners(raw.float(), points)
     boxes = (torch.cat([low, high], 1) * strides)[0].T.numpy()
