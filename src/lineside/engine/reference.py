@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.engine.ort_session import cpu_session
+from lineside.models.rows import in_order_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ below 0.4. float16 and tf32 round eight times as finely as bfloat16. Another pic
 _LEAST_SHARE = 1e-4
 _STILL = 0.05
 _BEST_ROWS = 10
+_SAME_SCORE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,11 +159,19 @@ class Reference:
 def share_off(answer: Answer, other: Answer) -> float:
     """How far another answer to the same picture is off, as a share of the answer's own size: the worst of its outputs.
 
-    Scores and pixels are told apart, because a score must not drown in pixels. Infinite for NaN or other shapes.
+    Scores and pixels are told apart, because a score must not drown in pixels. Infinite for NaN or other shapes. Of rows that are
+    sorted by score those of nearly the same score may stand in any order.
     """
-    worst = 0.0
     if len(answer) != len(other):
         return math.inf
+    off = _share_off(answer, other)
+    if not 0 < off < math.inf:
+        return off
+    return min(off, _share_off(answer, in_order_of(answer, other, _SAME_SCORE)))
+
+
+def _share_off(answer: Answer, other: Answer) -> float:
+    worst = 0.0
     for one, two in zip(answer, other, strict=True):
         if one.shape != two.shape or not np.isfinite(two).all():
             return math.inf
