@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineside.dispatch.actions import (
@@ -15,7 +16,7 @@ from lineside.dispatch.actions import (
     Run,
     Terminate,
 )
-from lineside.dispatch.events import Tick
+from lineside.dispatch.events import BatchDone, BatchFailed, FrameArrived, Tick
 from lineside.dispatch.turns import Turns
 
 if TYPE_CHECKING:
@@ -30,14 +31,19 @@ Order = tuple["Callable[..., None]", tuple[Any, ...]]
 
 _ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
 _NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
+_FREQUENT = frozenset({FrameArrived, BatchDone, BatchFailed, Tick})
 _NEVER = float("inf")
+_AGAIN_S = 0.0002
+"""A tick that is due and was left to another thread is looked for again after so long."""
 
 
 class Desk:
-    """The scheduler behind one lock.
+    """The scheduler, and what comes of its decisions, one thing at a time.
 
-    An event is handled in the thread that brings it. The orders to the workers that follow, and the answers, go into a queue each,
-    and whoever comes by works them off: a callback that takes long holds other answers up, and no device but its own.
+    What comes with every picture waits for nobody: a thread that finds another at the scheduler leaves its event there and goes on, and the
+    other handles it. With a lock that threads wait for, two of them that have much to say come to hand it, and the interpreter, to and fro for each
+    event. The orders to the workers that follow, and the answers, go into a queue each, and whoever comes by works them off: a callback that
+    takes long holds other answers up, and no device but its own.
 
     Args:
         scheduler: Decides.
@@ -60,52 +66,86 @@ class Desk:
         self._scheduler = scheduler
         self._clock = clock
         self._woken = woken
-        self._lock = threading.Lock()
+        self._events: deque[Event] = deque()
+        self._turn = (
+            threading.Lock()
+        )  # whose holder handles events; it looks again for some after it gave it back
+        self._lock = threading.Lock()  # of the scheduler's state; taken after the turn where both are
         self._wake_s = float("-inf")
         self._prepare = prepare
         self._orders: Turns[Order] = Turns(_carry_out)
         self._answers: Turns[Action] = Turns(answer)
 
     def post(self, event: Event) -> None:
-        """Handle an event, and carry out what follows or leave it to whoever is at it.
+        """Handle an event, and carry out what follows; or leave either to whoever is at it.
+
+        Events that one thread posts are handled in its order. Of those that come with every picture it may return before they are.
 
         Raises:
             SettingsError: The event names what does not exist.
         """
-        scheduler, prepare, orders, answers = self._scheduler, self._prepare, self._orders, self._answers
+        if type(event) in _FREQUENT:
+            self._events.append(event)
+            self._work_off()
+            return
+        try:
+            with self._turn:
+                self._handle_waiting()
+                self._handle(event)
+        finally:
+            self._work_off()  # also what was left here meanwhile
+
+    def tick(self) -> float:
+        """Let time go by; when the next tick is due, infinite where nothing is waited for."""
+        with self._lock:
+            self._wake_s = wake_s = self._scheduler.wake_s()
+        if wake_s == _NEVER or wake_s > self._clock():
+            return wake_s
+        self.post(Tick())
+        with self._lock:
+            self._wake_s = wake_s = self._scheduler.wake_s()
+        return max(wake_s, self._clock() + _AGAIN_S)  # another thread may have yet to come to it
+
+    def ask(self, question: Callable[[Scheduler], T]) -> T:
+        """What the scheduler says, between two events."""
+        with self._lock:
+            return question(self._scheduler)
+
+    def _work_off(self) -> None:
+        events, orders, answers = self._events, self._orders, self._answers
+        # Looked at again after the turn is given back: what was left meanwhile found it taken.
+        while events and self._turn.acquire(blocking=False):
+            try:
+                self._handle_waiting()
+            finally:
+                self._turn.release()
+            if orders.items:
+                orders.work_off()
+        if orders.items:
+            orders.work_off()
+        if answers.items:
+            answers.work_off()
+
+    def _handle_waiting(self) -> None:
+        events = self._events
+        while events:
+            self._handle(events.popleft())
+
+    def _handle(self, event: Event) -> None:
+        scheduler, prepare = self._scheduler, self._prepare
         with self._lock:
             for action in scheduler.handle(event, self._clock()):
                 kind = type(action)
                 if kind not in _NEWS and (order := prepare(action)) is not None:
-                    orders.add(order)
+                    self._orders.add(order)
                 if kind not in _ORDERS:
-                    answers.add(action)
+                    self._answers.add(action)
             wake_s = scheduler.wake_s()
             sooner = wake_s < self._wake_s
             if sooner:
                 self._wake_s = wake_s
         if sooner:
             self._woken()
-        if orders.items:
-            orders.work_off()
-        if answers.items:
-            answers.work_off()
-
-    def tick(self) -> float:
-        """Let time go by; when the next tick is due, infinite where nothing is waited for."""
-        with self._lock:
-            self._wake_s = wake_s = self._scheduler.wake_s()
-            if wake_s == _NEVER or wake_s > self._clock():
-                return wake_s
-        self.post(Tick())
-        with self._lock:
-            self._wake_s = self._scheduler.wake_s()
-            return self._wake_s
-
-    def ask(self, question: Callable[[Scheduler], T]) -> T:
-        """What the scheduler says, between two events."""
-        with self._lock:
-            return question(self._scheduler)
 
 
 def _carry_out(order: Order) -> None:
