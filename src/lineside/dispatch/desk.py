@@ -90,8 +90,8 @@ class Desk:
             return
         try:
             with self._turn:
-                self._handle_waiting()
-                self._handle(event)
+                self._handle(self._events)
+                self._handle(deque((event,)))
         finally:
             self._work_off()  # also what was left here meanwhile
 
@@ -116,7 +116,7 @@ class Desk:
         # Looked at again after the turn is given back: what was left meanwhile found it taken.
         while events and self._turn.acquire(blocking=False):
             try:
-                self._handle_waiting()
+                self._handle(events)
             finally:
                 self._turn.release()
             if orders.items:
@@ -126,20 +126,17 @@ class Desk:
         if answers.items:
             answers.work_off()
 
-    def _handle_waiting(self) -> None:
-        events = self._events
-        while events:
-            self._handle(events.popleft())
-
-    def _handle(self, event: Event) -> None:
-        scheduler, prepare = self._scheduler, self._prepare
+    def _handle(self, events: deque[Event]) -> None:
+        """Handle events until there are none, and queue what follows up."""
+        scheduler, prepare, orders, answers = self._scheduler, self._prepare, self._orders, self._answers
         with self._lock:
-            for action in scheduler.handle(event, self._clock()):
-                kind = type(action)
-                if kind not in _NEWS and (order := prepare(action)) is not None:
-                    self._orders.add(order)
-                if kind not in _ORDERS:
-                    self._answers.add(action)
+            while events:
+                for action in scheduler.handle(events.popleft(), self._clock()):
+                    kind = type(action)
+                    if kind not in _NEWS and (order := prepare(action)) is not None:
+                        orders.add(order)
+                    if kind not in _ORDERS:
+                        answers.add(action)
             wake_s = scheduler.wake_s()
             sooner = wake_s < self._wake_s
             if sooner:
