@@ -62,7 +62,8 @@ def _rows_of(output: NDArray[Any]) -> int:
 
 
 def _table(output: NDArray[Any]) -> NDArray[np.float64]:
-    return output[0].reshape(output.shape[1], -1).astype(np.float64)
+    table: NDArray[np.float64] = output[0].reshape(output.shape[1], -1).astype(np.float64)
+    return table
 
 
 def _scores(answer: Sequence[NDArray[Any]]) -> NDArray[np.float64] | None:
@@ -70,7 +71,8 @@ def _scores(answer: Sequence[NDArray[Any]]) -> NDArray[np.float64] | None:
     for output in answer:
         if _rows_of(output) < 2:
             continue
-        for column in _table(output).T:
+        columns: list[NDArray[np.float64]] = list(_table(output).T)
+        for column in columns:
             if column[0] > column[-1] and column[-1] >= 0 and column[0] <= 1 and (np.diff(column) <= 0).all():
                 return column
     return None
