@@ -11,6 +11,7 @@ import pytest
 from lineside import Detector
 from lineside.capture.plant.plant import Plant
 from lineside.capture.plant.settings import PlantSettings
+from lineside.engine.providers.cpu import speed_hints
 from lineside.evaluation.dataset import open_dataset
 from lineside.evaluation.evaluation import evaluate
 from lineside.evaluation.pictures import Pictures
@@ -69,7 +70,7 @@ def test_our_own_model_loses_at_most_a_point_on_parts_that_neither_trained_nor_c
     big = Detector("shipped:plant", cache=tmp_path / "cache")
     assert (small.card.family, small.names) == (big.card.family, big.names)
     assert small.card.precision == "int8 (static)"
-    assert not small.card.warnings
+    assert not set(small.card.warnings) - set(speed_hints(small.card.precision))
     truth = open_dataset(belt, model_names=big.names)
     before, after = evaluate(big, truth), evaluate(small, truth)
     assert before.map50 > 0.7

@@ -127,10 +127,10 @@ class Desk:
             answers.work_off()
 
     def _handle(self, events: deque[Event]) -> None:
-        """Handle events until there are none, and queue what follows up."""
+        """Handle the events that are there, and queue what follows; those that come meanwhile are for the next time, so that questions come in between."""
         scheduler, prepare, orders, answers = self._scheduler, self._prepare, self._orders, self._answers
         with self._lock:
-            while events:
+            for _ in range(len(events)):
                 for action in scheduler.handle(events.popleft(), self._clock()):
                     kind = type(action)
                     if kind not in _NEWS and (order := prepare(action)) is not None:

@@ -257,3 +257,13 @@ def test_a_run_beyond_the_memory_of_the_process_is_told_and_the_next_one_works(g
     )
     done = subprocess.run([sys.executable, "-c", LIMITED, path], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["device.out_of_memory", "(2, 3)"]
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["as exported", "as kept on disk"])
+def test_products_of_bytes_are_summed_up_without_overflow(graphs, kept):
+    """x86 CPUs without VNNI sum them up in 16 bits, unless told otherwise."""
+    model = graphs.brightest(channels=32, scale=0.01)
+    bright = np.full((1, 32, 8, 8), 255, np.uint8)
+    data = optimise(model) if kept else model
+    (answer,) = cpu_session(data, threads=1, optimised=kept).bind({"x": bright}, fixed_shapes=True).run()
+    np.testing.assert_allclose(answer[..., 1:-1, 1:-1], 255 * 127 * 0.01**2 * 32 * 9, atol=4.0)

@@ -181,6 +181,21 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(checked(_OPTIONS, {}, where="cpu"
 _BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni", "avx_vnni_int8", "asimddp", "i8mm"}
 
 
+def multiplies_bytes(info: Path = Path("/proc/cpuinfo")) -> bool | None:
+    """Whether this very CPU has instructions that sum up products of bytes; `None` where nothing tells.
+
+    x86 CPUs without them sum in 16 bits where a runtime lets them, which overflows with no word of it.
+
+    Args:
+        info: Where the system lists the CPU's instructions.
+    """
+    if not info.exists():
+        return None
+    lines = info.read_text(errors="replace").splitlines()
+    known = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}
+    return bool(known & _BYTE_PRODUCTS) if known else None
+
+
 def speed_hints(precision: str, *, info: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
     """What this very CPU has against the speed of a precision, one warning each.
 
@@ -188,15 +203,11 @@ def speed_hints(precision: str, *, info: Path = Path("/proc/cpuinfo")) -> tuple[
         precision: The card's word for it.
         info: Where the system lists the CPU's instructions; without it nothing is said.
     """
-    if precision != "int8 (static)" or not info.exists():
-        return ()
-    lines = info.read_text(errors="replace").splitlines()
-    known = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}
-    if not known or known & _BYTE_PRODUCTS:
+    if precision != "int8 (static)" or multiplies_bytes(info) is not False:
         return ()
     return (
         (
-            "this CPU has no instructions for products of bytes (VNNI), so static int8 may gain little. Measure it with "
-            "lineside inspect --measure; the cure: an export in float32"
+            "this CPU has no instructions for products of bytes (VNNI), and the quick way around them is not exact, so static int8 may gain little. "
+            "Measure it with lineside inspect --measure; the cure: an export in float32"
         ),
     )
