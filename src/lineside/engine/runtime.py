@@ -17,6 +17,7 @@ from lineside.core.errors import (
     UnsupportedModelError,
 )
 from lineside.engine.provider import ERRORS, Fault
+from lineside.engine.providers.cpu import multiplies_bytes
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -183,6 +184,7 @@ def quiet_options() -> Any:
     options = onnxruntime().SessionOptions()
     options.log_severity_level = 4
     # x86 CPUs without VNNI sum products of bytes in 16 bits, which overflow: an int8 model then answers otherwise, with no word of it. With
-    # this ONNX Runtime takes its slower, exact kernels there; elsewhere it changes nothing.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    # this ONNX Runtime takes its exact kernels; it does on CPUs with VNNI as well, where they are slower and nothing overflows.
+    if not multiplies_bytes():
+        options.add_session_config_entry("session.x64quantprecision", "1")
     return options

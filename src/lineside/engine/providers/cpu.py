@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -181,6 +182,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(checked(_OPTIONS, {}, where="cpu"
 _BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni", "avx_vnni_int8", "asimddp", "i8mm"}
 
 
+@cache
 def multiplies_bytes(info: Path = Path("/proc/cpuinfo")) -> bool | None:
     """Whether this very CPU has instructions that sum up products of bytes; `None` where nothing tells.
 
