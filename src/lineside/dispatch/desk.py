@@ -67,10 +67,8 @@ class Desk:
         self._clock = clock
         self._woken = woken
         self._events: deque[Event] = deque()
-        self._turn = (
-            threading.Lock()
-        )  # whose holder handles events; it looks again for some after it gave it back
-        self._lock = threading.Lock()  # of the scheduler's state; taken after the turn where both are
+        # Whoever has the turn handles events, and looks for more after giving it back. The lock is the scheduler's own: questions take it alone.
+        self._turn, self._lock = threading.Lock(), threading.Lock()
         self._wake_s = float("-inf")
         self._prepare = prepare
         self._orders: Turns[Order] = Turns(_carry_out)
