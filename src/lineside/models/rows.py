@@ -32,27 +32,29 @@ def in_order_of(
         got: The answer, in the same outputs.
         within: Scores of rows that follow each other are nearly the same up to this difference.
     """
-    same = [a.shape == b.shape for a, b in zip(expected, got, strict=True)]
-    scores = _scores(expected)
-    if not all(same) or scores is None:
+    place = _sorted_by(expected)
+    same = all(a.shape == b.shape and np.isfinite(b).all() for a, b in zip(expected, got, strict=True))
+    if place is None or not same:
         return list(got)
+    number, column = place
+    scores, others = (_table(answer[number])[:, column] for answer in (expected, got))
     count = len(scores)
-    places = [number for number, output in enumerate(expected) if _rows_of(output) == count]
-    wanted = np.concatenate([_table(expected[place]) for place in places], axis=1)
-    found = np.concatenate([_table(got[place]) for place in places], axis=1)
-    order = np.arange(count)
-    spare = count // _CUT_OFF
-    kept: list[int] = []
+    ranked = [number for number, output in enumerate(expected) if _rows_of(output) == count]
+    wanted, found = (
+        np.concatenate([_table(answer[number]) for number in ranked], axis=1) for answer in (expected, got)
+    )
+    order, kept = np.arange(count), []
     for first, end in _runs(scores, within):
         for row, other in _pairs(wanted[first:end], found[first:end]):
             order[first + row] = first + other
-            is_other = np.abs(wanted[first + row] - found[first + other]).max() > within
-            if end == count and is_other and len(kept) < spare and scores[first + row] - scores[-1] <= within:
+            if np.abs(wanted[first + row] - found[first + other]).max() > within:
                 kept.append(first + row)
+    last = scores[-1] + within
+    kept = [row for row in kept if max(scores[row], others[order[row]]) <= last][: count // _CUT_OFF]
     moved = list(got)
-    for place in places:
-        moved[place] = got[place][:, order]
-        moved[place][:, kept] = expected[place][:, kept]
+    for number in ranked:
+        moved[number] = got[number][:, order]
+        moved[number][:, kept] = expected[number][:, kept]
     return moved
 
 
@@ -66,15 +68,16 @@ def _table(output: NDArray[Any]) -> NDArray[np.float64]:
     return table
 
 
-def _scores(answer: Sequence[NDArray[Any]]) -> NDArray[np.float64] | None:
-    """The column that the rows are sorted by, or `None`."""
-    for output in answer:
+def _sorted_by(answer: Sequence[NDArray[Any]]) -> tuple[int, int] | None:
+    """The output and its column that the rows are sorted by, or `None`."""
+    for number, output in enumerate(answer):
         if _rows_of(output) < 2:
             continue
-        columns: list[NDArray[np.float64]] = list(_table(output).T)
-        for column in columns:
-            if column[0] > column[-1] and column[-1] >= 0 and column[0] <= 1 and (np.diff(column) <= 0).all():
-                return column
+        table = _table(output)
+        is_score = (table[0] > table[-1]) & (table[-1] >= 0) & (table[0] <= 1)
+        for column in np.flatnonzero(is_score).tolist():
+            if (np.diff(table[:, column]) <= 0).all():
+                return number, column
     return None
 
 

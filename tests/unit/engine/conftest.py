@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -28,27 +27,6 @@ class Builder:
         )
         opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in domains)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=ir).SerializeToString()
-
-    def brightest(self, channels, scale):
-        """A convolution of the largest bytes with the largest weights of bytes: two of their products overflow 16 bits."""
-        return self.model(
-            [
-                self.node("DequantizeLinear", ["x", "scale", "zero"], ["xf"]),
-                self.node("DequantizeLinear", ["w", "scale", "none"], ["wf"]),
-                self.node("Conv", ["xf", "wf"], ["c"], pads=[1, 1, 1, 1]),
-                self.node("QuantizeLinear", ["c", "wide", "zero"], ["q"]),
-                self.node("DequantizeLinear", ["q", "wide", "zero"], ["y"]),
-            ],
-            inputs=[self.value("x", [1, channels, 8, 8], TensorProto.UINT8)],
-            outputs=[self.value("y", [1, 8, 8, 8])],
-            constants=[
-                self.constant("w", np.full((8, channels, 3, 3), 127, np.int8)),
-                self.constant("scale", np.float32(scale)),
-                self.constant("wide", np.float32(4.0)),
-                self.constant("zero", np.uint8(0)),
-                self.constant("none", np.int8(0)),
-            ],
-        )
 
     def relu(self):
         return self.model([self.node("Relu", ["x"], ["y"])])

@@ -74,6 +74,16 @@ def test_at_the_end_a_few_rows_of_the_last_score_may_be_others_and_no_more():
         assert (difference([answer], [other]) is None) is same
 
 
+@pytest.mark.parametrize(("column", "number"), [(4, 0.9), (0, np.inf), (0, np.nan)])
+def test_at_the_end_no_row_of_another_score_and_none_without_numbers_is_let_through(column, number):
+    answer = ranked()
+    answer[0, -6:, 4] = answer[0, -1, 4]
+    other = answer.copy()
+    other[0, -1, column] = number
+    assert difference([answer], [other]) is not None
+    assert share_off([answer], [other]) > 1e-5
+
+
 def test_an_answer_of_equal_scores_alone_is_compared_as_it_is():
     answer = ranked()
     answer[..., 4] = 0.5
