@@ -21,6 +21,7 @@ from lineside.engine.openvino_session import OpenVinoSession
 from lineside.engine.ort_session import OrtSession
 from lineside.engine.provider import Device
 from lineside.engine.providers._openvino_options import CPU_ONLY, PLUGIN_ONLY, PROPERTIES
+from lineside.engine.providers.cpu import multiplies_bytes
 from lineside.engine.runtime import onnxruntime
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _CHOOSES = (
     "say what comes next"
 )
 _HINT = "INFERENCE_PRECISION_HINT"
+_BYTES_AS_BYTES = "LP_TRANSFORMS_MODE"
+"""Whether layers of bytes are computed in bytes; on an x86 CPU without VNNI OpenVINO then sums them up in 16 bits, which overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,8 @@ def _properties(request: SessionRequest, device: str) -> dict[str, str]:
     given = {name: value for name, value in request.options.items() if name in PROPERTIES}
     properties = {PROPERTIES[name]: value for name, value in given.items() if on_cpu or name not in CPU_ONLY}
     properties.setdefault(_HINT, "f32")
+    if on_cpu and multiplies_bytes() is False:
+        properties[_BYTES_AS_BYTES] = "NO"
     if request.folder is not None:
         properties.setdefault("CACHE_DIR", str(request.folder))
     if on_cpu and request.threads is not None:

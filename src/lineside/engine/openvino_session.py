@@ -18,7 +18,6 @@ from lineside.core.errors import (
     near,
 )
 from lineside.engine.openvino_runtime import PRECISIONS, core, openvino, translate
-from lineside.engine.providers.cpu import multiplies_bytes
 from lineside.engine.session import PlacedNode
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from lineside.engine.provider import Provider
 
 _HINT = "INFERENCE_PRECISION_HINT"
-_IN_FLOATS = {"LP_TRANSFORMS_MODE": "NO"}
-"""Layers of bytes are computed in floats: on an x86 CPU without VNNI OpenVINO's own sum them up in 16 bits, which overflow."""
 _NO_WORK = {"Const", "Constant", "Input", "Output", "Parameter", "Result"}
 # Bits of a number's fraction: what a coarser precision than asked loses.
 _FRACTION = {"float32": 23, "float16": 10, "bfloat16": 7}
@@ -62,8 +59,7 @@ class OpenVinoSession:
         try:
             # A file that was compiled before is found in the cache by its name and not read again.
             source = str(model) if isinstance(model, Path) else core().read_model(model)
-            exactly = _IN_FLOATS if device.startswith("CPU") and multiplies_bytes() is False else {}
-            self._compiled: Any = core().compile_model(source, device, {**properties, **exactly})
+            self._compiled: Any = core().compile_model(source, device, dict(properties))
             self.precision: str | None = PRECISIONS.get(str(self._compiled.get_property(_HINT).to_string()))
             self.threads: int = _threads(self._compiled, device)
             self.outputs: tuple[str, ...] = tuple(_name(port) for port in self._compiled.outputs)
