@@ -33,6 +33,7 @@ class Cable:
     def __init__(self, port):
         self._broker = port
         self._ends: list[socket.socket] = []
+        self._carriers: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.is_cut = False
@@ -54,7 +55,8 @@ class Cable:
                 continue
             self._ends += [near, far]
             for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+                self._carriers.append(threading.Thread(target=self._carry, args=(one, other), daemon=True))
+                self._carriers[-1].start()
 
     def _carry(self, one, other):
         with suppress(OSError):
@@ -64,12 +66,16 @@ class Cable:
             other.shutdown(socket.SHUT_RDWR)
 
     def cut(self):
+        """Both ends hear that the other is gone. They are closed when no thread uses them: their numbers are the next sockets'."""
         self.is_cut = True
         for end in self._ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        for carrier in self._carriers:
+            carrier.join(5)
+        for end in self._ends:
             end.close()
-        self._ends = []
+        self._ends, self._carriers = [], []
 
     def close(self):
         self.cut()
