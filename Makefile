@@ -40,7 +40,7 @@ docs: $(STAMP) ## Build the documentation, warnings are errors
 # others when it is done. WORKERS=0 runs them one after the other in one process.
 WORKERS ?= auto
 test: $(STAMP) ## Pass the tests, on all cores, or on WORKERS=1
-	$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
+	$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal --durations=25 --durations-min=5
 
 # Environments of their own: the wheel for NVIDIA's cards owns the same files as the one in .venv.
 test-gpu-loader: ## Try the wheel for NVIDIA's cards without its libraries: 255 MB, no card needed

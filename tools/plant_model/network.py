@@ -32,7 +32,7 @@ class ConvUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The unit's map."""
-        return functional.relu(self.norm(self.conv(x)))
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
 
     def fuse(self) -> None:
         """Fold the normalisation into the convolution's weights and a bias."""

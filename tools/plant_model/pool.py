@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from lineside.capture.plant.defects import DEFECTS
@@ -146,7 +147,7 @@ class FramePool:
         """
         samples = [self._sample(side) for _ in range(count)]
         return (
-            np.ascontiguousarray(np.stack([s.image for s in samples])[..., ::-1]),
+            np.stack([cv2.cvtColor(s.image, cv2.COLOR_BGR2RGB) for s in samples]),
             np.stack([s.rows for s in samples]),
         )
 

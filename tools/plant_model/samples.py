@@ -17,6 +17,7 @@ ROWS = 12  # defects and regions to ignore that one sample can hold
 _LEAST_SHARE = 0.4  # of a defect's pixels that a crop must keep
 _LEAST_SIZE = 0.75  # of the size from which a defect counts; below it, nothing is learned of it
 _SMALL_WEIGHT = 0.3  # of a defect between the two: it must not teach that every speck of dust is a defect
+_TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)  # by 1 to 3 quarters
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,9 @@ def turn(sample: Sample, quarters: int, *, mirrored: bool) -> Sample:
         left, top, right, bottom = boxes.T
         boxes = np.stack([side - right, top, side - left, bottom], axis=1)
     rows[used, :4] = boxes
-    image = np.rot90(image, quarters)
-    return Sample(np.ascontiguousarray(image[:, ::-1] if mirrored else image), rows)
+    if quarters:
+        image = cv2.rotate(image, _TURNS[quarters - 1])
+    return Sample(cv2.flip(image, 1) if mirrored else image, rows)
 
 
 class Photographer:
