@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.actions import Action
 
     Look = Callable[[float, "list[Action]"], None]
+    Alarm = list[Any]
+    """When it is due, its number, and its look, or `None` once it is forgotten."""
 
 
 class Alarms:
@@ -22,14 +24,24 @@ class Alarms:
 
     def __init__(self) -> None:
         self.next_s = float("inf")
-        self._heap: list[tuple[float, int, Look]] = []
+        self._heap: list[Alarm] = []
         self._count = 0
 
-    def at(self, time_s: float, look: Look) -> None:
+    def at(self, time_s: float, look: Look) -> Alarm:
         """Have `look` called at a time or soon after it."""
         self._count += 1
-        heappush(self._heap, (time_s, self._count, look))
+        alarm = [time_s, self._count, look]
+        heappush(self._heap, alarm)
         self.next_s = self._heap[0][0]
+        return alarm
+
+    def forget(self, alarm: Alarm) -> None:
+        """Have nobody called by an alarm; one that is past may be forgotten, too."""
+        heap = self._heap
+        alarm[2] = None
+        while heap and heap[0][2] is None:
+            heappop(heap)
+        self.next_s = heap[0][0] if heap else float("inf")
 
     def due(self, now_s: float) -> Iterator[Look]:
         """Those that are due."""
@@ -37,4 +49,5 @@ class Alarms:
         while self.next_s <= now_s:
             look = heappop(heap)[2]
             self.next_s = heap[0][0] if heap else float("inf")
-            yield look
+            if look is not None:
+                yield look

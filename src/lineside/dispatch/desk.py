@@ -33,6 +33,7 @@ _ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
 _NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
 _FREQUENT = frozenset({FrameArrived, BatchDone, BatchFailed, Tick})
 _NEVER = float("inf")
+_MUCH_LATER_S = 0.05
 _AGAIN_S = 0.0002
 """A tick that is due and was left to another thread is looked for again after so long."""
 
@@ -51,7 +52,8 @@ class Desk:
         prepare: Says what is to be called to carry an action out, with which arguments; `None` where there is nothing. It is told of
             answers, too, each after every run that may need its picture. It must be quick, as it is asked behind the lock.
         answer: Gives an answer, or tells of a device's health.
-        woken: Is called when the next tick is due sooner than `next_wake_s` said last; from any thread.
+        wake_at: Is called when the next tick is due sooner than was said last, or much later, with its time; from any thread, and one
+            at a time. It must be quick, as it is called behind the lock.
     """
 
     def __init__(
@@ -61,11 +63,11 @@ class Desk:
         clock: Callable[[], float],
         prepare: Callable[[Action], Order | None],
         answer: Callable[[Action], None],
-        woken: Callable[[], None] = lambda: None,
+        wake_at: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._scheduler = scheduler
         self._clock = clock
-        self._woken = woken
+        self._wake_at = wake_at
         self._events: deque[Event] = deque()
         # Whoever has the turn handles events, and looks for more after giving it back. The lock is the scheduler's own: questions take it alone.
         self._turn, self._lock = threading.Lock(), threading.Lock()
@@ -94,15 +96,19 @@ class Desk:
             self._work_off()  # also what was left here meanwhile
 
     def tick(self) -> float:
-        """Let time go by; when the next tick is due, infinite where nothing is waited for."""
+        """Let time go by; when the next tick is due, infinite where nothing is waited for. `wake_at` is told that, too."""
         with self._lock:
-            self._wake_s = wake_s = self._scheduler.wake_s()
-        if wake_s == _NEVER or wake_s > self._clock():
-            return wake_s
+            wake_s = self._scheduler.wake_s()
+            if wake_s == _NEVER or wake_s > self._clock():
+                return self._said(wake_s)
         self.post(Tick())
-        with self._lock:
-            self._wake_s = wake_s = self._scheduler.wake_s()
-        return max(wake_s, self._clock() + _AGAIN_S)  # another thread may have yet to come to it
+        with self._lock:  # another thread may have yet to come to it
+            return self._said(max(self._scheduler.wake_s(), self._clock() + _AGAIN_S))
+
+    def _said(self, wake_s: float) -> float:
+        self._wake_s = wake_s
+        self._wake_at(wake_s)
+        return wake_s
 
     def ask(self, question: Callable[[Scheduler], T]) -> T:
         """What the scheduler says, between two events."""
@@ -136,11 +142,9 @@ class Desk:
                     if kind not in _ORDERS:
                         answers.add(action)
             wake_s = scheduler.wake_s()
-            sooner = wake_s < self._wake_s
-            if sooner:
-                self._wake_s = wake_s
-        if sooner:
-            self._woken()
+            # A tick that is not due any more is left to come, unless nothing is: whoever waits for it slept on then.
+            if wake_s < self._wake_s or wake_s > self._wake_s + _MUCH_LATER_S:
+                self._said(wake_s)
 
 
 def _carry_out(order: Order) -> None:

@@ -11,6 +11,7 @@ from lineside.dispatch.statistics import DeviceStatistics
 from lineside.dispatch.words import Health
 
 if TYPE_CHECKING:
+    from lineside.dispatch.alarms import Alarm
     from lineside.dispatch.job import Job
     from lineside.dispatch.profile import ServiceTimes
 
@@ -64,6 +65,7 @@ class Device:
         alive: It has a worker.
         again_s: When it is filled again, for late pictures.
         armed_s: When its run is to be looked at next; infinite where nothing is planned.
+        look: The alarm for that.
         blamed: Why pictures that only it could have had are UNKNOWN while it is out of service.
         faulty_since_s: When it was first quarantined since it was last healthy, or `None`.
         healthy_since_s: When it came into service.
@@ -76,7 +78,7 @@ class Device:
 
     __slots__ = (
         "again_s", "alive", "armed_s", "batch_limit", "batches", "blamed", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
-        "lanes", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "shared",
+        "lanes", "look", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "shared",
         "started_s", "stuck", "turns", "waiting",
     )  # fmt: skip
 
@@ -93,6 +95,7 @@ class Device:
         self.stuck: int | None = None
         self.alive = False
         self.armed_s = float("inf")
+        self.look: Alarm | None = None
         self.again_s = float("-inf")
         self.refreshing = False
         self.blamed = Reason.DEVICE_LOST

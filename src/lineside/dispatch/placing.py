@@ -164,8 +164,16 @@ class Placing:
     def arm(self, device: Device, time_s: float) -> None:
         """Have a device's run looked at; one look is planned at a time, unless a sooner one is needed."""
         if time_s < device.armed_s:
+            if device.look is not None:
+                self._alarms.forget(device.look)
             device.armed_s = time_s
-            self._alarms.at(time_s, lambda now_s, out: self._look(device, time_s, now_s, out))
+            device.look = self._alarms.at(time_s, lambda now_s, out: self._look(device, time_s, now_s, out))
+
+    def rest(self, device: Device) -> None:
+        """Plan no look at a device that runs nothing: where pictures come seldom, nobody is to wake for it after each."""
+        if device.running is None and device.look is not None:
+            self._alarms.forget(device.look)
+            device.armed_s, device.look = math.inf, None
 
     def drain(self) -> None:
         """Take no picture any more, and keep late ones waiting no longer than they have to."""
@@ -173,7 +181,7 @@ class Placing:
 
     def _look(self, device: Device, armed_s: float, now_s: float, out: list[Action]) -> None:
         if armed_s == device.armed_s:
-            device.armed_s = math.inf
+            device.armed_s, device.look = math.inf, None
             self.watch(device, now_s, out)
 
     def _strand(self, job: Job, now_s: float, out: list[Action], *, shared: bool = False) -> None:

@@ -244,6 +244,7 @@ class Scheduler:
             job.runs -= 1
             self._answers.settle(job, result, device.name, out)
         self._care.done(device, run, now_s, out)
+        self._placing.rest(device)
 
     def _batch_failed(self, event: BatchFailed, now_s: float, out: list[Action]) -> None:
         device = self._fleet.device(event.device)
@@ -251,6 +252,7 @@ class Scheduler:
             self._care.answered_late(device, event.run, now_s)
             return
         self._care.failed(device, device.end(now_s), event.fault, event.detail, now_s, out)
+        self._placing.rest(device)
 
     def _tick(self, event: Tick, now_s: float, out: list[Action]) -> None:
         """Due pictures and alarms are looked at after every event."""

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
+import os
+import sys
 import threading
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_CLOCK_MONOTONIC = 1
+_CLOSES_ON_EXEC = 0o2000000
+_LONGEST_S = 1e6
+_AGAIN_S = 0.05
 
 
 class Timer:
     """Calls `tick` when it is due.
 
     Args:
-        tick: Lets time go by and says when it is to be called next, in seconds of the clock.
+        tick: Lets time go by, and says by `at` when it is to be called next.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, tick: Callable[[], float], clock: Callable[[], float]) -> None:
+    def __init__(self, tick: Callable[[], object], clock: Callable[[], float]) -> None:
         self._tick = tick
         self._clock = clock
-        self._sooner = threading.Event()
+        self._sleep = new_sleep()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="lineside-timer", daemon=True)
 
@@ -28,21 +38,107 @@ class Timer:
         """Begin."""
         self._thread.start()
 
-    def wake(self) -> None:
-        """Something is due sooner than was said."""
-        self._sooner.set()
+    def at(self, due_s: float) -> None:
+        """The next tick is due then, in seconds of the clock, and not when it was said before; for one thread at a time."""
+        if not self._closed:
+            self._sleep.end_in(max(due_s - self._clock(), 0.0))
 
     def close(self) -> None:
         """Call no more."""
         self._closed = True
-        self._sooner.set()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join()
+        if threading.current_thread() is self._thread:
+            return
+        while self._thread.is_alive():
+            self._sleep.end_in(0.0)  # again, as another thread may have been about to set a later time
+            self._thread.join(_AGAIN_S)
 
     def _run(self) -> None:
         while not self._closed:
-            self._sooner.clear()
-            next_s = self._tick()
-            wait_s = next_s - self._clock()
-            if wait_s > 0 and not self._closed:
-                self._sooner.wait(min(wait_s, threading.TIMEOUT_MAX))
+            self._tick()
+            self._sleep.sleep()
+
+
+class Sleep(Protocol):
+    """How a thread sleeps until a time that others may change meanwhile."""
+
+    def end_in(self, seconds: float) -> None:
+        """Let the sleep end after so long, infinite for never; what was said before no longer holds."""
+        ...
+
+    def sleep(self) -> None:
+        """Sleep until then; it may end sooner."""
+        ...
+
+
+def new_sleep() -> Sleep:
+    """The best that the system has."""
+    try:
+        return KernelSleep()
+    except (OSError, AttributeError):
+        return EventSleep()
+
+
+class KernelSleep:
+    """A timer of Linux (`timerfd_create(2)`): another time is set without waking the thread that sleeps.
+
+    Pictures that come one by one each bring a time at which something is overdue, and take it with them before it comes. A thread that was
+    woken to sleep until another time would be woken twice for each.
+
+    Raises:
+        OSError, AttributeError: The system has none.
+    """
+
+    def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise OSError("timerfd: expected Linux")
+        # `PyDLL` keeps the interpreter: setting a time takes less than a microsecond, and handing the interpreter over takes many.
+        system = ctypes.PyDLL(None, use_errno=True)
+        self._set: Any = system.timerfd_settime
+        self._set.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        self._set.restype = ctypes.c_int
+        self._number: int = system.timerfd_create(_CLOCK_MONOTONIC, _CLOSES_ON_EXEC)
+        if self._number < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        # An interval, for none, and the time: whole seconds and nanoseconds each.
+        self._times = (ctypes.c_int64 * 4)()
+        self._address = ctypes.addressof(self._times)
+
+    def end_in(self, seconds: float) -> None:
+        """As `Sleep` says."""
+        times = self._times
+        if seconds == math.inf:
+            times[2] = times[3] = 0
+        else:
+            # No time at all would mean never.
+            times[2], times[3] = divmod(max(int(min(seconds, _LONGEST_S) * 1e9), 1), 1_000_000_000)
+        self._set(self._number, 0, self._address, None)
+
+    def sleep(self) -> None:
+        """As `Sleep` says."""
+        os.read(self._number, 8)
+
+    def __del__(self) -> None:
+        number, self._number = getattr(self, "_number", -1), -1
+        if number >= 0:
+            os.close(number)
+
+
+class EventSleep:
+    """Where there is no such timer: the thread is woken for a sooner time, and sleeps on for a later one."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Event()
+        self._until_s = self._asleep_until_s = -math.inf
+
+    def end_in(self, seconds: float) -> None:
+        """As `Sleep` says."""
+        self._until_s = until_s = monotonic() + seconds
+        if until_s < self._asleep_until_s:
+            self._changed.set()
+
+    def sleep(self) -> None:
+        """As `Sleep` says."""
+        self._changed.clear()
+        self._asleep_until_s = until_s = self._until_s
+        self._changed.wait(min(max(until_s - monotonic(), 0.0), threading.TIMEOUT_MAX))
+        self._asleep_until_s = -math.inf

@@ -69,7 +69,7 @@ class Works:
             clock=fittings.clock,
             prepare=self.roster.prepare,
             answer=self._answer,
-            woken=self._timer.wake,
+            wake_at=self._timer.at,
         )
         self._signals = _signals(crew, self._post, fittings.libraries)
         self._memory = MemoryAdmission(self._signals)

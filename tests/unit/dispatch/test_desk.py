@@ -41,9 +41,13 @@ class Noting:
 
 class Rig:
     def __init__(self):
-        self.scheduler, self.answered = Noting(), []
+        self.scheduler, self.answered, self.wakes = Noting(), [], []
         self.desk = Desk(
-            self.scheduler, clock=lambda: 10.0, prepare=lambda _: None, answer=self.answered.append
+            self.scheduler,
+            clock=lambda: 10.0,
+            prepare=lambda _: None,
+            answer=self.answered.append,
+            wake_at=self.wakes.append,
         )
 
     def in_thread(self, name, post):
@@ -177,3 +181,11 @@ def test_a_tick_that_is_still_due_is_looked_for_again_soon_and_not_at_once():
     assert 10.0 < rig.desk.tick() < 10.01
     rig.scheduler.due_s = 12.0
     assert rig.desk.tick() == 12.0
+
+
+def test_whoever_waits_for_the_next_tick_is_told_of_a_sooner_one_and_of_none_but_not_of_one_a_little_later():
+    rig = Rig()
+    for due_s in (10.002, 10.002, 10.003, 10.001, float("inf")):
+        rig.scheduler.due_s = due_s
+        rig.desk.post(FrameArrived(due_s))
+    assert rig.wakes == [10.002, 10.001, float("inf")]

@@ -1,0 +1,120 @@
+"""The thread that waits for the scheduler's next moment, and what wakes it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from time import monotonic
+
+import pytest
+
+from dispatch_rig import FAST, Rig
+from lineside.dispatch.alarms import Alarms
+from lineside.dispatch.timer import EventSleep, KernelSleep, Timer, new_sleep
+
+PATIENCE_S = 30
+KINDS = [EventSleep, KernelSleep] if sys.platform == "linux" else [EventSleep]
+
+
+@pytest.fixture(params=KINDS)
+def sleep(request):
+    return request.param()
+
+
+def slept(sleep):
+    """A thread that sleeps, and has noted when it woke once it is over."""
+    woke_s = []
+    thread = threading.Thread(target=lambda: (sleep.sleep(), woke_s.append(monotonic())), daemon=True)
+    thread.start()
+    return thread, woke_s
+
+
+def test_a_sleep_lasts_until_its_time(sleep):
+    begun_s = monotonic()
+    sleep.end_in(0.05)
+    sleep.sleep()
+    assert monotonic() - begun_s >= 0.05
+
+
+def test_a_time_that_is_past_ends_a_sleep_at_once(sleep):
+    sleep.end_in(0.0)
+    thread, woke_s = slept(sleep)
+    thread.join(PATIENCE_S)
+    assert woke_s
+
+
+def test_a_sleep_ends_when_another_thread_sets_a_sooner_time(sleep):
+    sleep.end_in(3600)
+    thread, woke_s = slept(sleep)
+    thread.join(0.1)
+    assert not woke_s
+    sleep.end_in(0.001)
+    thread.join(PATIENCE_S)
+    assert woke_s
+
+
+def test_a_sleep_that_was_for_ever_ends_when_a_time_is_set(sleep):
+    sleep.end_in(math.inf)
+    thread, woke_s = slept(sleep)
+    thread.join(0.1)
+    assert not woke_s
+    sleep.end_in(0.001)
+    thread.join(PATIENCE_S)
+    assert woke_s
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such a timer")
+def test_linux_sleeps_on_when_the_time_is_put_off():
+    sleep = new_sleep()
+    assert isinstance(sleep, KernelSleep)
+    sleep.end_in(0.2)
+    thread, woke_s = slept(sleep)
+    sleep.end_in(math.inf)
+    thread.join(0.5)
+    assert not woke_s
+    sleep.end_in(0.0)
+    thread.join(PATIENCE_S)
+
+
+def test_a_timer_ticks_when_it_was_told_and_ends_though_nothing_is_due():
+    ticks, ticked = [], threading.Event()
+
+    def tick():
+        ticks.append(monotonic())
+        if len(ticks) == 1:
+            timer.at(ticks[0] + 0.05)
+        else:
+            timer.at(math.inf)
+            ticked.set()
+
+    timer = Timer(tick, monotonic)
+    timer.start()
+    assert ticked.wait(PATIENCE_S)
+    assert ticks[1] - ticks[0] >= 0.05
+    timer.close()
+    assert not timer._thread.is_alive()
+    timer.close()
+
+
+def test_an_alarm_that_is_forgotten_calls_nobody_and_is_not_waited_for():
+    alarms, called = Alarms(), []
+    first, second = (alarms.at(time_s, lambda *_, t=time_s: called.append(t)) for time_s in (1.0, 2.0))
+    alarms.forget(first)
+    assert alarms.next_s == 2.0
+    alarms.at(3.0, lambda *_: called.append(3.0))
+    alarms.at(4.0, lambda *_: called.append(4.0))
+    alarms.forget(second)
+    alarms.forget(second)
+    for look in alarms.due(3.5):
+        look(3.5, [])
+    assert (called, alarms.next_s) == ([3.0], 4.0)
+
+
+def test_nobody_is_to_wake_for_a_picture_that_is_done():
+    rig = Rig({"a": {"model": FAST}}).start()
+    before_s = rig.scheduler.wake_s()
+    rig.frame(at_s=0.001)
+    assert rig.scheduler.wake_s() < before_s
+    rig.done("a", 0.002)
+    assert rig.scheduler.wake_s() >= before_s
