@@ -66,6 +66,7 @@ class Device:
         again_s: When it is filled again, for late pictures.
         armed_s: When its run is to be looked at next; infinite where nothing is planned.
         look: The alarm for that.
+        seldom: It had run nothing for longer than a look waits when its run began.
         blamed: Why pictures that only it could have had are UNKNOWN while it is out of service.
         faulty_since_s: When it was first quarantined since it was last healthy, or `None`.
         healthy_since_s: When it came into service.
@@ -78,7 +79,7 @@ class Device:
 
     __slots__ = (
         "again_s", "alive", "armed_s", "batch_limit", "batches", "blamed", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
-        "lanes", "look", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "shared",
+        "lanes", "look", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "seldom", "shared",
         "started_s", "stuck", "turns", "waiting",
     )  # fmt: skip
 
@@ -96,6 +97,7 @@ class Device:
         self.alive = False
         self.armed_s = float("inf")
         self.look: Alarm | None = None
+        self.seldom = False
         self.again_s = float("-inf")
         self.refreshing = False
         self.blamed = Reason.DEVICE_LOST

@@ -159,7 +159,10 @@ class Placing:
         else:
             out.append(Probe(device.name, run.number, lane.model))
         if now_s + self._first_look_s < device.armed_s:
+            device.seldom = now_s - device.idle_since_s > self._first_look_s
             self.arm(device, now_s + self._settings.first_look_s(run.expected_s))
+        else:
+            device.seldom = False
 
     def arm(self, device: Device, time_s: float) -> None:
         """Have a device's run looked at; one look is planned at a time, unless a sooner one is needed."""
@@ -170,8 +173,11 @@ class Placing:
             device.look = self._alarms.at(time_s, lambda now_s, out: self._look(device, time_s, now_s, out))
 
     def rest(self, device: Device) -> None:
-        """Plan no look at a device that runs nothing: where pictures come seldom, nobody is to wake for it after each."""
-        if device.running is None and device.look is not None:
+        """Plan no look at a device that runs nothing, where its pictures come so seldom that somebody would wake for it after each.
+
+        Where they come often, one look comes after many of them, and to put it off for each would cost more.
+        """
+        if device.seldom and device.running is None and device.look is not None:
             self._alarms.forget(device.look)
             device.armed_s, device.look = math.inf, None
 
