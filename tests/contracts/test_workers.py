@@ -61,10 +61,10 @@ def process():
 
 
 def in_shm():
-    """Names in the folder of shared memory that are not semaphores of other programs."""
+    """Names in the folder of shared memory that are not of other programs, which other tests start meanwhile."""
     folder = Path("/dev/shm")
     return (
-        {path.name for path in folder.iterdir() if not path.name.startswith("sem.")}
+        {path.name for path in folder.iterdir() if not path.name.startswith(("sem.", "PostgreSQL."))}
         if folder.exists()
         else set()
     )

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _CLOCK_MONOTONIC = 1
 _CLOSES_ON_EXEC = 0o2000000
 _LONGEST_S = 1e6
-_AGAIN_S = 0.05
 
 
 class Timer:
@@ -31,6 +30,7 @@ class Timer:
         self._tick = tick
         self._clock = clock
         self._sleep = new_sleep()
+        self._lock = threading.Lock()  # who has it may use the sleep, which is closed in the end
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="lineside-timer", daemon=True)
 
@@ -39,18 +39,23 @@ class Timer:
         self._thread.start()
 
     def at(self, due_s: float) -> None:
-        """The next tick is due then, in seconds of the clock, and not when it was said before; for one thread at a time."""
-        if not self._closed:
-            self._sleep.end_in(max(due_s - self._clock(), 0.0))
+        """The next tick is due then, in seconds of the clock, and not when it was said before; any thread may say so."""
+        with self._lock:
+            if not self._closed:
+                self._sleep.end_in(max(due_s - self._clock(), 0.0))
 
     def close(self) -> None:
-        """Call no more."""
-        self._closed = True
+        """Call no more; may be called twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._sleep.end_in(0.0)
         if threading.current_thread() is self._thread:
             return
-        while self._thread.is_alive():
-            self._sleep.end_in(0.0)  # again, as another thread may have been about to set a later time
-            self._thread.join(_AGAIN_S)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._sleep.close()
 
     def _run(self) -> None:
         while not self._closed:
@@ -67,6 +72,10 @@ class Sleep(Protocol):
 
     def sleep(self) -> None:
         """Sleep until then; it may end sooner."""
+        ...
+
+    def close(self) -> None:
+        """Let go what the system lent; nobody sleeps any more, nor will."""
         ...
 
 
@@ -117,10 +126,15 @@ class KernelSleep:
         """As `Sleep` says."""
         os.read(self._number, 8)
 
-    def __del__(self) -> None:
-        number, self._number = getattr(self, "_number", -1), -1
+    def close(self) -> None:
+        """As `Sleep` says; may be called twice."""
+        number, self._number = self._number, -1
         if number >= 0:
             os.close(number)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_number"):
+            self.close()
 
 
 class EventSleep:
@@ -142,3 +156,6 @@ class EventSleep:
         self._asleep_until_s = until_s = self._until_s
         self._changed.wait(min(max(until_s - monotonic(), 0.0), threading.TIMEOUT_MAX))
         self._asleep_until_s = -math.inf
+
+    def close(self) -> None:
+        """As `Sleep` says."""

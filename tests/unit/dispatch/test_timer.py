@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -95,6 +96,7 @@ def test_a_timer_ticks_when_it_was_told_and_ends_though_nothing_is_due():
     timer.close()
     assert not timer._thread.is_alive()
     timer.close()
+    timer.at(0.0)  # what comes too late changes nothing
 
 
 def test_an_alarm_that_is_forgotten_calls_nobody_and_is_not_waited_for():
@@ -130,3 +132,13 @@ def test_one_look_is_planned_for_many_pictures_where_they_come_often():
         rig.done("a", 0.1 + k * 0.001)
         assert rig.scheduler.wake_s() == planned_s
         rig.frame(at_s=0.1 + k * 0.001 + 0.0001, within_s=1.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such a timer")
+def test_a_closed_timer_keeps_no_file_open():
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    timers = [Timer(lambda: None, monotonic) for _ in range(5)]
+    for timer in timers:
+        timer.start()
+        timer.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
