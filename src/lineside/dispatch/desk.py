@@ -142,7 +142,7 @@ class Desk:
                     if kind not in _ORDERS:
                         answers.add(action)
             wake_s = scheduler.wake_s()
-            # A tick that is not due any more is left to come, unless nothing is: whoever waits for it slept on then.
+            # A tick that is due a little later is not told: one that finds nothing to do, now and then, costs less.
             if wake_s < self._wake_s or wake_s > self._wake_s + _MUCH_LATER_S:
                 self._said(wake_s)
 

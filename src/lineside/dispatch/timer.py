@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _CLOCK_MONOTONIC = 1
 _CLOSES_ON_EXEC = 0o2000000
 _LONGEST_S = 1e6
+_LONG_BYTES = 8
 
 
 class Timer:
@@ -98,9 +99,9 @@ class KernelSleep:
     """
 
     def __init__(self) -> None:
-        if sys.platform != "linux":
-            raise OSError("timerfd: expected Linux")
-        # `PyDLL` keeps the interpreter: setting a time takes less than a microsecond, and handing the interpreter over takes many.
+        if sys.platform != "linux" or ctypes.sizeof(ctypes.c_long) != _LONG_BYTES:
+            raise OSError("timerfd: expected Linux of 64 bits, whose structures of times are known here")
+        # `PyDLL` keeps the interpreter: handing it over would take longer than setting a time does.
         system = ctypes.PyDLL(None, use_errno=True)
         self._set: Any = system.timerfd_settime
         self._set.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
@@ -109,7 +110,7 @@ class KernelSleep:
         if self._number < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         # An interval, for none, and the time: whole seconds and nanoseconds each.
-        self._times = (ctypes.c_int64 * 4)()
+        self._times = (ctypes.c_long * 4)()
         self._address = ctypes.addressof(self._times)
 
     def end_in(self, seconds: float) -> None:
