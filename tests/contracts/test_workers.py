@@ -21,6 +21,7 @@ from lineside.dispatch.slots import Slots
 from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import ModelNotLoaded, WorkerModel
 from lineside.testing.workers import ScriptedOpener
+from shared_memory import in_shm
 from worker_owner import MODEL, SIZE, Owner, broken_opener, picture
 
 MISSING = WorkerModel("missing", "model.missing")
@@ -58,16 +59,6 @@ def process():
     yield make
     for owner in owners:
         owner.close()
-
-
-def in_shm():
-    """Names in the folder of shared memory that are not of other programs, which other tests start meanwhile."""
-    folder = Path("/dev/shm")
-    return (
-        {path.name for path in folder.iterdir() if not path.name.startswith(("sem.", "PostgreSQL."))}
-        if folder.exists()
-        else set()
-    )
 
 
 def test_a_worker_that_is_up_tells_how_long_its_models_take(owned):

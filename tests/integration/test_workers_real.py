@@ -22,6 +22,7 @@ from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import WorkerModel
 from lineside.testing.graphs import SPOT_CLASSES, colour_spots, draw_spots
 from real_workers import ShortOfMemory, hanging_model
+from shared_memory import in_shm
 from worker_owner import Owner
 
 OPENER = DetectorOpener(Placement("cpu"), threads=1)
@@ -156,7 +157,7 @@ def test_a_process_that_runs_out_of_memory_says_so_and_goes_on(case, spots):
 @linux
 def test_a_process_killed_under_load_is_noticed_at_once_and_back_soon(spots, capsys):
     model, picture = spots
-    before = set(os.listdir("/dev/shm"))  # noqa: PTH208 # names are all that is wanted
+    before = in_shm()
     noticed, back = [], []
     owner = Owner("process", OPENER, slots=Slots(8, picture.nbytes))
     try:
@@ -184,8 +185,7 @@ def test_a_process_killed_under_load_is_noticed_at_once_and_back_soon(spots, cap
         )
     assert statistics.median(noticed) < 0.2
     assert statistics.median(back) < 5
-    left = {name for name in os.listdir("/dev/shm") if not name.startswith(("sem.", "PostgreSQL."))}  # noqa: PTH208 # the same
-    assert left <= before
+    assert in_shm() <= before
 
 
 @linux

@@ -34,6 +34,7 @@ _NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
 _FREQUENT = frozenset({FrameArrived, BatchDone, BatchFailed, Tick})
 _NEVER = float("inf")
 _MUCH_LATER_S = 0.05
+"""A tick that is put off by less is left to come, and finds nothing to do."""
 _AGAIN_S = 0.0002
 """A tick that is due and was left to another thread is looked for again after so long."""
 
@@ -100,12 +101,12 @@ class Desk:
         with self._lock:
             wake_s = self._scheduler.wake_s()
             if wake_s == _NEVER or wake_s > self._clock():
-                return self._said(wake_s)
+                return self._say(wake_s)
         self.post(Tick())
         with self._lock:  # another thread may have yet to come to it
-            return self._said(max(self._scheduler.wake_s(), self._clock() + _AGAIN_S))
+            return self._say(max(self._scheduler.wake_s(), self._clock() + _AGAIN_S))
 
-    def _said(self, wake_s: float) -> float:
+    def _say(self, wake_s: float) -> float:
         self._wake_s = wake_s
         self._wake_at(wake_s)
         return wake_s
@@ -144,7 +145,7 @@ class Desk:
             wake_s = scheduler.wake_s()
             # A tick that is due a little later is not told: one that finds nothing to do, now and then, costs less.
             if wake_s < self._wake_s or wake_s > self._wake_s + _MUCH_LATER_S:
-                self._said(wake_s)
+                self._say(wake_s)
 
 
 def _carry_out(order: Order) -> None:

@@ -170,7 +170,7 @@ class Placing:
             if device.look is not None:
                 self._alarms.forget(device.look)
             device.armed_s = time_s
-            device.look = self._alarms.at(time_s, lambda now_s, out: self._look(device, time_s, now_s, out))
+            device.look = self._alarms.at(time_s, lambda now_s, out: self._look(device, now_s, out))
 
     def rest(self, device: Device) -> None:
         """Plan no look at a device that runs nothing, where its pictures come so seldom that somebody would wake for it after each.
@@ -185,10 +185,9 @@ class Placing:
         """Take no picture any more, and keep late ones waiting no longer than they have to."""
         self.choosing.draining = True
 
-    def _look(self, device: Device, armed_s: float, now_s: float, out: list[Action]) -> None:
-        if armed_s == device.armed_s:
-            device.armed_s, device.look = math.inf, None
-            self.watch(device, now_s, out)
+    def _look(self, device: Device, now_s: float, out: list[Action]) -> None:
+        device.armed_s, device.look = math.inf, None
+        self.watch(device, now_s, out)
 
     def _strand(self, job: Job, now_s: float, out: list[Action], *, shared: bool = False) -> None:
         """Keep a job that no device has: until its deadline where there is hope, else as late."""

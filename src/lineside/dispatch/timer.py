@@ -121,7 +121,10 @@ class KernelSleep:
         else:
             # No time at all would mean never.
             times[2], times[3] = divmod(max(int(min(seconds, _LONGEST_S) * 1e9), 1), 1_000_000_000)
-        self._set(self._number, 0, self._address, None)
+        if (
+            self._set(self._number, 0, self._address, None) != 0
+        ):  # no deadline would be kept, with no word of it
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
 
     def sleep(self) -> None:
         """As `Sleep` says."""
@@ -154,6 +157,7 @@ class EventSleep:
     def sleep(self) -> None:
         """As `Sleep` says."""
         self._changed.clear()
+        self._asleep_until_s = math.inf  # until it is known; what is set while it is read must not be missed
         self._asleep_until_s = until_s = self._until_s
         self._changed.wait(min(max(until_s - monotonic(), 0.0), threading.TIMEOUT_MAX))
         self._asleep_until_s = -math.inf
