@@ -96,8 +96,8 @@ class Rig:
         """Let time go by, with all the ticks that the scheduler asks for; the actions."""
         actions = []
         for _ in range(10_000):
-            wake_s = self.scheduler.next_wake_s
-            if wake_s is None or wake_s > at_s:
+            wake_s = self.scheduler.wake_s
+            if wake_s > at_s:
                 break
             actions += self.send(Tick(), max(wake_s, self.now_s))
         else:
@@ -133,8 +133,8 @@ class Rig:
                 device = min(self.running, key=lambda d: self.running[d].run)
                 self.done(device, self.now_s + 0.001)
                 continue
-            wake_s = self.scheduler.next_wake_s
-            assert wake_s is not None, "not drained, and nothing to wait for"
+            wake_s = self.scheduler.wake_s
+            assert wake_s < float("inf"), "not drained, and nothing to wait for"
             self.send(Tick(), max(wake_s, self.now_s))
             for device, health in self.health.items():
                 if health is Health.QUARANTINED and device not in self.running:

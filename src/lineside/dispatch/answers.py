@@ -44,7 +44,7 @@ class Answers:
         streams: Each stream by its name.
         open_models: How many pictures of each model are not through yet.
         now_s: The time.
-        look_s: No answer is due before it; infinite where none is ever.
+        look_s: The earliest deadline of a picture whose answer has not left; infinite where there is none.
     """
 
     def __init__(self) -> None:
@@ -81,15 +81,6 @@ class Answers:
             self.look_s = self._due[0][0]
         return state
 
-    def next_due_s(self) -> float:
-        """The earliest deadline of a picture whose answer has not left; infinite where there is none."""
-        due = self._due
-        if due and due[0][2].released:
-            while due and due[0][2].released:
-                heappop(due)
-            self.look_s = due[0][0] if due else _NEVER
-        return self.look_s
-
     def take_due(self, now_s: float, *, inclusive: bool) -> list[Job]:
         """Pictures whose answer must leave now, with those before them in their streams, unless it has been given."""
         found: list[Job] = []
@@ -111,15 +102,16 @@ class Answers:
 
     def settle(self, job: Job, result: object, device: str, out: list[Action]) -> None:
         """Take a result for a picture; the first counts, and after the answer it is an amendment."""
-        if job.gone or (job.answered and not job.late):
-            return
+        if job.answered:
+            if job.gone or not job.late:
+                return
+            if job.released:
+                self.amended += 1
+                out.append(Amend(job.request, result, device))
+                self._close(job)
+                return
+            job.late, job.unknown = False, None  # UNKNOWN was decided, and nobody has been told yet
         job.result, job.device = result, device
-        if job.late and job.released:
-            self.amended += 1
-            out.append(Amend(job.request, result, device))
-            self._close(job)
-            return
-        job.late, job.unknown = False, None  # where UNKNOWN was decided, nobody has been told yet
         self._answer(job, out)
 
     def refuse(
@@ -167,6 +159,11 @@ class Answers:
     def _leave(self, job: Job, out: list[Action]) -> None:
         job.released = True
         self._owed -= 1
+        due = self._due
+        if due and due[0][2].released:
+            while due and due[0][2].released:
+                heappop(due)
+            self.look_s = due[0][0] if due else _NEVER
         unknown = job.unknown
         if (
             unknown is None and job.deadline_s < self.now_s

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.profile import ServiceTimes
     from lineside.dispatch.settings import Settings
 
+_SUSPECT = Health.SUSPECT  # read here with every picture: members of an enumeration are looked up slowly
+
 
 class Care:
     """The health of all devices.
@@ -134,7 +136,8 @@ class Care:
             device.frames += len(run.jobs)
             if device.batch_limit.most is not None:
                 device.grow(len(run.jobs), now_s)
-        self._trust.trust_again(device, out)
+        if device.health is _SUSPECT:
+            self._trust.trust_again(device, out)
         self._trust.settle_down(device, now_s, out)
 
     def failed(

@@ -84,8 +84,8 @@ class Choosing:
 
     def _batch(self, lane: Lane, now_s: float, astray: list[Job]) -> list[Job]:
         """The batch that brings the most pictures in time; those that it leaves out go astray."""
-        guards = lane.guards()
         batch: list[Job] = []
+        guards: list[float] = []
         for queue in (lane.judged, lane.live):
             if batch:
                 for job in _top_up(batch, queue.jobs[:_MOST_LOOKED_AT], guards, now_s):
@@ -93,10 +93,14 @@ class Choosing:
                 break
             _shed(lane, queue.jobs, now_s, astray)
             if queue.jobs:
+                if lane.best == 1:
+                    return [lane.pop(queue)]
+                guards = lane.guards()
                 batch = _planned(lane, queue.jobs, guards, now_s, astray)
                 if queue.jobs:
                     return batch  # what is left is the next run's; nobody goes before it
         if not batch or not batch[0].alone:
+            guards = guards or lane.guards()
             viable = self._commons.viable(lane.model, lane.device.name, now_s + lane.single_s())
             self._commons.take(_top_up(batch, viable, guards, now_s))
         return batch

@@ -6,16 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lineside.dispatch.actions import (
-    Cancel,
-    DeadlineTooShort,
-    Drained,
-    HealthChanged,
-    Probe,
-    Retire,
-    Run,
-    Terminate,
-)
+from lineside.dispatch.actions import Cancel, Probe, Retire, Run, Terminate
 from lineside.dispatch.events import BatchDone, BatchFailed, FrameArrived, Tick
 from lineside.dispatch.turns import Turns
 
@@ -30,7 +21,6 @@ T = TypeVar("T")
 Order = tuple["Callable[..., None]", tuple[Any, ...]]
 
 _ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
-_NEWS = frozenset({HealthChanged, DeadlineTooShort, Drained})
 _FREQUENT = frozenset({FrameArrived, BatchDone, BatchFailed, Tick})
 _NEVER = float("inf")
 _MUCH_LATER_S = 0.05
@@ -50,8 +40,8 @@ class Desk:
     Args:
         scheduler: Decides.
         clock: Monotonic seconds.
-        prepare: Says what is to be called to carry an action out, with which arguments; `None` where there is nothing. It is told of
-            answers, too, each after every run that may need its picture. It must be quick, as it is asked behind the lock.
+        prepare: Says what is to be called to carry an order to a worker out, with which arguments. What these need must be taken here,
+            as an answer that follows may let go of it. It must be quick, as it is asked behind the lock.
         answer: Gives an answer, or tells of a device's health.
         wake_at: Is called when the next tick is due sooner than was said last, or much later, with its time; from any thread, and one
             at a time. It must be quick, as it is called behind the lock.
@@ -62,7 +52,7 @@ class Desk:
         scheduler: Scheduler,
         *,
         clock: Callable[[], float],
-        prepare: Callable[[Action], Order | None],
+        prepare: Callable[[Action], Order],
         answer: Callable[[Action], None],
         wake_at: Callable[[float], None] = lambda _: None,
     ) -> None:
@@ -70,8 +60,8 @@ class Desk:
         self._clock = clock
         self._wake_at = wake_at
         self._events: deque[Event] = deque()
-        # Whoever has the turn handles events, and looks for more after giving it back. The lock is the scheduler's own: questions take it alone.
-        self._turn, self._lock = threading.Lock(), threading.Lock()
+        # Who has the turn has the scheduler, and looks for more to do after giving it back: what was left meanwhile found it taken.
+        self._turn = threading.Lock()
         self._wake_s = float("-inf")
         self._prepare = prepare
         self._orders: Turns[Order] = Turns(_carry_out)
@@ -94,36 +84,45 @@ class Desk:
                 self._handle(self._events)
                 self._handle(deque((event,)))
         finally:
-            self._work_off()  # also what was left here meanwhile
+            self._work_off()
 
     def tick(self) -> float:
         """Let time go by; when the next tick is due, infinite where nothing is waited for. `wake_at` is told that, too."""
-        with self._lock:
-            wake_s = self._scheduler.wake_s()
-            if wake_s == _NEVER or wake_s > self._clock():
-                return self._say(wake_s)
-        self.post(Tick())
-        with self._lock:  # another thread may have yet to come to it
-            return self._say(max(self._scheduler.wake_s(), self._clock() + _AGAIN_S))
+        wake_s = self.ask(self._undue_s)
+        if wake_s is None:
+            self.post(Tick())
+            wake_s = self.ask(self._next_s)
+        return wake_s
+
+    def ask(self, question: Callable[[Scheduler], T]) -> T:
+        """What the scheduler says, between two events."""
+        try:
+            with self._turn:
+                return question(self._scheduler)
+        finally:
+            self._work_off()
+
+    def _undue_s(self, scheduler: Scheduler) -> float | None:
+        """When the next tick is due, unless it is by now."""
+        wake_s = scheduler.wake_s
+        return self._say(wake_s) if wake_s == _NEVER or wake_s > self._clock() else None
+
+    def _next_s(self, scheduler: Scheduler) -> float:
+        """When the next tick is due after one; not at once, as another thread may have yet to come to that one."""
+        return self._say(max(scheduler.wake_s, self._clock() + _AGAIN_S))
 
     def _say(self, wake_s: float) -> float:
         self._wake_s = wake_s
         self._wake_at(wake_s)
         return wake_s
 
-    def ask(self, question: Callable[[Scheduler], T]) -> T:
-        """What the scheduler says, between two events."""
-        with self._lock:
-            return question(self._scheduler)
-
     def _work_off(self) -> None:
-        events, orders, answers = self._events, self._orders, self._answers
-        # Looked at again after the turn is given back: what was left meanwhile found it taken.
-        while events and self._turn.acquire(blocking=False):
+        events, turn, orders, answers = self._events, self._turn, self._orders, self._answers
+        while events and turn.acquire(False):  # noqa: FBT003 # by keyword it takes twice as long
             try:
                 self._handle(events)
             finally:
-                self._turn.release()
+                turn.release()
             if orders.items:
                 orders.work_off()
         if orders.items:
@@ -133,19 +132,17 @@ class Desk:
 
     def _handle(self, events: deque[Event]) -> None:
         """Handle the events that are there, and queue what follows; those that come meanwhile are for the next time, so that questions come in between."""
-        scheduler, prepare, orders, answers = self._scheduler, self._prepare, self._orders, self._answers
-        with self._lock:
-            for _ in range(len(events)):
-                for action in scheduler.handle(events.popleft(), self._clock()):
-                    kind = type(action)
-                    if kind not in _NEWS and (order := prepare(action)) is not None:
-                        orders.add(order)
-                    if kind not in _ORDERS:
-                        answers.add(action)
-            wake_s = scheduler.wake_s()
-            # A tick that is due a little later is not told: one that finds nothing to do, now and then, costs less.
-            if wake_s < self._wake_s or wake_s > self._wake_s + _MUCH_LATER_S:
-                self._say(wake_s)
+        scheduler, orders, answers = self._scheduler, self._orders, self._answers
+        for _ in range(len(events)):
+            for action in scheduler.handle(events.popleft(), self._clock()):
+                if type(action) in _ORDERS:
+                    orders.add(self._prepare(action))
+                else:
+                    answers.add(action)
+        wake_s = scheduler.wake_s
+        # A tick that is due a little later is not told: one that finds nothing to do, now and then, costs less.
+        if wake_s < self._wake_s or wake_s > self._wake_s + _MUCH_LATER_S:
+            self._say(wake_s)
 
 
 def _carry_out(order: Order) -> None:

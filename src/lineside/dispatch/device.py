@@ -148,6 +148,7 @@ class Device:
         self.running = run
         self.started_s = run.started_s
         self.ready_s = run.started_s + run.expected_s
+        self.turns += 1
 
     def oversleep(self, late_s: float, now_s: float) -> None:
         """Do not count so many seconds of the run under way, in which nobody could have seen it end."""

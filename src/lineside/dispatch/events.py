@@ -28,7 +28,7 @@ class FrameArrived:
 
 @dataclass(slots=True, eq=False)  # not frozen: see the head of this file
 class BatchDone:
-    """A run ended well. `results` holds one a request, in the run's order, or nothing (a probe, a simulation)."""
+    """A run ended. `results` holds one a request, in the run's order, and none for a probe; any other number is the device's fault."""
 
     device: str
     run: int
@@ -47,7 +47,7 @@ class BatchFailed:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Nothing but that time went by. Due by `Scheduler.next_wake_s`."""
+    """Nothing but that time went by. Due by `Scheduler.wake_s`."""
 
 
 @dataclass(frozen=True, slots=True)

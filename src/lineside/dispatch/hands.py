@@ -42,8 +42,7 @@ class Hands:
         self._clock = clock
         self._models: dict[str, OpenedModel] = {}
         self._lock = Lock()
-        self._run: int | None = None
-        self._at: OpenedModel | None = None
+        self._at: tuple[int, OpenedModel] | None = None
         self._cancelled: set[int] = set()  # runs that are not over
         self._abandoned = False
 
@@ -76,19 +75,11 @@ class Hands:
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
     ) -> None:
         """Let a model look at pictures, and tell what it saw."""
-        if len(pictures) == 1:
-            self._answer(run, model, lambda opened: opened.run(pictures, asked))
-        else:
-            self._answer(run, model, lambda opened: self._results(run, opened, pictures, asked))
+        self._answer(run, model, self._look, pictures, asked)
 
     def probe(self, run: int, model: str) -> None:
         """Let a model prove its health, and tell whether it did."""
-
-        def proven(opened: OpenedModel) -> Sequence[object]:
-            opened.probe(1)
-            return ()
-
-        self._answer(run, model, proven)
+        self._answer(run, model, _proof)
 
     def refuse(self, run: int, detail: str) -> None:
         """Tell that a run's pictures are none."""
@@ -98,8 +89,8 @@ class Hands:
         """End a run early, also one that has not begun yet."""
         with self._lock:
             self._cancelled.add(run)
-            if self._run == run and self._at is not None:
-                self._at.cancel()
+            if self._at is not None and self._at[0] == run:
+                self._at[1].cancel()
 
     def retire(self, model: str) -> None:
         """Let a model go."""
@@ -114,7 +105,7 @@ class Hands:
         self._abandoned = True
         with self._lock:
             if self._at is not None:
-                self._at.cancel()
+                self._at[1].cancel()
 
     def _opened(self, model: WorkerModel) -> ServiceTimes:
         opened = self._opener(model)
@@ -124,10 +115,12 @@ class Hands:
             self._tell(ModelDemoted(self._device, model.name, sentence))
         return times
 
-    def _answer(self, run: int, model: str, work: Callable[[OpenedModel], Sequence[object]]) -> None:
+    def _answer(
+        self, run: int, model: str, work: Callable[..., Sequence[object]], *given: Sequence[object]
+    ) -> None:
         news: News
         try:
-            results = self._worked(run, model, work)
+            results = self._worked(run, model, work, given)
         except Exception as fault:  # noqa: BLE001 # the worker's border: whatever a run raises fails the run, never the worker
             if not isinstance(fault, LinesideError):
                 _log.warning(
@@ -139,30 +132,31 @@ class Hands:
         self._tell(news)
 
     def _worked(
-        self, run: int, model: str, work: Callable[[OpenedModel], Sequence[object]]
+        self, run: int, model: str, work: Callable[..., Sequence[object]], given: tuple[Sequence[object], ...]
     ) -> Sequence[object]:
         opened = self._models.get(model)
         if opened is None:
             raise DeviceError(f'{self._device}: the model "{model}" is not open here')
-        with self._lock:
-            self._run, self._at = run, opened
+        self._at = run, opened
         try:
-            self._refuse_cancelled(run)
-            return work(opened)
+            # Looked at only now: whoever cancels either finds the run, or was here before.
+            if self._cancelled or self._abandoned:
+                self._refuse_cancelled(run)
+            return work(run, opened, *given)
         finally:
-            with self._lock:
-                self._run = self._at = None
+            with self._lock:  # so that nobody who means this run cancels the next one
+                self._at = None
                 if self._cancelled:
                     self._cancelled = {number for number in self._cancelled if number > run}
 
-    def _results(
+    def _look(
         self,
         run: int,
         opened: OpenedModel,
         pictures: Sequence[NDArray[np.uint8]],
         asked: Sequence[Asked],
     ) -> Sequence[object]:
-        if opened.batches:
+        if len(pictures) == 1 or opened.batches:
             return opened.run(pictures, asked)
         results: list[object] = []
         for picture, wanted in zip(pictures, asked, strict=True):
@@ -171,9 +165,14 @@ class Hands:
         return results
 
     def _refuse_cancelled(self, run: int) -> None:
-        if self._abandoned or (self._cancelled and run in self._cancelled):
+        if self._abandoned or run in self._cancelled:
             raise RunCancelledError(f"{self._device}: run {run} was cancelled")
 
     def _tell(self, news: News) -> None:
         if not self._abandoned:
             self._post(news)
+
+
+def _proof(_: int, opened: OpenedModel) -> Sequence[object]:
+    opened.probe(1)
+    return ()

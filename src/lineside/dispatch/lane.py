@@ -124,6 +124,13 @@ class Lane:
         self.device.waiting -= 1
         job.lane = None
 
+    def pop(self, queue: Queue) -> Job:
+        """Take the first waiting job of one of the two queues out."""
+        job = queue.jobs.pop(0)
+        self.device.waiting -= 1
+        job.lane = None
+        return job
+
     def work_s(self, count: int) -> float:
         """Seconds to work off so many pictures."""
         drain = self.drain

@@ -43,6 +43,7 @@ class Look:
 
 _NO_SECONDS: Mapping[str, float] = {}
 _DONE = frozenset({states.FINISHED, states.CANCELLED, states.CANCELLED_AND_NOTIFIED})
+_Lock = type(RLock())  # without the function around it
 _log = logging.getLogger(__name__)
 
 
@@ -57,16 +58,17 @@ class LookFuture(Future[Any]):
         seconds: Seconds of each stage by name, where the worker told them.
     """
 
-    def __init__(self) -> None:  # all that the standard library's makes, but for the condition
-        self._lock = RLock()
-        self._waited: Condition | None = None
-        self._state = states.PENDING
-        self._result = None
-        self._exception = None
+    device: str = ""
+    seconds: Mapping[str, float] = _NO_SECONDS
+    _waited: Condition | None = None
+    _state = states.PENDING
+    _result = None
+    _exception = None
+
+    def __init__(self) -> None:  # with the above all that the standard library's makes, but for the condition
+        self._lock = _Lock()
         self._waiters: list[Any] = []
         self._done_callbacks: list[Callable[[Future[Any]], object]] = []
-        self.device = ""
-        self.seconds = _NO_SECONDS
 
     @property
     def _condition(self) -> Condition:  # type: ignore[override] # what is made when asked for cannot be an attribute

@@ -83,7 +83,7 @@ class Placing:
             self._strand(job, now_s, out)
             return
         device = lane.device
-        if not device.is_idle:
+        if device.running is not None:
             lane.add(job)
         elif device.waiting or self._commons.count:
             lane.add(job)
@@ -147,15 +147,15 @@ class Placing:
         device = lane.device
         run = Running(self._runs, lane, jobs, now_s)
         device.begin(run)
-        device.turns += 1
+        requests = []
         for job in jobs:
             job.runs += 1
+            requests.append(job.request)
             if not job.judged:
                 state = self._answers.stream_of(job)
                 state.pending = None if state.pending is job else state.pending
-        if jobs:
-            requests = tuple([job.request for job in jobs])
-            out.append(Run(device.name, run.number, lane.model, requests))
+        if requests:
+            out.append(Run(device.name, run.number, lane.model, tuple(requests)))
         else:
             out.append(Probe(device.name, run.number, lane.model))
         if now_s + self._first_look_s < device.armed_s:

@@ -117,12 +117,14 @@ class Pace:
             took_s: What it took.
         """
         error = took_s / (expected_s * self.ratio) - 1
-        strays = error > _SURPRISE or error < -_SURPRISE
-        if strays and self._surprise * error > 0:
+        if -_SURPRISE <= error <= _SURPRISE:
+            self._surprise = 0.0
+        elif self._surprise * error > 0:
             self.believe(took_s / expected_s)
             return
-        self._surprise = error if strays else 0.0
-        error = min(max(error, -_SURPRISE), _SURPRISE)
+        else:
+            self._surprise = error
+            error = math.copysign(_SURPRISE, error)
         self.ratio *= 1 + _WEIGHT * error
         self.deviation += _WEIGHT * (abs(error) - self.deviation)
 

@@ -15,13 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lineside.dispatch.actions import Action
-
     LateResult = Callable[[object, Any, str], None]
-
-_ANSWERS = (Release, Unknown, Drop, Amend, Forget)
-_LAST = frozenset({Release, Drop, Amend, Forget})
-"""After these nothing looks at the picture any more."""
 
 
 class Ticket:
@@ -43,52 +37,50 @@ class Ticket:
         self.future = LookFuture()
 
 
-def let_go(action: Action) -> None:
-    """Drop the picture where nothing can need it after this action."""
-    if type(action) in _LAST or (isinstance(action, Unknown) and not action.pending):
-        assert isinstance(action, _ANSWERS)
-        ticket = action.request.payload
-        assert isinstance(ticket, Ticket)
-        ticket.picture = None
-
-
 class Promises:
-    """Settles futures.
+    """Settles futures, and drops pictures after the answer behind which no run can need them any more.
 
     Args:
         late_result: Takes what came of a picture after its answer: its name, the result, the device.
+
+    Attributes:
+        give: Owes a picture its answer.
     """
 
     def __init__(self, late_result: LateResult | None = None) -> None:
         self._late_result = late_result
         self._open: set[Ticket] = set()
-
-    def give(self, ticket: Ticket) -> None:
-        """Owe a picture its answer."""
-        self._open.add(ticket)
+        self.give: Callable[[Ticket], None] = self._open.add
 
     def give_up(self, detail: str) -> None:
         """Settle what is still owed: nothing is known of it."""
         for ticket in tuple(self._open):
             self._settle(ticket, UnansweredError(f"{_called(ticket)}{detail}", Reason.OVERLOAD))
 
-    def keep(self, action: Action) -> None:
+    def keep(self, action: Release | Unknown | Drop | Amend | Forget) -> None:
         """Settle what an action settles. A future that the asker has cancelled stays so."""
         if isinstance(action, Release):
-            self._release(action)
-        elif isinstance(action, Unknown | Drop):
-            ticket = _ticket_of(action)
+            self.release(action)
+            return
+        ticket = action.request.payload
+        assert isinstance(ticket, Ticket)
+        if not (isinstance(action, Unknown) and action.pending):
+            ticket.picture = None
+        if isinstance(action, Unknown | Drop):
             self._settle(ticket, UnansweredError(f"{_called(ticket)}{action.detail}", action.reason))
         elif isinstance(action, Amend) and self._late_result is not None:
-            self._late_result(_ticket_of(action).name, _seen(action.result), action.device)
+            self._late_result(ticket.name, _seen(action.result), action.device)
 
-    def _release(self, action: Release) -> None:
-        ticket, result = _ticket_of(action), action.result
+    def release(self, action: Release) -> None:
+        """Settle with what was seen, as `keep` does."""
+        ticket = action.request.payload
+        assert isinstance(ticket, Ticket)
+        ticket.picture = None
         try:
             self._open.remove(ticket)
         except KeyError:  # it was given up
             return
-        future = ticket.future
+        future, result = ticket.future, action.result
         future.device = action.device
         if isinstance(result, Look):
             future.seconds = result.seconds
@@ -101,12 +93,6 @@ class Promises:
         except KeyError:  # it was given up
             return
         ticket.future.settle(None, refusal)
-
-
-def _ticket_of(action: Release | Unknown | Drop | Amend) -> Ticket:
-    ticket = action.request.payload
-    assert isinstance(ticket, Ticket)
-    return ticket
 
 
 def _seen(result: object) -> object:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lineside.dispatch.actions import Cancel, Probe, Release, Retire, Run, Terminate
-from lineside.dispatch.events import BatchDone, BatchFailed, ModelLoaded, WorkerLost, WorkerUp
-from lineside.dispatch.promises import Ticket, let_go
+from lineside.dispatch.actions import Cancel, Probe, Retire, Run, Terminate
+from lineside.dispatch.events import BatchDone, ModelLoaded, WorkerLost, WorkerUp
+from lineside.dispatch.promises import Ticket
 from lineside.dispatch.worker import ModelDemoted, ModelNotLoaded, as_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lineside.core.errors import LinesideError
     from lineside.dispatch.actions import Action
     from lineside.dispatch.desk import Order
     from lineside.dispatch.events import Event
-    from lineside.dispatch.worker import Asked, News, Worker, WorkerModel
+    from lineside.dispatch.worker import News, Post, Worker, WorkerModel
 
     Later = Callable[[float, Callable[[], None]], None]
 
@@ -49,7 +46,6 @@ class Seat:
         loaded: Models that it has.
         demoted: Models that run on another entry than the device's first, with the reason.
         up_s: Since when it is ready.
-        run: The number of the run that it was given last, and of how many pictures.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -61,51 +57,56 @@ class Seat:
         self.loaded: set[str] = set()
         self.demoted: dict[str, str] = {}
         self.up_s = float("inf")
-        self.run = (-1, 0)
 
 
 class Roster:
     """All workers.
 
     Args:
-        workers: For each device how to make its worker, which tells its news there.
-        post: Takes events.
         cool_down_s: Seconds that a device is given to recover, as the scheduler has it.
         clock: Monotonic seconds.
         note: Takes a code and a sentence for the people at the line.
         later: Calls something after some seconds, in another thread.
 
     Attributes:
-        seats: By device.
+        seats: By device; `hire` makes them.
         models: Those that every worker shall have.
         changed: Is notified of every worker that comes or goes and of every model that is loaded or not.
     """
 
     def __init__(
         self,
-        workers: Mapping[str, Callable[[Callable[[News], None]], Worker]],
         *,
-        post: Callable[[Event], None],
         cool_down_s: Callable[[str], float],
         clock: Callable[[], float],
         note: Callable[[str, str], None],
         later: Later = later,
     ) -> None:
         self._note = note
-        self._post = post
         self._cool_down_s = cool_down_s
         self._clock = clock
         self._later = later
         self._closed = False
         self.changed = threading.Condition()
         self.models: dict[str, WorkerModel] = {}
-        self.seats = {device: Seat(make(self._hears(device))) for device, make in workers.items()}
+        self.seats: dict[str, Seat] = {}
+        self._post: Callable[[Event], None]
         self._orders: dict[type, Callable[..., None]] = {
-            Probe: self._probe,
+            Probe: lambda probe: self.seats[probe.device].worker.probe(probe.run, probe.model),
             Cancel: lambda cancel: self.seats[cancel.device].worker.cancel(cancel.run),
             Terminate: lambda end: self._replace(self.seats[end.device], end.detail),
             Retire: lambda retire: self.retire(retire.model),
         }
+
+    def hire(self, workers: Mapping[str, Callable[[Post], Worker]], *, post: Callable[[Event], None]) -> None:
+        """Take workers on, which are not started yet.
+
+        Args:
+            workers: For each device how to make its worker, which tells its news there.
+            post: Takes events.
+        """
+        self._post = post
+        self.seats = {device: Seat(make(self._hears(device))) for device, make in workers.items()}
 
     def start(self, models: Iterable[WorkerModel]) -> None:
         """Start every worker with these models."""
@@ -113,17 +114,18 @@ class Roster:
         for seat in self.seats.values():
             self._start(seat)
 
-    def prepare(self, action: Action) -> Order | None:
-        """What is to be carried out for the scheduler: of a run its pictures are taken here, as the next answer may let them go.
-
-        An answer that was the last to need its picture drops it, and leaves nothing to be carried out.
-        """
-        if isinstance(action, Run):  # this and the next come with every picture
-            return self._run, self._batch(action)
-        if isinstance(action, Release) or (do := self._orders.get(type(action))) is None:
-            let_go(action)
-            return None
-        return do, (action,)
+    def prepare(self, action: Action) -> Order:
+        """What is to be carried out for the scheduler: of a run its pictures are taken here, as the next answer may let them go."""
+        if type(action) is not Run:
+            return self._orders[type(action)], (action,)
+        pictures, asked = [], []
+        for request in action.requests:
+            ticket = request.payload
+            assert isinstance(ticket, Ticket)
+            assert ticket.picture is not None  # it is dropped after the last run that may need it
+            pictures.append(ticket.picture)
+            asked.append(ticket.asked)
+        return self.seats[action.device].worker.run, (action.run, action.model, pictures, asked)
 
     def load(self, model: WorkerModel) -> None:
         """Let every worker open one more model beside its work."""
@@ -164,27 +166,6 @@ class Roster:
             if not seat.worker.join(limit_s):
                 _log.warning("%s: its worker does not end, and is left alone", seat.worker.device)
 
-    def _batch(self, action: Run) -> tuple[Any, ...]:
-        pictures, asked = [], []
-        for request in action.requests:
-            ticket = request.payload
-            assert isinstance(ticket, Ticket)
-            assert ticket.picture is not None  # it is dropped after the last run that may need it
-            pictures.append(ticket.picture)
-            asked.append(ticket.asked)
-        return self.seats[action.device], action.run, action.model, pictures, asked
-
-    def _run(
-        self, seat: Seat, run: int, model: str, pictures: list[NDArray[np.uint8]], asked: list[Asked]
-    ) -> None:
-        seat.run = (run, len(pictures))
-        seat.worker.run(run, model, pictures, asked)
-
-    def _probe(self, action: Probe) -> None:
-        seat = self.seats[action.device]
-        seat.run = (action.run, 0)
-        seat.worker.probe(action.run, action.model)
-
     def _start(self, seat: Seat) -> None:
         if self._is_closed():
             return
@@ -221,10 +202,12 @@ class Roster:
         if not is_planned and not self._closed:
             self._later(0.0 if lived_s >= cool_down_s else cool_down_s, lambda: self._start(seat))
 
-    def _hears(self, device: str) -> Callable[[News], None]:
+    def _hears(self, device: str) -> Post:
+        post = self._post
+
         def hears(news: News) -> None:
-            if isinstance(news, BatchDone):
-                self._post(_counted(news, self.seats[device]))
+            if type(news) is BatchDone:
+                post(news)
             else:
                 self._hear(device, news)
 
@@ -278,11 +261,3 @@ class Roster:
         with self.changed:
             seat.loaded.add(news.model)
             self.changed.notify_all()
-
-
-def _counted(news: BatchDone, seat: Seat) -> Event:
-    """The end of a run, which failed if it has not one result a picture."""
-    if news.run != seat.run[0] or len(news.results) == seat.run[1]:
-        return news
-    detail = f"it answered {len(news.results)} of {seat.run[1]} pictures"
-    return BatchFailed(news.device, news.run, detail=detail)

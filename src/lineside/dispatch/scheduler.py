@@ -36,6 +36,7 @@ from lineside.dispatch.placing import Placing
 from lineside.dispatch.routing import DEFAULT, open_policy
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.statistics import Statistics
+from lineside.dispatch.words import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,6 +56,9 @@ class Scheduler:
         settings: Thresholds.
         routing: Name of the policy.
         seed: Of the dice of policies that throw some.
+
+    Attributes:
+        wake_s: When a `Tick` is due if nothing else happens before; infinite where nothing is waited for.
 
     Raises:
         SettingsError: There is no device, or one stands there twice.
@@ -85,7 +89,9 @@ class Scheduler:
         self._choosing = self._placing.choosing
         self._care = Care(self.settings, self._fleet, self._answers, self._placing, self._alarms)
         self._now_s = float("-inf")
+        self.wake_s = _NEVER
         self._drained = False
+        self._leaving = False  # a model, or all pictures, are to be through at some time
         self._on: dict[type, Callable[..., None]] = {
             FrameArrived: self._frame_arrived,
             BatchDone: self._batch_done,
@@ -111,43 +117,33 @@ class Scheduler:
         Raises:
             SettingsError: The event names a device or a model that does not exist.
         """
-        answers, alarms = self._answers, self._alarms
         before_s = self._now_s
-        now_s = max(before_s, now_s)
+        now_s = max(now_s, before_s)
+        answers, alarms = self._answers, self._alarms
         self._now_s = answers.now_s = now_s
         out: list[Action] = []
-        if answers.look_s <= now_s or alarms.next_s <= now_s:
+        if self.wake_s <= now_s:
             self._catch_up(before_s, now_s, out)
         self._on[type(event)](event, now_s, out)
-        if alarms.next_s <= now_s:
-            for look in alarms.due(now_s):
-                look(now_s, out)
-        if answers.look_s <= now_s:
-            for job in answers.take_due(now_s, inclusive=True):
-                self._placing.overdue(job, now_s, out)
-        if self._fleet.retiring or self._choosing.draining:
+        if answers.look_s <= now_s or alarms.next_s <= now_s:
+            self._see_to(now_s, out)
+        if self._leaving:
             self._finish_up(out)
+        self.wake_s = min(alarms.next_s, answers.look_s)
         return out
 
     def _catch_up(self, before_s: float, now_s: float, out: list[Action]) -> None:
         """See to what is due before the event: what was due before now is late, what is due right now it may still settle."""
-        late = self._answers.look_s <= now_s
-        due_s = self.next_wake_s
-        if due_s is not None:
-            self._care.oversleep(now_s - max(due_s, before_s), now_s)
-        if late:
-            for job in self._answers.take_due(now_s, inclusive=False):
-                self._placing.overdue(job, now_s, out)
+        self._care.oversleep(now_s - max(self.wake_s, before_s), now_s)
+        for job in self._answers.take_due(now_s, inclusive=False):
+            self._placing.overdue(job, now_s, out)
 
-    @property
-    def next_wake_s(self) -> float | None:
-        """When a `Tick` is due if nothing else happens before; `None` where nothing is waited for."""
-        wake_s = self.wake_s()
-        return None if wake_s == _NEVER else wake_s
-
-    def wake_s(self) -> float:
-        """The same, infinite where nothing is waited for."""
-        return min(self._answers.next_due_s(), self._alarms.next_s)
+    def _see_to(self, now_s: float, out: list[Action]) -> None:
+        """See to what is due by now."""
+        for look in self._alarms.due(now_s):
+            look(now_s, out)
+        for job in self._answers.take_due(now_s, inclusive=True):
+            self._placing.overdue(job, now_s, out)
 
     @property
     def is_drained(self) -> bool:
@@ -235,15 +231,15 @@ class Scheduler:
             self._care.answered_late(device, event.run, now_s)
             return
         run = device.end(now_s)
-        results = event.results or [None] * len(run.jobs)
-        if len(results) != len(run.jobs):
-            raise SettingsError(
-                f"dispatch: run {event.run} on {event.device}: expected {len(run.jobs)} results; got {len(results)}"
-            )
-        for job, result in zip(run.jobs, results, strict=True):
-            job.runs -= 1
-            self._answers.settle(job, result, device.name, out)
-        self._care.done(device, run, now_s, out)
+        jobs, results = run.jobs, event.results
+        if len(results) == len(jobs):
+            for job, result in zip(jobs, results, strict=True):
+                job.runs -= 1
+                self._answers.settle(job, result, device.name, out)
+            self._care.done(device, run, now_s, out)
+        else:
+            detail = f"it answered {len(results)} of {len(jobs)} pictures"
+            self._care.failed(device, run, Fault.DEVICE, detail, now_s, out)
         self._placing.rest(device)
 
     def _batch_failed(self, event: BatchFailed, now_s: float, out: list[Action]) -> None:
@@ -293,9 +289,11 @@ class Scheduler:
         self._fleet.retiring.discard(event.model)
         if old != event.model and old not in self._fleet.roles.values():
             self._fleet.retiring.add(old)
+            self._leaving = True
 
     def _drain(self, event: Drain, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
         self._placing.drain()
+        self._leaving = True
         for device in self._fleet.devices.values():
             self._placing.fill(device, now_s, out)
 
@@ -312,3 +310,4 @@ class Scheduler:
         if self._choosing.draining and not self._drained and not any(self._answers.open_models.values()):
             self._drained = True
             out.append(Drained())
+        self._leaving = bool(self._fleet.retiring) or self._choosing.draining

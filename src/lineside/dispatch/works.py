@@ -7,7 +7,16 @@ import threading
 from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.actions import DeadlineTooShort, Drained, HealthChanged, Release
+from lineside.dispatch.actions import (
+    Amend,
+    DeadlineTooShort,
+    Drained,
+    Drop,
+    Forget,
+    HealthChanged,
+    Release,
+    Unknown,
+)
 from lineside.dispatch.buffers import SlotBuffers
 from lineside.dispatch.deadline_trial import refuse_short, tight
 from lineside.dispatch.desk import Desk
@@ -56,8 +65,6 @@ class Works:
         self._ticks = fittings.ticks
         self.promises = Promises(fittings.late_result)
         self.roster = Roster(
-            crew.workers,
-            post=self._post,
             cool_down_s=lambda name: self.desk.ask(lambda scheduler: scheduler.cool_down_s(name)),
             clock=fittings.clock,
             note=self._bulletin.say,
@@ -71,7 +78,8 @@ class Works:
             answer=self._answer,
             wake_at=self._timer.at,
         )
-        self._signals = _signals(crew, self._post, fittings.libraries)
+        self.roster.hire(crew.workers, post=self.desk.post)
+        self._signals = _signals(crew, self.desk.post, fittings.libraries)
         self._memory = MemoryAdmission(self._signals)
         self.buffers = SlotBuffers(crew.slots)
 
@@ -186,23 +194,21 @@ class Works:
             signals=self._signals.readings.get(name, {}),
         )
 
-    def _post(self, event: Event) -> None:
-        self.desk.post(event)
-
     def _tick(self) -> float:
         return self.desk.tick()
 
     def _answer(self, action: Action) -> None:
-        if isinstance(action, Release):
-            self.promises.keep(action)
-        elif isinstance(action, HealthChanged):
-            self._bulletin.take(action)
-        elif isinstance(action, DeadlineTooShort):
-            self._bulletin.say("deadline.too_short", action.detail)
-        elif isinstance(action, Drained):
-            self._drained.set()
-        else:
-            self.promises.keep(action)
+        match action:
+            case Release():
+                self.promises.release(action)
+            case Unknown() | Drop() | Amend() | Forget():
+                self.promises.keep(action)
+            case HealthChanged():
+                self._bulletin.take(action)
+            case DeadlineTooShort():
+                self._bulletin.say("deadline.too_short", action.detail)
+            case Drained():
+                self._drained.set()
 
 
 def _signals(

@@ -13,7 +13,7 @@ from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Amend, Drop, Forget, Release, Retire, Run, Unknown
 from lineside.dispatch.events import BatchDone, ModelLoaded, Swap
 from lineside.dispatch.settings import Settings
-from lineside.dispatch.words import Stream
+from lineside.dispatch.words import Health, Stream
 
 ONE = {"a": {"model": FAST}}
 
@@ -221,11 +221,16 @@ def test_a_draining_scheduler_takes_nothing_and_finishes_what_it_has():
     assert rig.answers[after].reason is Reason.OVERLOAD
 
 
-def test_results_that_are_not_one_a_picture_are_refused():
-    rig = Rig(ONE).start()
-    rig.frame()
-    with pytest.raises(SettingsError, match="expected 1 results; got 2"):
-        rig.send(BatchDone("a", 1, ("one", "two")))
+@pytest.mark.parametrize("results", [(), ("one", "two")])
+def test_results_that_are_not_one_a_picture_are_a_fault_of_the_device(results):
+    rig = Rig({"a": {"model": FAST}, "b": {"model": SLOW}}).start()
+    frame = rig.frame()
+    device = next(iter(rig.running))
+    rig.send(BatchDone(device, rig.running[device].run, results))
+    assert rig.health[device] is Health.QUARANTINED
+    assert rig.scheduler.statistics().retried == 1
+    rig.done(next(name for name in rig.running if name != device))
+    assert rig.answers[frame].device != device
 
 
 def test_the_statistics_do_not_change_any_more():

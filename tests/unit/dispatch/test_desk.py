@@ -31,6 +31,7 @@ class Noting:
             raise SettingsError("dispatch: no such model")
         return [Drained()]
 
+    @property
     def wake_s(self):
         return self.due_s
 

@@ -75,7 +75,7 @@ def test_a_device_that_stays_broken_is_probed_twice_a_second_and_later_ever_less
     rig.fail("a", 0.0)
     times = []
     while rig.now_s < 200:
-        wake_s = rig.scheduler.next_wake_s
+        wake_s = rig.scheduler.wake_s
         rig.tick(wake_s)
         if isinstance(rig.running.get("a"), Probe):
             times.append(rig.now_s)

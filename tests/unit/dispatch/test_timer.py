@@ -134,11 +134,11 @@ def test_an_alarm_that_is_forgotten_calls_nobody_and_is_not_waited_for():
 
 def test_nobody_is_to_wake_for_a_picture_that_is_done_where_pictures_come_seldom():
     rig = Rig({"a": {"model": FAST}}).start()
-    before_s = rig.scheduler.wake_s()
+    before_s = rig.scheduler.wake_s
     rig.frame(at_s=0.1)
-    assert rig.scheduler.wake_s() < before_s
+    assert rig.scheduler.wake_s < before_s
     rig.done("a", 0.102)
-    assert rig.scheduler.wake_s() >= before_s
+    assert rig.scheduler.wake_s >= before_s
 
 
 def test_one_look_is_planned_for_many_pictures_where_they_come_often():
@@ -146,10 +146,10 @@ def test_one_look_is_planned_for_many_pictures_where_they_come_often():
     rig.frame(at_s=0.1)
     rig.done("a", 0.101)
     rig.frame(at_s=0.1011)
-    planned_s = rig.scheduler.wake_s()
+    planned_s = rig.scheduler.wake_s
     for k in range(2, 5):
         rig.done("a", 0.1 + k * 0.001)
-        assert rig.scheduler.wake_s() == planned_s
+        assert rig.scheduler.wake_s == planned_s
         rig.frame(at_s=0.1 + k * 0.001 + 0.0001, within_s=1.0)
 
 

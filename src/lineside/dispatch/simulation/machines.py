@@ -46,7 +46,7 @@ class Machine:
     def run(self, number: int, count: int, now_s: float) -> tuple[float, BatchDone | BatchFailed] | None:
         """When a run of so many pictures ends, and how; `None` for never."""
         ends_s = now_s + self._seconds(max(count, 1), now_s)
-        done = BatchDone(self._device.name, number)
+        done = BatchDone(self._device.name, number, (None,) * count)
         for fault in self._faults:
             inside = fault.from_s <= now_s < fault.to_s
             meets = inside or now_s < fault.from_s < ends_s

@@ -147,9 +147,9 @@ class _World:
         while True:
             frame_s = self._arrived[self._following] if self._following < len(self._arrived) else never
             event_s = self._heap[0][0] if self._heap else never
-            wake_s = self._scheduler.next_wake_s
+            wake_s = self._scheduler.wake_s
             self._after = None
-            if wake_s is not None and wake_s < min(frame_s, event_s):
+            if wake_s < min(frame_s, event_s):
                 return wake_s, Tick()
             if event_s <= frame_s:
                 if event_s == never:
