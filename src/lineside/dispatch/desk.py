@@ -6,21 +6,19 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lineside.dispatch.actions import Cancel, Probe, Retire, Run, Terminate
 from lineside.dispatch.events import BatchDone, BatchFailed, FrameArrived, Tick
 from lineside.dispatch.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lineside.dispatch.actions import Action
     from lineside.dispatch.events import Event
     from lineside.dispatch.scheduler import Scheduler
+    from lineside.dispatch.turns import Call
 
 T = TypeVar("T")
-Order = tuple["Callable[..., None]", tuple[Any, ...]]
 
-_ORDERS = frozenset({Run, Probe, Cancel, Terminate, Retire})
 _FREQUENT = frozenset({FrameArrived, BatchDone, BatchFailed, Tick})
 _NEVER = float("inf")
 _MUCH_LATER_S = 0.05
@@ -42,7 +40,7 @@ class Desk:
         clock: Monotonic seconds.
         prepare: Says what is to be called to carry an order to a worker out, with which arguments. What these need must be taken here,
             as an answer that follows may let go of it. It must be quick, as it is asked behind the lock.
-        answer: Gives an answer, or tells of a device's health.
+        answer: For each kind of action that is no order to a worker what takes it: answers, and news of devices.
         wake_at: Is called when the next tick is due sooner than was said last, or much later, with its time; from any thread, and one
             at a time. It must be quick, as it is called behind the lock.
     """
@@ -52,8 +50,8 @@ class Desk:
         scheduler: Scheduler,
         *,
         clock: Callable[[], float],
-        prepare: Callable[[Action], Order],
-        answer: Callable[[Action], None],
+        prepare: Callable[[Action], Call],
+        answer: Mapping[type[Any], Callable[[Any], object]],
         wake_at: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._scheduler = scheduler
@@ -63,9 +61,8 @@ class Desk:
         # Who has the turn has the scheduler, and looks for more to do after giving it back: what was left meanwhile found it taken.
         self._turn = threading.Lock()
         self._wake_s = float("-inf")
-        self._prepare = prepare
-        self._orders: Turns[Order] = Turns(_carry_out)
-        self._answers: Turns[Action] = Turns(answer)
+        self._prepare, self._answer = prepare, answer
+        self._orders, self._answers = Turns(), Turns()
 
     def post(self, event: Event) -> None:
         """Handle an event, and carry out what follows; or leave either to whoever is at it.
@@ -123,11 +120,11 @@ class Desk:
                 self._handle(events)
             finally:
                 turn.release()
-            if orders.items:
+            if orders.calls:
                 orders.work_off()
-        if orders.items:
+        if orders.calls:
             orders.work_off()
-        if answers.items:
+        if answers.calls:
             answers.work_off()
 
     def _handle(self, events: deque[Event]) -> None:
@@ -135,16 +132,12 @@ class Desk:
         scheduler, orders, answers = self._scheduler, self._orders, self._answers
         for _ in range(len(events)):
             for action in scheduler.handle(events.popleft(), self._clock()):
-                if type(action) in _ORDERS:
+                answer = self._answer.get(type(action))
+                if answer is None:
                     orders.add(self._prepare(action))
                 else:
-                    answers.add(action)
+                    answers.add((answer, (action,)))
         wake_s = scheduler.wake_s
         # A tick that is due a little later is not told: one that finds nothing to do, now and then, costs less.
         if wake_s < self._wake_s or wake_s > self._wake_s + _MUCH_LATER_S:
             self._say(wake_s)
-
-
-def _carry_out(order: Order) -> None:
-    do, arguments = order
-    do(*arguments)

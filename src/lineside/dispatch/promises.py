@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import UnansweredError
 from lineside.core.verdict import Reason
-from lineside.dispatch.actions import Amend, Drop, Forget, Release, Unknown
+from lineside.dispatch.actions import Unknown
 from lineside.dispatch.look import Look, LookFuture
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from lineside.dispatch.actions import Amend, Drop, Forget, Release
 
     LateResult = Callable[[object, Any, str], None]
 
@@ -57,22 +59,8 @@ class Promises:
         for ticket in tuple(self._open):
             self._settle(ticket, UnansweredError(f"{_called(ticket)}{detail}", Reason.OVERLOAD))
 
-    def keep(self, action: Release | Unknown | Drop | Amend | Forget) -> None:
-        """Settle what an action settles. A future that the asker has cancelled stays so."""
-        if isinstance(action, Release):
-            self.release(action)
-            return
-        ticket = action.request.payload
-        assert isinstance(ticket, Ticket)
-        if not (isinstance(action, Unknown) and action.pending):
-            ticket.picture = None
-        if isinstance(action, Unknown | Drop):
-            self._settle(ticket, UnansweredError(f"{_called(ticket)}{action.detail}", action.reason))
-        elif isinstance(action, Amend) and self._late_result is not None:
-            self._late_result(ticket.name, _seen(action.result), action.device)
-
-    def release(self, action: Release) -> None:
-        """Settle with what was seen, as `keep` does."""
+    def keep(self, action: Release) -> None:
+        """Settle a future with what was seen; one that the asker has cancelled stays so, as with `refuse`."""
         ticket = action.request.payload
         assert isinstance(ticket, Ticket)
         ticket.picture = None
@@ -87,12 +75,36 @@ class Promises:
             result = result.detections
         future.settle(result)
 
+    def refuse(self, action: Unknown | Drop) -> None:
+        """Settle a future of which nothing is known."""
+        ticket = _ticket_of(action)
+        if not (isinstance(action, Unknown) and action.pending):
+            ticket.picture = None
+        self._settle(ticket, UnansweredError(f"{_called(ticket)}{action.detail}", action.reason))
+
+    def amend(self, action: Amend) -> None:
+        """Hand on what came of a picture after its answer."""
+        ticket = _ticket_of(action)
+        ticket.picture = None
+        if self._late_result is not None:
+            self._late_result(ticket.name, _seen(action.result), action.device)
+
+    def forget(self, action: Forget) -> None:
+        """Nothing will come of a picture that was answered."""
+        _ticket_of(action).picture = None
+
     def _settle(self, ticket: Ticket, refusal: UnansweredError) -> None:
         try:
             self._open.remove(ticket)
         except KeyError:  # it was given up
             return
         ticket.future.settle(None, refusal)
+
+
+def _ticket_of(action: Unknown | Drop | Amend | Forget) -> Ticket:
+    ticket = action.request.payload
+    assert isinstance(ticket, Ticket)
+    return ticket
 
 
 def _seen(result: object) -> object:

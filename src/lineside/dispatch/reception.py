@@ -112,8 +112,8 @@ class Reception:
         return ticket.future
 
     def _due_s(self, deadline_s: float | None) -> float:
-        if deadline_s is None and self._within_s is not None:
-            return self._clock() + self._within_s
+        if deadline_s is None:
+            return math.inf if self._within_s is None else self._clock() + self._within_s
         return due_s(deadline_s)
 
     def _stream(self, name: str | None, delivery: str) -> Stream:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from lineside.core.errors import LinesideError
     from lineside.dispatch.actions import Action
-    from lineside.dispatch.desk import Order
     from lineside.dispatch.events import Event
+    from lineside.dispatch.turns import Call
     from lineside.dispatch.worker import News, Post, Worker, WorkerModel
 
     Later = Callable[[float, Callable[[], None]], None]
@@ -114,7 +114,7 @@ class Roster:
         for seat in self.seats.values():
             self._start(seat)
 
-    def prepare(self, action: Action) -> Order:
+    def prepare(self, action: Action) -> Call:
         """What is to be carried out for the scheduler: of a run its pictures are taken here, as the next answer may let them go."""
         if type(action) is not Run:
             return self._orders[type(action)], (action,)

@@ -34,7 +34,6 @@ from lineside.dispatch.words import Request, Stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineside.dispatch.actions import Action
     from lineside.dispatch.events import Event
     from lineside.dispatch.signals import Library
     from lineside.dispatch.starting import Crew, Fittings, Offer
@@ -75,7 +74,16 @@ class Works:
             Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing),
             clock=fittings.clock,
             prepare=self.roster.prepare,
-            answer=self._answer,
+            answer={
+                Release: self.promises.keep,
+                Unknown: self.promises.refuse,
+                Drop: self.promises.refuse,
+                Amend: self.promises.amend,
+                Forget: self.promises.forget,
+                HealthChanged: self._bulletin.take,
+                DeadlineTooShort: lambda told: self._bulletin.say("deadline.too_short", told.detail),
+                Drained: lambda _: self._drained.set(),
+            },
             wake_at=self._timer.at,
         )
         self.roster.hire(crew.workers, post=self.desk.post)
@@ -196,19 +204,6 @@ class Works:
 
     def _tick(self) -> float:
         return self.desk.tick()
-
-    def _answer(self, action: Action) -> None:
-        match action:
-            case Release():
-                self.promises.release(action)
-            case Unknown() | Drop() | Amend() | Forget():
-                self.promises.keep(action)
-            case HealthChanged():
-                self._bulletin.take(action)
-            case DeadlineTooShort():
-                self._bulletin.say("deadline.too_short", action.detail)
-            case Drained():
-                self._drained.set()
 
 
 def _signals(

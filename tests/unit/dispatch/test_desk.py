@@ -47,7 +47,7 @@ class Rig:
             self.scheduler,
             clock=lambda: 10.0,
             prepare=lambda _: None,
-            answer=self.answered.append,
+            answer={Drained: self.answered.append},
             wake_at=self.wakes.append,
         )
 
