@@ -78,19 +78,19 @@ class Placing:
         if lane is None:
             self._strand(job, now_s, out, shared=bool(lanes))
             return
-        misses = self._settings.admission and lane.finish_s(job, now_s) > job.deadline_s
+        device = lane.device
+        free = device.running is None and not device.waiting and not self._commons.count
+        done_s = now_s + lane.single_s() if free else lane.finish_s(job, now_s)
+        misses = self._settings.admission and done_s > job.deadline_s
         if misses and (job.judged or not self._outbid(job, lane, now_s, out)):
             self._strand(job, now_s, out)
-            return
-        device = lane.device
-        if device.running is not None:
-            lane.add(job)
-        elif device.waiting or self._commons.count:
-            lane.add(job)
-            self.fill(device, now_s, out)
-        else:
+        elif free:  # there is nothing to choose from
             job.admitted = True
-            self.start(lane, [job], now_s, out)  # there is nothing to choose from
+            self.start(lane, [job], now_s, out)
+        else:
+            lane.add(job)
+            if device.running is None:
+                self.fill(device, now_s, out)
 
     def elsewhere(self, job: Job, now_s: float, out: list[Action]) -> None:
         """Let a job that cannot be done in time where it was wait on another device that can; it waits nowhere now."""
@@ -173,11 +173,11 @@ class Placing:
             device.look = self._alarms.at(time_s, lambda now_s, out: self._look(device, now_s, out))
 
     def rest(self, device: Device) -> None:
-        """Plan no look at a device that runs nothing, where its pictures come so seldom that somebody would wake for it after each.
+        """Plan no look at a device that runs nothing: its pictures come so `seldom` that somebody would wake for it after each.
 
         Where they come often, one look comes after many of them, and to put it off for each would cost more.
         """
-        if device.seldom and device.running is None and device.look is not None:
+        if device.running is None and device.look is not None:
             self._alarms.forget(device.look)
             device.armed_s, device.look = math.inf, None
 

@@ -242,7 +242,8 @@ class Scheduler:
         else:
             detail = f"it answered {len(results)} of {len(jobs)} pictures"
             self._care.failed(device, run, Fault.DEVICE, detail, now_s, out)
-        self._placing.rest(device)
+        if device.seldom:
+            self._placing.rest(device)
 
     def _batch_failed(self, event: BatchFailed, now_s: float, out: list[Action]) -> None:
         device = self._fleet.device(event.device)
@@ -250,7 +251,8 @@ class Scheduler:
             self._care.answered_late(device, event.run, now_s)
             return
         self._care.failed(device, device.end(now_s), event.fault, event.detail, now_s, out)
-        self._placing.rest(device)
+        if device.seldom:
+            self._placing.rest(device)
 
     def _tick(self, event: Tick, now_s: float, out: list[Action]) -> None:
         """Due pictures and alarms are looked at after every event."""
