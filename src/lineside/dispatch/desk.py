@@ -130,7 +130,9 @@ class Desk:
     def _handle(self, events: deque[Event]) -> None:
         """Handle the events that are there, and queue what follows; those that come meanwhile are for the next time, so that questions come in between."""
         scheduler, orders, answers = self._scheduler, self._orders, self._answers
-        for _ in range(len(events)):
+        count = len(events)
+        while count:
+            count -= 1
             for action in scheduler.handle(events.popleft(), self._clock()):
                 answer = self._answer.get(type(action))
                 if answer is None:
