@@ -6,9 +6,11 @@ from bisect import bisect_left, bisect_right, insort
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from lineside.dispatch.profile import Pace, drain_table
+from lineside.dispatch.profile import DRAIN, Pace, drain_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lineside.dispatch.device import Device
     from lineside.dispatch.job import Job
     from lineside.dispatch.profile import ServiceTimes
@@ -181,3 +183,33 @@ class Lane:
         if not job.judged:
             count = len(self.judged.jobs) + self.live.ahead_of(job.rank)
         return self.work_s(count) if count else 0.0
+
+
+def soonest(lanes: Sequence[Lane], job: Job, now_s: float) -> Lane:
+    """The lane whose `finish_s` is least, the first of equal ones.
+
+    What nearly all of many busy devices are, a run under way and judged pictures in the order of their deadlines, is reckoned here without a call for each.
+    """
+    best = lanes[0]
+    soonest_s = best.finish_s(job, now_s)
+    rank, judged = job.rank, job.judged
+    for lane in lanes[1:]:
+        device, drain, ratio = lane.device, lane.drain, lane.pace.ratio
+        ready_s = device.ready_s
+        if now_s + drain[1] * ratio >= soonest_s:
+            continue  # its run alone would end later
+        jobs = lane.judged.jobs
+        count = len(jobs) + 1
+        if (
+            judged
+            and ready_s >= now_s
+            and count < DRAIN
+            and (count == 1 or rank >= jobs[-1].rank)
+            and not device.shared
+        ):
+            done_s = ready_s + drain[count] * ratio
+        else:
+            done_s = lane.finish_s(job, now_s)
+        if done_s < soonest_s:
+            best, soonest_s = lane, done_s
+    return best

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _WEIGHT = 0.15  # of the newest run in the running means
 _SURPRISE = 0.5  # relative error from which one run alone is not believed
-_DRAIN = 64  # pictures up to which the time to work a queue off is tabulated
+DRAIN = 64  # pictures up to which the time to work a queue off is tabulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def drain_table(times: ServiceTimes) -> tuple[float, ...]:
     """Seconds to work off a queue of n pictures, for n from 0 on."""
     batch = times.best_batch()
     full = times.seconds[batch]
-    return tuple((n // batch) * full + times.seconds[n % batch] for n in range(_DRAIN))
+    return tuple((n // batch) * full + times.seconds[n % batch] for n in range(DRAIN))
 
 
 class Pace:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dispatch_rig import FAST, PART, SLOW, Rig
+from dispatch_rig import FAST, PART, SLOW, VIEW, Rig
 from lineside.core import plugins
 from lineside.core.errors import UnknownNameError
 from lineside.dispatch.actions import Release, Run
+from lineside.dispatch.device import Device, Running
 from lineside.dispatch.events import MemorySeen
+from lineside.dispatch.job import Job
+from lineside.dispatch.lane import soonest
 from lineside.dispatch.routing import POLICIES, open_policy
-from lineside.dispatch.words import Stream
+from lineside.dispatch.words import Request, Stream
 
 TWO = {"slow": {"model": SLOW}, "fast": {"model": FAST}}
 
@@ -67,6 +72,42 @@ def test_a_picture_with_an_earlier_deadline_counts_only_what_goes_before_it():
     assert urgent in rig.of(Run)[-1].requests
     rig.done("fast", 0.011)
     assert isinstance(rig.answers[urgent], Release)
+
+
+NOW_S = 10.0
+DEADLINES_S = st.sampled_from([NOW_S + 0.01, NOW_S + 0.02, NOW_S + 0.05])
+JOBS = st.builds(
+    lambda stream, deadline_s: Job(Request(stream, 0, deadline_s), "model", NOW_S),
+    st.sampled_from([PART, VIEW]),
+    DEADLINES_S,
+)
+
+
+@st.composite
+def busy_lanes(draw):
+    """A queue on each of some devices, in whatever state they are."""
+    lanes = []
+    for number in range(draw(st.integers(1, 6))):
+        device = Device(f"d{number}")
+        for model in ("model", "other")[: draw(st.integers(1, 2))]:
+            device.load(model, draw(st.sampled_from([FAST, SLOW])))
+        lane = device.lanes["model"]
+        lane.pace.believe(draw(st.sampled_from([0.5, 1.0, 3.0])))
+        if draw(st.booleans()):
+            started_s = NOW_S - draw(st.sampled_from([0.0, 0.001, 0.1]))
+            device.begin(Running(number, lane, draw(st.lists(JOBS, max_size=4)), started_s))
+        for each in device.lanes.values():
+            for job in draw(st.lists(JOBS, max_size=5)) * draw(st.sampled_from([1, 20])):
+                each.add(job)
+        lanes.append(lane)
+    return lanes
+
+
+@given(lanes=busy_lanes(), job=JOBS)
+def test_the_soonest_of_many_is_the_one_whose_own_reckoning_is_least(lanes, job):
+    least_s = min(lane.finish_s(job, NOW_S) for lane in lanes)
+    first = next(lane for lane in lanes if lane.finish_s(job, NOW_S) == least_s)
+    assert soonest(lanes, job, NOW_S) is first
 
 
 def test_round_robin_takes_turns():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineside.dispatch.lane import soonest
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
@@ -21,16 +23,7 @@ class EarliestCompletion:
 
     def pick(self, job: Job, lanes: Sequence[Lane], now_s: float) -> Lane | None:
         """The lane in which the job is done first."""
-        best = lanes[0]
-        if len(lanes) == 1:
-            return best
-        soonest = best.finish_s(job, now_s)
-        for lane in lanes[1:]:
-            if now_s + lane.drain[1] * lane.pace.ratio < soonest:
-                done = lane.finish_s(job, now_s)
-                if done < soonest:
-                    best, soonest = lane, done
-        return best
+        return lanes[0] if len(lanes) == 1 else soonest(lanes, job, now_s)
 
 
 def make(dice: random.Random) -> EarliestCompletion:  # noqa: ARG001 # it throws none
