@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from itertools import cycle, islice
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch_rig import FAST, PART, SLOW, VIEW, Rig
@@ -14,6 +18,7 @@ from lineside.dispatch.device import Device, Running
 from lineside.dispatch.events import MemorySeen
 from lineside.dispatch.job import Job
 from lineside.dispatch.lane import soonest
+from lineside.dispatch.profile import DRAIN
 from lineside.dispatch.routing import POLICIES, open_policy
 from lineside.dispatch.words import Request, Stream
 
@@ -84,30 +89,40 @@ JOBS = st.builds(
 
 
 @st.composite
-def busy_lanes(draw):
-    """A queue on each of some devices, in whatever state they are."""
-    lanes = []
-    for number in range(draw(st.integers(1, 6))):
-        device = Device(f"d{number}")
-        for model in ("model", "other")[: draw(st.integers(1, 2))]:
-            device.load(model, draw(st.sampled_from([FAST, SLOW])))
-        lane = device.lanes["model"]
-        lane.pace.believe(draw(st.sampled_from([0.5, 1.0, 3.0])))
-        if draw(st.booleans()):
-            started_s = NOW_S - draw(st.sampled_from([0.0, 0.001, 0.1]))
-            device.begin(Running(number, lane, draw(st.lists(JOBS, max_size=4)), started_s))
-        for each in device.lanes.values():
-            for job in draw(st.lists(JOBS, max_size=5)) * draw(st.sampled_from([1, 20])):
-                each.add(job)
-        lanes.append(lane)
-    return lanes
+def lanes(draw):
+    """A queue on a device in whatever state it is."""
+    device = Device("a")
+    for model in ("model", "other")[: draw(st.integers(1, 2))]:
+        device.load(model, draw(st.sampled_from([FAST, SLOW])))
+    lane = device.lanes["model"]
+    lane.pace.believe(draw(st.sampled_from([0.5, 1.0, 3.0])))
+    began_s = draw(st.sampled_from([0.0, 0.001, 0.1, None]))
+    if began_s is not None:
+        device.begin(Running(1, lane, draw(st.lists(JOBS, max_size=4)), NOW_S - began_s))
+    for each in device.lanes.values():
+        kinds = draw(st.lists(JOBS, min_size=1, max_size=3))
+        for job in islice(cycle(kinds), draw(st.sampled_from([0, 1, 3, DRAIN - 1, DRAIN + 9]))):
+            each.add(job)
+    return lane
 
 
-@given(lanes=busy_lanes(), job=JOBS)
-def test_the_soonest_of_many_is_the_one_whose_own_reckoning_is_least(lanes, job):
-    least_s = min(lane.finish_s(job, NOW_S) for lane in lanes)
-    first = next(lane for lane in lanes if lane.finish_s(job, NOW_S) == least_s)
-    assert soonest(lanes, job, NOW_S) is first
+@dataclass
+class Rival:
+    """A queue that would have anything done at one time."""
+
+    at_s: float
+
+    def finish_s(self, job, now_s):
+        return self.at_s
+
+
+@given(lane=lanes(), job=JOBS)
+@settings(max_examples=800, deadline=None)
+def test_of_many_devices_each_is_reckoned_with_as_alone(lane, job):
+    at_s = lane.finish_s(job, NOW_S)
+    equal, later = Rival(at_s), Rival(math.nextafter(at_s, math.inf))
+    assert soonest([equal, lane], job, NOW_S) is equal
+    assert soonest([later, lane], job, NOW_S) is lane
 
 
 def test_round_robin_takes_turns():
