@@ -189,7 +189,7 @@ class Engine:
 
         Returns:
             A future of `Detections`. It holds an `UnansweredError` where nothing is known by the deadline: too late, too much,
-            no device, or a picture that breaks runs. It also tells the `device` that answered and the `seconds` of its stages. What its callbacks do is done by a worker or by whoever submits: they should
+            no device, or a picture that breaks runs. It also tells the `device` that answered and the `seconds` of its stages. What its callbacks do is done by a worker or by whoever calls the engine: they should
             be short, and never wait for another picture. Cancelling it saves no work.
 
         Raises:
