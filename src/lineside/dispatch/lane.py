@@ -194,22 +194,21 @@ def soonest(lanes: Sequence[Lane], job: Job, now_s: float) -> Lane:
     soonest_s = best.finish_s(job, now_s)
     rank, judged = job.rank, job.judged
     for lane in lanes[1:]:
-        device, drain, ratio = lane.device, lane.drain, lane.pace.ratio
-        ready_s = device.ready_s
-        if now_s + drain[1] * ratio >= soonest_s:
-            continue  # its run alone would end later
-        jobs = lane.judged.jobs
+        device = lane.device
+        ready_s, jobs = device.ready_s, lane.judged.jobs
         count = len(jobs) + 1
         if (
             judged
             and ready_s >= now_s
-            and count < DRAIN
             and (count == 1 or rank >= jobs[-1].rank)
+            and count < DRAIN
             and not device.shared
         ):
-            done_s = ready_s + drain[count] * ratio
-        else:
+            done_s = ready_s + lane.drain[count] * lane.pace.ratio
+        elif now_s + lane.drain[1] * lane.pace.ratio < soonest_s:
             done_s = lane.finish_s(job, now_s)
+        else:
+            continue  # its run alone would end later
         if done_s < soonest_s:
             best, soonest_s = lane, done_s
     return best
