@@ -12,7 +12,7 @@ import numpy as np
 
 from lineside.capture.genicam.aravis_nodes import LOST, AravisNodes
 from lineside.capture.genicam.chunks import stamped
-from lineside.capture.genicam.clocks import tick_s
+from lineside.capture.genicam.clocks import tick_s, together
 from lineside.capture.genicam.device import Grabbed
 from lineside.capture.genicam.glib import SIGNAL
 from lineside.core.errors import LinesideError, SourceError
@@ -162,6 +162,7 @@ class AravisDevice:
         size = Size(library.buffer_get_image_height(buffer), library.buffer_get_image_width(buffer))
         form = int(library.buffer_get_image_pixel_format(buffer))
         device_ns = library.buffer_get_timestamp(buffer)
+        at_s, wall_ns = together(time.monotonic, time.time_ns)
         return Grabbed(
             release,
             self._bytes_of(buffer),
@@ -171,7 +172,8 @@ class AravisDevice:
             has_more=bool(library.buffer_has_chunks(buffer)),
             number=number,
             device_s=device_ns * _NS if device_ns else None,
-            age_s=_age_s(library.buffer_get_system_timestamp(buffer)),
+            age_s=_age_s(library.buffer_get_system_timestamp(buffer), wall_ns),
+            at_s=at_s,
         )
 
     def _fault(self, buffer: int) -> str:
@@ -233,7 +235,7 @@ def _row_bytes(form: int, width: int, padding_bytes: int) -> int | None:
     return (width * ((form >> 16) & 0xFF) + 7) // 8 + padding_bytes
 
 
-def _age_s(began_ns: int) -> float:
-    """Seconds since a moment of the host's wall clock; 0 where that clock cannot have been right."""
-    age_s = (time.time_ns() - began_ns) * _NS
+def _age_s(began_ns: int, now_ns: int) -> float:
+    """Seconds from a moment of the host's wall clock to now; 0 where that clock cannot have been right."""
+    age_s = (now_ns - began_ns) * _NS
     return age_s if 0 <= age_s < _LONGEST_AGE_S else 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lineside.capture.camera import CameraStatistics, TriggerMode
 from lineside.capture.genicam.chunks import ask_for_chunks, check_rows
-from lineside.capture.genicam.clocks import FrameNumbers
+from lineside.capture.genicam.clocks import FrameNumbers, together
 from lineside.capture.genicam.features import set_features
 from lineside.capture.genicam.ptp import ClockState, PtpClock
 from lineside.capture.genicam.reconfiguring import changeable, needs_pause, set_in_a_pause, settling_s
@@ -253,8 +253,8 @@ class GenicamCamera:
         from lineside.capture.pixels.convert import convert
 
         # This thread may have been held up since, and a picture must not seem to be taken after the next one.
-        waited_s = time.monotonic() - grabbed.at_s
-        captured_s = self._settings.clock() - waited_s - grabbed.age_s
+        now_s, on_clock_s = together(time.monotonic, self._settings.clock)
+        captured_s = on_clock_s - (now_s - grabbed.at_s) - grabbed.age_s
         host_s = self._settings.wall_at(captured_s)
         try:
             size = self._whole_size(grabbed)

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lineside.capture.genicam.device import Nodes
 
 _TICKS = "GevTimestampTickFrequency"
 _NS = 1e-9
 _DRIFT = 1e-4
 _LONGEST_AGE_S = 10.0
+_HELD_UP_S = 0.0002
+_TRIES = 5
+
+T = TypeVar("T")
+
+
+def together(clock: Callable[[], float], other: Callable[[], T]) -> tuple[float, T]:
+    """Two clocks at one moment, as nearly as they can be read.
+
+    A thread that is held up between the two would make one picture's time late by that much, and perhaps later than the next one's. So they
+    are read again where that took too long, and the best of a few readings is taken.
+
+    Args:
+        clock: Monotonic seconds.
+        other: Another clock.
+    """
+    before_s = clock()
+    seen = other()
+    best_s = clock() - before_s
+    at_s = before_s
+    for _ in range(_TRIES - 1):
+        if best_s <= _HELD_UP_S:
+            break
+        before_s = clock()
+        again = other()
+        held_s = clock() - before_s
+        if held_s < best_s:
+            at_s, seen, best_s = before_s, again, held_s
+    return at_s, seen
 
 
 def tick_s(nodes: Nodes) -> float:

@@ -114,6 +114,7 @@ class GentlDevice:
             return Grabbed(release, _NOTHING, number=number, fault="it holds no picture")
         form, width, height, padding_bytes, begin, length = part
         own_bytes = (width * ((form >> 16) & 0xFF) + 7) // 8 if isinstance(form, int) else 0
+        at_s = time.monotonic()
         return Grabbed(
             release,
             np.frombuffer(buffer.raw_buffer, np.uint8)[begin : begin + length],
@@ -123,7 +124,8 @@ class GentlDevice:
             has_more=self._has_chunks(buffer),
             number=number,
             device_s=device_s,
-            age_s=self._clock.age_s(device_s, time.monotonic()),
+            age_s=self._clock.age_s(device_s, at_s),
+            at_s=at_s,
         )
 
     def _picture_in(self, buffer: Any) -> tuple[str | int, int, int, int, int, int] | None:

@@ -171,6 +171,7 @@ class PylonDevice:
         form = int(result.PixelType)
         padding_bytes = int(result.PaddingX)
         own_bytes = (size.width * ((form >> 16) & 0xFF) + 7) // 8
+        at_s = time.monotonic()
         return Grabbed(
             result.Release,
             np.frombuffer(result.GetMemoryView(), np.uint8),
@@ -179,7 +180,8 @@ class PylonDevice:
             row_bytes=own_bytes + padding_bytes if padding_bytes else None,
             number=number,
             device_s=device_s,
-            age_s=self._clock.age_s(device_s, time.monotonic()),
+            age_s=self._clock.age_s(device_s, at_s),
+            at_s=at_s,
         )
 
     def no_room(self) -> int:

@@ -159,6 +159,7 @@ class VivaDevice:
             frame.padding_x,
         )
         own_bytes = (size.width * ((form >> 16) & 0xFF) + 7) // 8
+        at_s = time.monotonic()
         return Grabbed(
             _nothing_to_give_back,
             np.frombuffer(frame.payload(), np.uint8),
@@ -167,7 +168,8 @@ class VivaDevice:
             row_bytes=own_bytes + padding_bytes if padding_bytes else None,
             number=number,
             device_s=device_s,
-            age_s=self._clock.age_s(device_s, time.monotonic()),
+            age_s=self._clock.age_s(device_s, at_s),
+            at_s=at_s,
         )
 
     def no_room(self) -> int:

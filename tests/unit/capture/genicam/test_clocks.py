@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineside.capture.genicam.clocks import FrameNumbers, HostClock, tick_s
+from lineside.capture.genicam.clocks import FrameNumbers, HostClock, tick_s, together
 from lineside.core.errors import SettingsError
 from standin_genicam import TableNodes, integer
 
@@ -70,3 +70,33 @@ def test_the_numbers_that_are_told_go_on_where_those_of_the_camera_begin_again()
 def test_numbers_of_64_bits_are_told_as_they_are():
     numbers = FrameNumbers(16)  # of the packets; the picture's own have more
     assert [numbers.told(number) for number in (65_535, 65_536, 70_000)] == [65_535, 65_536, 70_000]
+
+
+class HeldUp:
+    """A thread that is held up, for so long each time, between two clocks that agree."""
+
+    def __init__(self, *delays_s):
+        self.now_s, self.delays_s = 100.0, list(delays_s)
+
+    def clock(self):
+        return self.now_s
+
+    def other(self):
+        self.now_s += self.delays_s.pop(0)
+        return self.now_s
+
+
+@pytest.mark.parametrize(
+    ("delays_s", "off_s"),
+    [
+        ((0.0,), 0.0),
+        ((0.04, 0.0), 0.0),
+        ((0.04, 0.03, 0.0001), 0.0001),
+        ((0.05, 0.03, 0.04, 0.06, 0.05), 0.03),
+    ],
+)
+def test_two_clocks_are_read_again_where_the_thread_was_held_up_between_them(delays_s, off_s):
+    thread = HeldUp(*delays_s)
+    now_s, other_s = together(thread.clock, thread.other)
+    assert other_s - now_s == pytest.approx(off_s)
+    assert not thread.delays_s
