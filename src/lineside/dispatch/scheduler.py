@@ -91,7 +91,7 @@ class Scheduler:
         self._now_s = float("-inf")
         self.wake_s = _NEVER
         self._drained = False
-        self._leaving = False  # a model, or all pictures, are to be through at some time
+        self._kept: list[Action] = []  # what was decided before an event that was refused
         self._on: dict[type, Callable[..., None]] = {
             FrameArrived: self._frame_arrived,
             BatchDone: self._batch_done,
@@ -123,13 +123,18 @@ class Scheduler:
             now_s = before_s
         answers, alarms = self._answers, self._alarms
         self._now_s = answers.now_s = now_s
-        out: list[Action] = []
+        out, self._kept = self._kept, []
         if self.wake_s <= now_s:
             self._catch_up(before_s, now_s, out)
-        self._on[type(event)](event, now_s, out)
+        try:
+            self._on[type(event)](event, now_s, out)
+        except SettingsError:
+            self._kept = out  # no answer is lost with the event: the next one brings it
+            self.wake_s = now_s
+            raise
         if answers.look_s <= now_s or alarms.next_s <= now_s:
             self._see_to(now_s, out)
-        if self._leaving:
+        if self._fleet.retiring or self._choosing.draining:
             self._finish_up(out)
         self.wake_s = answers.look_s if answers.look_s < alarms.next_s else alarms.next_s  # noqa: FURB136 # see above
         return out
@@ -232,9 +237,12 @@ class Scheduler:
         if device.running is None or device.running.number != event.run:
             self._care.answered_late(device, event.run, now_s)
             return
+        jobs, results = device.running.jobs, event.results
+        complete = len(results) == len(
+            jobs
+        )  # before the run is over: results that cannot be counted leave it to be found hanging
         run = device.end(now_s)
-        jobs, results = run.jobs, event.results
-        if len(results) == len(jobs):
+        if complete:
             for job, result in zip(jobs, results, strict=True):
                 job.runs -= 1
                 self._answers.settle(job, result, device.name, out)
@@ -293,11 +301,9 @@ class Scheduler:
         self._fleet.retiring.discard(event.model)
         if old != event.model and old not in self._fleet.roles.values():
             self._fleet.retiring.add(old)
-            self._leaving = True
 
     def _drain(self, event: Drain, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
         self._placing.drain()
-        self._leaving = True
         for device in self._fleet.devices.values():
             self._placing.fill(device, now_s, out)
 
@@ -314,4 +320,3 @@ class Scheduler:
         if self._choosing.draining and not self._drained and not any(self._answers.open_models.values()):
             self._drained = True
             out.append(Drained())
-        self._leaving = bool(self._fleet.retiring) or self._choosing.draining

@@ -11,7 +11,7 @@ from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Amend, Drop, Forget, Release, Retire, Run, Unknown
-from lineside.dispatch.events import BatchDone, ModelLoaded, Swap
+from lineside.dispatch.events import BatchDone, ModelLoaded, Swap, Tick
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.words import Health, Stream
 
@@ -231,6 +231,17 @@ def test_results_that_are_not_one_a_picture_are_a_fault_of_the_device(results):
     assert rig.scheduler.statistics().retried == 1
     rig.done(next(name for name in rig.running if name != device))
     assert rig.answers[frame].device != device
+
+
+def test_an_event_that_is_refused_takes_no_answer_with_it():
+    rig = Rig(ONE).start()
+    frame = rig.frame(within_s=0.02)
+    with pytest.raises(SettingsError, match="no device has the model"):
+        rig.send(Swap("model", "nowhere"), 0.03)
+    assert frame not in rig.answers
+    assert rig.scheduler.wake_s <= 0.03
+    rig.send(Tick(), 0.03)
+    assert rig.answers[frame].reason is Reason.LATE
 
 
 def test_the_statistics_do_not_change_any_more():

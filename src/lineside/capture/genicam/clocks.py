@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from lineside.core.errors import SettingsError
@@ -31,19 +32,18 @@ def together(clock: Callable[[], float], other: Callable[[], T]) -> tuple[float,
         clock: Monotonic seconds.
         other: Another clock.
     """
-    before_s = clock()
-    seen = other()
-    best_s = clock() - before_s
-    at_s = before_s
-    for _ in range(_TRIES - 1):
-        if best_s <= _HELD_UP_S:
-            break
+
+    def read() -> tuple[float, float, T]:
         before_s = clock()
-        again = other()
-        held_s = clock() - before_s
-        if held_s < best_s:
-            at_s, seen, best_s = before_s, again, held_s
-    return at_s, seen
+        seen = other()
+        return clock() - before_s, before_s, seen
+
+    best = read()
+    for _ in range(_TRIES - 1):
+        if best[0] <= _HELD_UP_S:
+            break
+        best = min(best, read(), key=itemgetter(0))
+    return best[1:]
 
 
 def tick_s(nodes: Nodes) -> float:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class EarliestCompletion:
     """The earliest expected completion: rest of the run, work ahead in the queue in batches, own run.
 
-    It needs no rule for slow devices: one is used exactly when it finishes first. A device whose one run alone ends
-    later than the best found so far is passed over without a look at its queue.
+    It needs no rule for slow devices: one is used exactly when it finishes first. An idle or shared device whose
+    one run alone ends later than the best found so far is not reckoned with any further.
     """
 
     def pick(self, job: Job, lanes: Sequence[Lane], now_s: float) -> Lane | None:
