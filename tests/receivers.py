@@ -160,8 +160,11 @@ def certificates(folder):
     run("x509", "-req", "-in", "broker.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "broker.pem", "-days", "2", "-extfile", "names")  # fmt: skip
 
 
-def mosquitto(folder, *, secured=False):
-    """A broker; with TLS by its own authority, and a user `line` with the password `let me in`, where it is secured."""
+def mosquitto(folder, *, secured=False, may_hear=None):
+    """A broker; with TLS by its own authority, and a user `line` with the password `let me in`, where it is secured.
+
+    Where `may_hear` names topics, nobody may subscribe to others until the default is changed over `$CONTROL/dynamic-security/v1`.
+    """
     found = program("mosquitto", peer="mosquitto", paths=("/usr/sbin/mosquitto",))
     port = free_port()
     lines = [
@@ -182,6 +185,20 @@ def mosquitto(folder, *, secured=False):
         lines += ["allow_anonymous false", f"password_file {folder}/users"]
     else:
         lines += ["allow_anonymous true"]
+    if may_hear is not None:
+        allowed = [{"acltype": "subscribeLiteral", "topic": topic, "allow": True} for topic in may_hear]
+        allowed.append({"acltype": "publishClientSend", "topic": "$CONTROL/#", "allow": True})
+        rights = {
+            "defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True, "subscribe": False},
+            "roles": [{"rolename": "everyone", "acls": allowed}],
+            "groups": [{"groupname": "everyone", "roles": [{"rolename": "everyone"}]}],
+            "anonymousGroup": "everyone",
+        }
+        (folder / "rights.json").write_text(json.dumps(rights))
+        plugin = next(iter(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so")), None)
+        if plugin is None:
+            promised("mosquitto", "it has no plug-in for rights, mosquitto_dynamic_security.so")
+        lines += [f"plugin {plugin}", f"plugin_opt_config_file {folder}/rights.json"]
     if os.getuid() == 0:
         lines.append("user root")  # else it could not read the files of the tests
     (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")

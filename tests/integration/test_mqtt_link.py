@@ -93,9 +93,12 @@ class Control:
 
     def __init__(self, port):
         self.results, self.states = queue.Queue(), []
+        self.hears = threading.Event()  # the broker has acknowledged that results come to us
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         self.client.on_message = self.on_message
         self.client.on_connect = lambda c, *_: c.subscribe([("cell/result", 1), ("cell/state", 1)])
+        self.client.on_subscribe = lambda *_: self.hears.set()
+        self.client.on_disconnect = lambda *_: self.hears.clear()
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
@@ -236,9 +239,40 @@ def test_a_broker_that_is_killed_and_started_again_is_told_and_used(cell, broker
     until(lambda: any(isinstance(event, PlantNote) and event.code == "plc.lost" for event in heard))
     broker.start()
     until(lambda: any(isinstance(event, PlantNote) and event.code == "plc.back" for event in heard))
-    until(lambda: control.client.is_connected() and control.states[-1] == "ready")
+    assert control.hears.wait(20)
     control.say("trigger", id=4)
     assert control.results.get(timeout=10)["trigger"] == 4
+
+
+def test_a_line_that_may_not_hear_triggers_is_not_ready_and_is_when_it_may(tmp_path):
+    """A broker that lets us connect and refuses what we ask to hear: nobody's trigger would ever come."""
+    with mosquitto(tmp_path, may_hear=("cell/state", "cell/result")) as broker:
+        heard = []
+        link = open_link({"kind": "mqtt", "port": broker.port, "topic": "cell", "timeout_s": 0.5})
+        control = Control(broker.port)
+        assert control.hears.wait(20)
+        link.start(heard.append)
+        link.tell(LineState.READY)
+        until(lambda: heard, "a note")
+        assert heard[0].code == "plc.lost"
+        assert "does not let us hear cell/trigger" in heard[0].sentence
+        until(lambda: control.states)
+        link.tell(LineState.READY)
+        everyone_may = {
+            "command": "setDefaultACLAccess",
+            "acls": [{"acltype": "subscribe", "allow": True}],
+        }
+        control.client.publish(
+            "$CONTROL/dynamic-security/v1", json.dumps({"commands": [everyone_may]}), qos=1
+        )
+        until(lambda: control.states[-1] == "ready")
+        assert set(control.states[:-1]) == {"offline"}
+        until(lambda: len(heard) > 1)
+        assert [note.code for note in heard] == ["plc.lost", "plc.back"]
+        control.say("trigger", id=1)
+        until(lambda: any(isinstance(event, PlantTrigger) for event in heard))
+        link.close()
+        control.close()
 
 
 def test_a_line_that_closes_is_offline(cell):

@@ -83,6 +83,8 @@ class MqttLink:
         self._waiting: dict[int, PlantTrigger] = {}
         self._known: OrderedDict[int, None] = OrderedDict()
         self._is_lost = False
+        self._hears = False  # the broker has acknowledged that triggers come to us
+        self._ask_again_s: float | None = None
         self._stop = threading.Event()
         self._watchman: threading.Thread | None = None
 
@@ -100,7 +102,7 @@ class MqttLink:
         client.max_queued_messages_set(1000)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_connect_fail = self._on_fail
-        client.on_message = self._on_message
+        client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
         self._client = client
         client.connect_async(self._settings.host, self._settings.reached_at, self._settings.keepalive_s)
         client.loop_start()
@@ -108,11 +110,11 @@ class MqttLink:
         self._watchman.start()
 
     def tell(self, state: LineState) -> None:
-        """The state is kept at the broker, for whoever asks."""
+        """The state is kept at the broker, for whoever asks: from when the broker has said that our triggers come to us."""
         with self._lock:
             self._state = state
-        with suppress(OutputError):  # it is told when the broker is back
-            self._publish("state", str(state), retain=True)
+            if self._hears:
+                self._say_state(state)
 
     def answer(self, answer: PlantAnswer) -> None:
         """The result is on its way to the broker.
@@ -155,16 +157,50 @@ class MqttLink:
         if (refusal := refusal_of(reason)) is not None:
             self._lost(f"mqtt: {self._settings.where} refuses us: {refusal}")
             return
-        client.subscribe([(self._topic("trigger"), 1), (self._topic("product"), 1)])
+        self._ask(client)
+
+    def _ask(self, client: Any) -> None:
+        """Ask for the triggers, and again in a while unless the broker acknowledges it."""
         with self._lock:
-            state = self._state
+            self._ask_again_s = self._clock() + self._settings.timeout_s
+        client.subscribe([(topic, 1) for topic in self._wanted])
+
+    @property
+    def _wanted(self) -> tuple[str, str]:
+        return self._topic("trigger"), self._topic("product")
+
+    def _on_subscribe(self, _client: Any, _data: Any, _id: Any, reasons: Any, _properties: Any) -> None:
+        refusals = {
+            topic: why
+            for topic, reason in zip(self._wanted, reasons, strict=False)
+            if (why := refusal_of(reason)) is not None
+        }
+        if refusals:
+            sentence = "; ".join(f"does not let us hear {topic}: {why}" for topic, why in refusals.items())
+            self._deaf(f"mqtt: {self._settings.where} {sentence}")
+            return
+        with self._lock:
+            self._hears, self._ask_again_s = True, None
             was_lost, self._is_lost = self._is_lost, False
-        with suppress(OutputError):
-            self._publish("state", str(state), retain=True)
+            self._say_state(self._state)
         if was_lost:
             self._note("plc.back", f"mqtt: {self._settings.where} is connected again")
 
+    def _deaf(self, sentence: str) -> None:
+        """We are connected, and hear no triggers: nobody shall take us for ready."""
+        with self._lock:
+            self._hears = False
+            self._say_state(_OFFLINE)
+        self._lost(sentence)
+
+    def _say_state(self, state: str) -> None:
+        """Under the lock: of two that tell, the one with the later state is the later one at the broker."""
+        with suppress(OutputError):  # it is told when the broker is back
+            self._publish("state", str(state), retain=True)
+
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        with self._lock:
+            self._hears, self._ask_again_s = False, None
         if not self._stop.is_set():
             self._lost(f"mqtt: {self._settings.where} is gone: {reason}")
 
@@ -232,14 +268,19 @@ class MqttLink:
         return None
 
     def _watch(self) -> None:
-        """Answer what the line has forgotten."""
+        """Answer what the line has forgotten, and ask again for triggers that the broker does not let us hear."""
         while not self._stop.wait(0.05):
+            now_s = self._clock()
             with self._lock:
                 due = [
                     trigger
                     for trigger in self._waiting.values()
-                    if self._clock() - trigger.at_s > self._settings.answer_timeout_s
+                    if now_s - trigger.at_s > self._settings.answer_timeout_s
                 ]
+                asks_again = self._ask_again_s is not None and now_s >= self._ask_again_s
+            if asks_again and (client := self._client) is not None:
+                self._deaf(f"mqtt: {self._settings.where} has not said that triggers come to us")
+                self._ask(client)
             for trigger in due:
                 sentence = f"mqtt: the line did not answer trigger {trigger.id} in {self._settings.answer_timeout_s:g} s"
                 self._note("plc.unanswered", sentence)
