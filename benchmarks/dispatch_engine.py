@@ -37,6 +37,7 @@ from lineside.dispatch.slots import Slots
 from lineside.dispatch.starting import Crew, Fittings
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.words import Health, Request, Stream
+from lineside.engine.memory import resident_bytes
 from lineside.testing.hand_workers import HandWorker
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def main() -> None:
         "faults": faults,
         "spinner": spinner,
         "routing": routing,
+        "memory": memory,
     }
     for name, section in sections.items():
         if asked.only in name:
@@ -452,6 +454,32 @@ def routing(count: int = 20_000) -> list[str]:
         pick_us = (np.median(took) - np.median(floor)) * 1e6
         lines.append(f"{name}, 16 devices with 4 pictures each: {pick_us:.1f} µs a decision (goal 5)")
     return lines
+
+
+def memory(pictures: int = 1_000_000) -> list[str]:
+    """Resident memory over a million pictures through two devices, which is to stay as it is."""
+    names = ("a", "b")
+    crew = Crew(
+        {name: lambda post, n=name: ThreadWorker(n, opener=NothingOpener(), post=post) for name in names}
+    )
+    warm_up = pictures // 50
+    with Engine.of(crew, OFFER, Fittings(settings=_PATIENT)) as engine:
+        seen = [_resident_after(engine, count) for count in (warm_up, pictures // 2, pictures // 2)]
+        done = [device.frames for device in engine.statistics().devices]
+    if None in seen:
+        return ["this system does not tell a process's memory in a file"]
+    first, half, last = (bytes_ / 1e6 for bytes_ in seen if bytes_ is not None)
+    counts = warm_up, warm_up + pictures // 2, warm_up + pictures
+    return [
+        f"{first:.1f}, {half:.1f} and {last:.1f} MB resident after {counts[0]:,}, {counts[1]:,} and {counts[2]:,} pictures",
+        f"of them on each device: {', '.join(f'{each:,}' for each in done)} (goal: flat)",
+    ]
+
+
+def _resident_after(engine: Engine, pictures: int) -> int | None:
+    for _ in range(pictures // _BLOCK):
+        _burst(engine, _BLOCK)
+    return resident_bytes()
 
 
 def _us(seconds: list[float], percent: float) -> str:
