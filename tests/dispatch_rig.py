@@ -20,7 +20,16 @@ from lineside.dispatch.actions import (
     Terminate,
     Unknown,
 )
-from lineside.dispatch.events import BatchDone, BatchFailed, Drain, FrameArrived, Tick, WorkerLost, WorkerUp
+from lineside.dispatch.events import (
+    BatchDone,
+    BatchFailed,
+    Drain,
+    FrameArrived,
+    ModelLoaded,
+    Tick,
+    WorkerLost,
+    WorkerUp,
+)
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.scheduler import Scheduler
 from lineside.dispatch.words import Fault, Health, Request, Stream
@@ -48,6 +57,7 @@ class Rig:
         self.answers = {}
         self.after = {}
         self.running = {}
+        self.loaded = defaultdict(set)
         self.given_up = defaultdict(list)
         self.health = dict.fromkeys(profiles, Health.QUARANTINED)
         self.roles = {}
@@ -74,6 +84,11 @@ class Rig:
         if isinstance(event, WorkerLost | WorkerUp):
             self.running.pop(event.device, None)
             self.given_up[event.device].clear()
+        match event:
+            case WorkerUp(device, profiles):
+                self.loaded[device] = set(profiles)
+            case ModelLoaded(device, model):
+                self.loaded[device].add(model)
         actions = self.scheduler.handle(event, self.now_s)
         for action in actions:
             self._check(action)
@@ -116,9 +131,15 @@ class Rig:
     def lose(self, device, at_s=None):
         return self.send(WorkerLost(device, "gone"), at_s)
 
-    def up(self, device, at_s=None):
-        loaded = {m: times for m, times in self.profiles[device].items() if m not in self.retired}
+    def up(self, device, at_s=None, only=None):
+        """Let a worker be ready, with all models or with some."""
+        wanted = self.profiles[device].keys() - self.retired
+        loaded = {m: self.profiles[device][m] for m in wanted if only is None or m in only}
         return self.send(WorkerUp(device, loaded), at_s)
+
+    def load(self, device, model):
+        """Let a worker that is up have one more model."""
+        return self.send(ModelLoaded(device, model, self.profiles[device][model]))
 
     def finish(self):
         """Bring every device back, take nothing more, and let everything end."""
@@ -182,7 +203,7 @@ class Rig:
                 self.running.pop(action.device, None)
                 self.given_up[action.device].clear()
             case Retire():
-                self.retired.add(action.model)
+                self._retire(action.model)
             case DeadlineTooShort():
                 assert action not in self.short
                 self.short.append(action)
@@ -193,6 +214,11 @@ class Rig:
                 assert run.run == action.run
                 self.given_up[action.device].append(run)
 
+    def _retire(self, model):
+        self.retired.add(model)
+        for loaded in self.loaded.values():
+            loaded.discard(model)
+
     def _check_run(self, action):
         device = action.device
         assert device not in self.running, "two runs on one device"
@@ -202,7 +228,7 @@ class Rig:
             assert action.requests
             assert {self.model_of[r] for r in action.requests} == {action.model}
             assert len(action.requests) <= self.profiles[device][action.model].max_batch
-        assert action.model in self.profiles[device]
+        assert action.model in self.loaded[device]
         assert action.model not in self.retired
         self.running[device] = action
 

@@ -84,21 +84,25 @@ class Answers:
     def take_due(self, now_s: float, *, inclusive: bool) -> list[Job]:
         """Pictures whose answer must leave now, with those before them in their streams, unless it has been given."""
         found: list[Job] = []
+        streams: dict[str, set[Job]] = {}
         due = self._due
         while due and (due[0][0] < now_s or (inclusive and due[0][0] <= now_s)):
             job = heappop(due)[2]
             if job.released:
                 continue
-            if not job.request.stream.ordered:
+            if job.request.stream.ordered:
+                streams.setdefault(job.request.stream.name, set()).add(job)
+            else:
                 found.append(job)
-                continue
-            for other in self.stream_of(job).queue:
+        self.look_s = due[0][0] if due else _NEVER
+        for name, jobs in streams.items():
+            for other in self.streams[name].queue:
                 if not other.answered:
                     found.append(other)
-                if other is job:
+                jobs.discard(other)
+                if not jobs:
                     break
-        self.look_s = due[0][0] if due else _NEVER
-        return list(dict.fromkeys(found))
+        return found
 
     def settle(self, job: Job, result: object, device: str, out: list[Action]) -> None:
         """Take a result for a picture; the first counts, and after the answer it is an amendment."""
@@ -135,6 +139,11 @@ class Answers:
         job.late = pending and job.judged
         job.unknown = Unknown(job.request, reason, detail, job.late)
         self._answer(job, out)
+
+    def supersede(self, job: Job, out: list[Action]) -> None:
+        """Drop a live picture for a newer one of its stream."""
+        self.superseded += 1
+        self.refuse(job, Reason.OVERLOAD, "a newer picture of its stream came", out)
 
     def _give_up(self, job: Job, detail: str, out: list[Action]) -> None:
         job.late = False

@@ -35,15 +35,14 @@ class BatchLimit:
         self._due_s = now_s + self._wait_s
         self.most = max(size // 2, 1)
 
-    def grows(self, size: int, full: int, now_s: float) -> bool:
-        """Whether the limit is another after a run that ended well.
+    def grows(self, full: int, now_s: float) -> bool:
+        """Whether the limit is another after a run that ended well and was as large as any is made.
 
         Args:
-            size: Pictures of the run.
             full: The largest batch of the device's profiles.
             now_s: The time.
         """
-        if self.most is None or size < self.most or now_s < self._due_s:
+        if self.most is None or now_s < self._due_s:
             return False
         self._due_s = now_s + self._wait_s
         self.most = 2 * self.most if 2 * self.most < full else None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.profile import ServiceTimes
     from lineside.dispatch.settings import Settings
 
+_BROKEN = (Fault.MEMORY, Fault.LOST)  # the worker is of no use any more
 _SUSPECT = Health.SUSPECT  # read here with every picture: members of an enumeration are looked up slowly
 
 
@@ -44,7 +45,7 @@ class Care:
         self._settings = settings
         self._fleet = fleet
         self._answers = answers
-        self._alarms = alarms
+        self._placing = placing
         self._hedging = Hedging(settings, fleet, answers, placing)
         self._trust = Trust(settings, fleet, placing, alarms)
         self._retrying = Retrying(fleet, answers, placing, self._trust)
@@ -77,18 +78,30 @@ class Care:
         self, device: Device, profiles: Mapping[str, ServiceTimes], now_s: float, out: list[Action]
     ) -> None:
         """A worker is ready: the first is trusted, because its profile was just measured; later ones are probed."""
-        first = not device.faults and not device.alive
         self._lose_run(device, now_s, out)
         device.alive, device.stuck, device.recycle = True, None, None
+        for model in device.lanes.keys() - profiles.keys():  # the worker before this one had it
+            device.unload(model)
         for model, times in profiles.items():
             if model not in self._fleet.retired:
                 device.load(model, times)
-        if not device.lanes:
-            return
-        if first:
-            self._trust.healthy(device, now_s, out)
+        self._fleet.changed()
+        if device.lanes:
+            self._trust.begin(device, now_s, out)
+
+    def loaded(
+        self, device: Device, model: str, times: ServiceTimes, now_s: float, out: list[Action]
+    ) -> None:
+        """One more model is there; for a device that had none it is the first, with which it may come into service."""
+        had_none = not device.lanes
+        self._fleet.retired.discard(model)
+        device.load(model, times)
+        self._fleet.changed()
+        waits = device.health is Health.QUARANTINED and device.alive and device.stuck is None
+        if had_none and waits:
+            self._trust.begin(device, now_s, out)
         else:
-            self._trust.probe(device, now_s, out)
+            self._placing.fill(device, now_s, out)
 
     def lost(self, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
         """A worker is gone."""
@@ -136,10 +149,11 @@ class Care:
                     self._fleet.saw(run.lane, took_s)
             device.batches += 1
             device.frames += len(run.jobs)
+            device.forgiven = False
             if device.batch_limit.most is not None:
-                device.grow(len(run.jobs), now_s)
+                device.grow(run, now_s)
         if device.health is _SUSPECT:
-            self._trust.trust_again(device, out)
+            self._trust.trust_again(device, now_s, out)
         self._trust.settle_down(device, now_s, out)
 
     def failed(
@@ -154,30 +168,35 @@ class Care:
                 self._answers.refuse(jobs[0], Reason.IMAGE_UNHEALTHY, detail or "the model refuses it", out)
             else:
                 self._retrying.again(jobs, now_s, out)
-            self._trust.trust_again(device, out)
+            self._trust.trust_again(device, now_s, out)
             self._trust.settle_down(device, now_s, out)
             return
-        if len(jobs) == 1 and jobs[0].failed_on and fault is not Fault.MEMORY:
+        broken = fault in _BROKEN
+        if not broken and not device.forgiven and self._retrying.is_poison(jobs):
+            device.forgiven = (
+                True  # once: a device that breaks the next picture as well is no better than those before it
+            )
             self._retrying.poisoned(jobs[0], device, detail, now_s, out)
+            self._trust.trust_again(device, now_s, out)
+            self._trust.settle_down(device, now_s, out)
             return
-        if fault is Fault.MEMORY:
-            if jobs:
-                device.batch_limit.cut(len(jobs), now_s, self._settings)
-            device.alive = False
-            out.append(Terminate(device.name, detail or "out of memory", device.batch_limit.most))
+        if fault is Fault.MEMORY and jobs:
+            device.batch_limit.cut(len(jobs), now_s, self._settings)
         if jobs:  # a probe that fails says no more of why than the run before it
             device.blamed = Reason.MODEL_UNHEALTHY if fault is Fault.MODEL else Reason.DEVICE_LOST
         self._trust.quarantine(device, detail or "a run failed", now_s, out)
-        self._retrying.retry(jobs, device, now_s, out)
+        why = (detail or f"fault: {fault}") if broken else device.recycle
+        if why is not None and device.alive:
+            device.alive = False
+            out.append(Terminate(device.name, why))
+        self._retrying.lost(jobs, device, detail, now_s, out, broken=broken)
 
     def answered_late(self, device: Device, number: int, now_s: float) -> None:
         """A run that had been given up came back: its worker lives, its results are not used."""
         if device.stuck == number:
             device.stuck = None
             if device.health is Health.QUARANTINED:
-                self._alarms.at(
-                    now_s + device.cool_down_s, lambda at_s, more: self._trust.cooled(device, at_s, more)
-                )
+                self._trust.cool_down(device, now_s)
 
     def _lose_run(self, device: Device, now_s: float, out: list[Action], detail: str = "") -> None:
         """Whatever the device had runs no more; a device that was in service is quarantined."""
@@ -188,5 +207,4 @@ class Care:
             job.runs -= 1
         if detail or device.health in {Health.HEALTHY, Health.SUSPECT, Health.PROBING}:
             self._trust.quarantine(device, detail or "its worker was replaced", now_s, out)
-        if run is not None:
-            self._retrying.retry(jobs, device, now_s, out)
+            self._retrying.lost(jobs, device, detail, now_s, out, broken=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineside.dispatch.batching import fitting, plan
@@ -128,7 +129,8 @@ class Choosing:
             head = self._commons.late_head(lane.model, device.name)
             if head is None:
                 continue
-            patient_s = head.deadline_s + self._settings.late_patience_s
+            late_s = head.late_s if head.deadline_s == math.inf else head.deadline_s
+            patient_s = late_s + self._settings.late_patience_s
             if turn and now_s < patient_s:
                 continue
             span_s = head.deadline_s - head.arrived_s
@@ -157,12 +159,12 @@ def _planned(lane: Lane, jobs: list[Job], guards: list[float], now_s: float, ast
     if jobs[0].alone:
         batch = [jobs[0]]
     else:
-        ahead = jobs[: 3 * len(guards)]
+        ahead = list(takewhile(lambda job: not job.alone, jobs[: 3 * len(guards)]))
         skip, size = plan([job.deadline_s for job in ahead], guards, now_s)
         for job in ahead[:skip]:
             lane.remove(job)
         astray += ahead[:skip]
-        batch = [job for job in ahead[skip : skip + size] if not job.alone]
+        batch = ahead[skip : skip + size]
     for job in batch:
         lane.remove(job)
     return batch

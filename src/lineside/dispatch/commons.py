@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
-from operator import attrgetter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lineside.dispatch.lane import Queue
 
 if TYPE_CHECKING:
+    from lineside.dispatch.fleet import Fleet
     from lineside.dispatch.job import Job
 
-_DEADLINE = attrgetter("rank")
+_MOST_LOOKED_AT = 32  # of those that could be run
 
 
 class Commons:
     """Pictures by model that wait for whichever device is free.
 
+    Args:
+        fleet: The devices.
+
     Attributes:
-        hopeful: Not answered yet, by deadline.
+        hopeful: Not answered yet, by rank.
         late: Answered UNKNOWN, to be looked at for the trace, in the order in which they became late.
         late_count: How many of these there are,
         count: and how many of both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self.hopeful: dict[str, Queue] = {}
         self.late: dict[str, deque[Job]] = {}
         self.late_count = self.count = 0
@@ -44,8 +48,9 @@ class Commons:
         if queue is not None and queue.discard(job):
             self.count -= 1
 
-    def postpone(self, job: Job) -> None:
+    def postpone(self, job: Job, now_s: float) -> None:
         """Let a job wait that has been answered."""
+        job.late_s = now_s
         self.late.setdefault(job.model, deque()).append(job)
         self.late_count += 1
         self.count += 1
@@ -57,11 +62,12 @@ class Commons:
             return None
         self.late_count -= 1
         self.count -= 1
-        return min(queues, key=lambda queue: queue[0].deadline_s).popleft()
+        return min(queues, key=lambda queue: queue[0].late_s).popleft()
 
     def late_head(self, model: str, device: str) -> Job | None:
         """The late job that a device would look at next."""
-        return next((j for j in self.late.get(model, ()) if device not in j.failed_on), None)
+        may_run = self._fleet.may_run
+        return next((job for job in self.late.get(model, ()) if may_run(job, device)), None)
 
     def take_late(self, model: str, device: str, most: int) -> list[Job]:
         """Take out up to so many late jobs that a device may run in one batch."""
@@ -70,7 +76,7 @@ class Commons:
         queue = self.late[model]
         while queue and len(taken) < most:
             job = queue.popleft()
-            if device in job.failed_on or (job.alone and taken):
+            if (job.alone and taken) or not self._fleet.may_run(job, device):
                 kept.append(job)
                 continue
             taken.append(job)
@@ -82,12 +88,18 @@ class Commons:
         return taken
 
     def viable(self, model: str, device: str, by_s: float) -> list[Job]:
-        """Hopeful jobs that a device may run and whose deadline is not before `by_s`, by deadline."""
+        """The first hopeful jobs that a device may run and whose deadline is not before `by_s`, by rank."""
         queue = self.hopeful.get(model)
         if queue is None or not queue.jobs:
             return []
-        first = bisect_left(queue.jobs, by_s, key=_DEADLINE)
-        return [job for job in queue.jobs[first : first + 32] if device not in job.failed_on]
+        may_run = self._fleet.may_run
+        jobs = (job for job in queue.jobs if job.deadline_s >= by_s and may_run(job, device))
+        return list(islice(jobs, _MOST_LOOKED_AT))
+
+    def waiting(self, model: str) -> list[Job]:
+        """All hopeful jobs of a model, by rank."""
+        queue = self.hopeful.get(model)
+        return [] if queue is None else list(queue.jobs)
 
     def take(self, jobs: list[Job]) -> None:
         """Take hopeful jobs out."""

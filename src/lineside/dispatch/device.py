@@ -27,7 +27,6 @@ class Running:
     """
 
     __slots__ = (
-        "cancelled",
         "expected_s",
         "jobs",
         "lane",
@@ -44,7 +43,6 @@ class Running:
         self.started_s = now_s
         self.profile_s = lane.times.seconds[len(jobs) or 1]
         self.expected_s = self.profile_s * lane.pace.ratio
-        self.cancelled = False
         self.overslept_s: float | None = None
 
 
@@ -68,9 +66,11 @@ class Device:
         look: The alarm for that.
         seldom: It had run nothing for longer than a look waits when its run began.
         blamed: Why pictures that only it could have had are UNKNOWN while it is out of service.
-        faulty_since_s: When it was first quarantined since it was last healthy, or `None`.
+        faulty_since_s: When the first of its faults was that have followed each other since, or `None`.
         healthy_since_s: When it came into service.
         cool_down_s: Seconds of the last cool-down.
+        cooling: The alarm for its end.
+        forgiven: Its last run failed, and it was held to be the picture's fault.
         recycle: Why its worker is to be replaced when its run has ended, or `None`.
         batch_limit: How large its batches may be after it ran out of memory.
         refreshing: It is to be looked at because it was slow.
@@ -78,7 +78,7 @@ class Device:
     """
 
     __slots__ = (
-        "again_s", "alive", "armed_s", "batch_limit", "batches", "blamed", "busy_s", "cool_down_s", "faults", "faulty_since_s", "frames", "health", "healthy_since_s", "idle_since_s",
+        "again_s", "alive", "armed_s", "batch_limit", "batches", "blamed", "busy_s", "cool_down_s", "cooling", "faults", "faulty_since_s", "forgiven", "frames", "health", "healthy_since_s", "idle_since_s",
         "lanes", "look", "memory_bytes", "name", "probes_left", "ready_s", "recycle", "refreshing", "running", "seldom", "shared",
         "started_s", "stuck", "turns", "waiting",
     )  # fmt: skip
@@ -104,6 +104,8 @@ class Device:
         self.faulty_since_s: float | None = None
         self.healthy_since_s = 0.0
         self.cool_down_s = 0.0
+        self.cooling: Alarm | None = None
+        self.forgiven = False
         self.probes_left = 0
         self.batch_limit = BatchLimit()
         self.memory_bytes = 0
@@ -125,10 +127,10 @@ class Device:
                 job.lane = lane
         self.shared = len(self.lanes) > 1
 
-    def grow(self, size: int, now_s: float) -> None:
-        """After a run of so many pictures that ended well: have larger batches again where it is time."""
+    def grow(self, run: Running, now_s: float) -> None:
+        """After a run that ended well: have larger batches again where it is time, and it was as large as they may be."""
         full = max((lane.full.max_batch for lane in self.lanes.values()), default=1)
-        if self.batch_limit.grows(size, full, now_s):
+        if len(run.jobs) >= run.lane.best and self.batch_limit.grows(full, now_s):
             for lane in self.lanes.values():
                 lane.limit(self.batch_limit.most)
 

@@ -12,6 +12,7 @@ from lineside.dispatch.words import Health
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lineside.dispatch.job import Job
     from lineside.dispatch.lane import Lane
 
 
@@ -55,7 +56,7 @@ class Fleet:
         return self.roles.get(role, role)
 
     def routes(self, model: str) -> list[Lane]:
-        """The model's queue on each healthy device, the fastest device first."""
+        """The model's queue on each healthy device, the fastest first as they were when one last came or went."""
         found = self._routes.get(model)
         if found is None:
             lanes = [
@@ -65,6 +66,15 @@ class Fleet:
             ]
             found = self._routes[model] = sorted(lanes, key=lambda lane: lane.single_s())
         return found
+
+    def may_run(self, job: Job, device: str) -> bool:
+        """Whether a device may be shown a picture: one that failed with it only where it alone is in service.
+
+        It has proven itself since, and a picture that breaks it again is found out by that.
+        """
+        return device not in job.failed_on or all(
+            lane.device.name in job.failed_on for lane in self.routes(job.model)
+        )
 
     def fastest(self, model: str) -> tuple[str, float] | None:
         """The device that has been seen to do one picture in the shortest time, in service or not, and that; `None` without any."""

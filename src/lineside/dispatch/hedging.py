@@ -44,10 +44,10 @@ class Hedging:
             guards = lane.guards()
             batch = [job for job in jobs if lane.device.name not in job.failed_on][
                 : max(min(budget, lane.best), 0)
-            ]
+            ]  # of one run, so that one that runs alone is the only one
             while batch and now_s + guards[len(batch)] > min(job.deadline_s for job in batch):
                 batch.pop()
-            if not batch or (len(batch) > 1 and any(job.alone for job in batch)):
+            if not batch:
                 continue
             for job in batch:
                 job.hedged = True

@@ -30,6 +30,7 @@ class Job:
         admitted: It has waited for a device that could have it done in time.
         alone: It runs in no batch with others, because one that it was part of failed.
         answered: Its answer has been given, or waits only for those before it in its stream.
+        late_s: When it began to wait as a late one.
         late: Its answer was UNKNOWN, and what comes of it is an amendment.
         released: Its answer has left.
         gone: Nothing is to come of it any more.
@@ -37,7 +38,7 @@ class Job:
 
     __slots__ = (
         "admitted", "alone", "answered", "arrived_s", "deadline_s", "device", "failed_on", "gone", "hedged", "judged", "lane",
-        "late", "model", "rank", "released", "request", "result", "runs", "unknown",
+        "late", "late_s", "model", "rank", "released", "request", "result", "runs", "unknown",
     )  # fmt: skip
 
     def __init__(self, request: Request, model: str, now_s: float) -> None:
@@ -55,13 +56,9 @@ class Job:
         self.hedged = False
         self.answered = False
         self.late = False
+        self.late_s = 0.0
         self.released = False
         self.gone = False
         self.result: object = None
         self.device = ""
         self.unknown: Unknown | None = None
-
-    @property
-    def idle(self) -> bool:
-        """It neither waits for a device nor runs on one."""
-        return self.lane is None and not self.runs

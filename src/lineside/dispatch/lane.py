@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -60,6 +61,16 @@ class Queue:
         if not jobs or rank >= jobs[-1].rank:
             return len(jobs)
         return bisect_right(jobs, rank, key=_RANK)
+
+
+class Last:
+    """A picture that would come after all that wait."""
+
+    judged = False
+    rank = math.inf
+
+
+_LAST = Last()
 
 
 class Lane:
@@ -153,7 +164,11 @@ class Lane:
             self._guards = [s * factor for s in self.times.seconds[: self.best + 1]]
         return self._guards
 
-    def finish_s(self, job: Job, now_s: float) -> float:
+    def backlog_s(self, now_s: float) -> float:
+        """Seconds until all that waits would be done, and one more."""
+        return self.finish_s(_LAST, now_s) - now_s
+
+    def finish_s(self, job: Job | Last, now_s: float) -> float:
         """When the job would be done if it joined now: after the run, after what goes before it, in batches."""
         device = self.device
         ready = device.ready_s
@@ -177,7 +192,7 @@ class Lane:
             done += sum(lane.work_ahead_s(job) for lane in device.lanes.values() if lane is not self)
         return done
 
-    def work_ahead_s(self, job: Job) -> float:
+    def work_ahead_s(self, job: Job | Last) -> float:
         """Seconds of this lane's work that goes before a job of another lane of the same device."""
         count = self.judged.ahead_of(job.rank)
         if not job.judged:

@@ -69,11 +69,11 @@ class Placing:
     def place(self, job: Job, now_s: float, out: list[Action]) -> None:
         """Let a job wait where the policy sends it; where nobody can have it done in time, among the others' leavings."""
         lanes = self._fleet.routes(job.model)
-        if job.failed_on:
-            lanes = [lane for lane in lanes if lane.device.name not in job.failed_on]
         if job.late:
             self._postpone(job, now_s, out)
             return
+        if job.failed_on:
+            lanes = [lane for lane in lanes if self._fleet.may_run(job, lane.device.name)]
         lane = self._policy.pick(job, lanes, now_s) if lanes else None
         if lane is None:
             self._strand(job, now_s, out, shared=bool(lanes))
@@ -92,13 +92,21 @@ class Placing:
             if device.running is None:
                 self.fill(device, now_s, out)
 
+    def readmit(self, device: Device, now_s: float, out: list[Action]) -> None:
+        """A device came into service: what waited for one queues up by its deadline, before those that come from here on."""
+        for model in tuple(device.lanes):
+            for job in self._commons.waiting(model):
+                if not job.runs:
+                    self._commons.despair(job)
+                    self.place(job, now_s, out)
+
     def elsewhere(self, job: Job, now_s: float, out: list[Action]) -> None:
         """Let a job that cannot be done in time where it was wait on another device that can; it waits nowhere now."""
         best: Lane | None = None
         soonest = job.deadline_s
         for lane in self._fleet.routes(job.model):
             done = lane.finish_s(job, now_s)
-            if done <= soonest and lane.device.name not in job.failed_on:
+            if done <= soonest and self._fleet.may_run(job, lane.device.name):
                 best, soonest = lane, done
         if best is None:
             self._strand(job, now_s, out)
@@ -208,7 +216,7 @@ class Placing:
 
     def _postpone(self, job: Job, now_s: float, out: list[Action]) -> None:
         """Let an answered job wait for a device that has nothing better to do; the oldest go where there are too many."""
-        self._commons.postpone(job)
+        self._commons.postpone(job, now_s)
         if self._commons.late_count > self._settings.late_limit:
             oldest = self._commons.oldest()
             if oldest is not None:

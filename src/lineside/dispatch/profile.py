@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _WEIGHT = 0.15  # of the newest run in the running means
+_LEAST_RATIO = 0.01  # a clock too coarse to see a run would make a device seem endlessly fast
 _SURPRISE = 0.5  # relative error from which one run alone is not believed
 DRAIN = 64  # pictures up to which the time to work a queue off is tabulated
 
@@ -130,5 +131,5 @@ class Pace:
 
     def believe(self, ratio: float) -> None:
         """Start anew from a ratio that is sure."""
-        self.ratio = ratio
+        self.ratio = max(ratio, _LEAST_RATIO)
         self._surprise = 0.0

@@ -41,10 +41,44 @@ class Retrying:
         for job in jobs:
             if not job.gone and not job.runs and not (job.answered and not job.late):
                 job.alone = True
-                self._placing.place(job, now_s, out)
+                if job.judged or self._is_newest(job, out):
+                    self._placing.place(job, now_s, out)
 
-    def retry(self, jobs: list[Job], device: Device, now_s: float, out: list[Action]) -> None:
-        """Give pictures to other devices, at once; never to one that failed with them."""
+    def _is_newest(self, job: Job, out: list[Action]) -> bool:
+        """Whether no newer live picture of its stream waits; else it is dropped, as only one may."""
+        state = self._answers.stream_of(job)
+        newer = state.pending
+        if newer is not None and newer is not job and not newer.gone and not newer.answered:
+            self._answers.supersede(job, out)
+            return False
+        state.pending = job
+        return True
+
+    def is_poison(self, jobs: list[Job]) -> bool:
+        """Whether a run that failed, as one did before, was of one picture alone."""
+        return len(jobs) == 1 and bool(jobs[0].failed_on)
+
+    def lost(
+        self, jobs: list[Job], device: Device, detail: str, now_s: float, out: list[Action], *, broken: bool
+    ) -> None:
+        """A device is out of service: what it ran is somebody else's, then what waited for it, which has more time left.
+
+        Args:
+            jobs: The pictures of the run that it lost, which count none of its runs any more.
+            device: The device.
+            detail: What happened.
+            now_s: The time.
+            out: Where actions go.
+            broken: It took its worker with it. A picture that does so to two is shown to no third.
+        """
+        if broken and self.is_poison(jobs):
+            self.poisoned(jobs[0], device, detail, now_s, out)
+        else:
+            self._retry(jobs, device, now_s, out)
+        self._trust.clear(device, now_s, out)
+
+    def _retry(self, jobs: list[Job], device: Device, now_s: float, out: list[Action]) -> None:
+        """Give pictures to other devices, at once; never to one that failed with them and has not proven itself since."""
         for job in jobs:
             job.failed_on = (*job.failed_on, device.name)
             if job.runs or job.gone or (job.answered and not job.late):
@@ -62,11 +96,9 @@ class Retrying:
                 self._answers.refuse(job, why, "every device that has the model failed with it", out)
 
     def poisoned(self, job: Job, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
-        """Two devices failed with one picture alone: it is the picture. They are not blamed."""
+        """Two devices failed with a picture, the second with it alone: it is the picture. The first is looked at anew at once."""
         for name in job.failed_on:
             other = self._fleet.devices[name]
             self._trust.cooled(other, now_s, out)
         text = f"it broke the runs of {', '.join((*job.failed_on, device.name))}: {detail or 'they failed'}"
         self._answers.refuse(job, Reason.IMAGE_UNHEALTHY, text, out)
-        self._trust.trust_again(device, out)
-        self._trust.settle_down(device, now_s, out)

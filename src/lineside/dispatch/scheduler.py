@@ -76,7 +76,7 @@ class Scheduler:
         self.settings = settings or Settings()
         self._fleet = Fleet(devices)
         self._answers = Answers()
-        self._commons = Commons()
+        self._commons = Commons(self._fleet)
         self._alarms = Alarms()
         self._placing = Placing(
             self.settings,
@@ -124,18 +124,18 @@ class Scheduler:
         answers, alarms = self._answers, self._alarms
         self._now_s = answers.now_s = now_s
         out, self._kept = self._kept, []
-        if self.wake_s <= now_s:
-            self._catch_up(before_s, now_s, out)
         try:
+            if self.wake_s <= now_s:
+                self._catch_up(before_s, now_s, out)
             self._on[type(event)](event, now_s, out)
-        except SettingsError:
+            if answers.look_s <= now_s or alarms.next_s <= now_s:
+                self._see_to(now_s, out)
+            if self._fleet.retiring or self._choosing.draining:
+                self._finish_up(out)
+        except BaseException:  # a policy is anybody's code
             self._kept = out  # no answer is lost with the event: the next one brings it
             self.wake_s = now_s
             raise
-        if answers.look_s <= now_s or alarms.next_s <= now_s:
-            self._see_to(now_s, out)
-        if self._fleet.retiring or self._choosing.draining:
-            self._finish_up(out)
         self.wake_s = answers.look_s if answers.look_s < alarms.next_s else alarms.next_s  # noqa: FURB136 # see above
         return out
 
@@ -160,8 +160,7 @@ class Scheduler:
     def backlog_s(self, role: str, now_s: float) -> float | None:
         """Seconds until a picture that came now would be done; `None` where no device is in service."""
         lanes = self._fleet.routes(self._fleet.model_of(role))
-        waits = (max(lane.device.ready_s, now_s) - now_s + lane.work_s(len(lane) + 1) for lane in lanes)
-        return min(waits, default=None)
+        return min((lane.backlog_s(now_s) for lane in lanes), default=None)
 
     def room(self, role: str) -> int:
         """How many pictures may wait so that every device in service has its next two best batches; 0 where none is."""
@@ -227,8 +226,7 @@ class Scheduler:
             if older is not None and not older.gone and not older.answered:
                 job.rank = min(job.rank, older.rank)
                 self._placing.leave(older)
-                self._answers.superseded += 1
-                self._answers.refuse(older, Reason.OVERLOAD, "a newer picture of its stream came", out)
+                self._answers.supersede(older, out)
             state.pending = job
         self._placing.place(job, now_s, out)
 
@@ -283,11 +281,7 @@ class Scheduler:
         self._fleet.device(event.device).memory_bytes = event.memory_bytes
 
     def _model_loaded(self, event: ModelLoaded, now_s: float, out: list[Action]) -> None:
-        device = self._fleet.device(event.device)
-        self._fleet.retired.discard(event.model)
-        device.load(event.model, event.times)
-        self._fleet.changed()
-        self._placing.fill(device, now_s, out)
+        self._care.loaded(self._fleet.device(event.device), event.model, event.times, now_s, out)
 
     def _swap(self, event: Swap, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
         if not self._fleet.is_loaded(event.model):

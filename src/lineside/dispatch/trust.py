@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.placing import Placing
     from lineside.dispatch.settings import Settings
 
+_SERVED = (Health.HEALTHY, Health.SUSPECT)
 _SLOWED = 1.3  # from this ratio on a device that gets nothing is looked at anew
 
 
@@ -52,12 +53,15 @@ class Trust:
         """Let a device into service."""
         device.healthy_since_s = device.idle_since_s = now_s
         self.set(device, Health.HEALTHY, "", out)
+        if device.recycle is None:
+            self._placing.readmit(device, now_s, out)
         self.settle_down(device, now_s, out)
 
-    def trust_again(self, device: Device, out: list[Action]) -> None:
+    def trust_again(self, device: Device, now_s: float, out: list[Action]) -> None:
         """After a run that ended: suspect its device no more."""
         if device.health is Health.SUSPECT and device.recycle is None:
             self.set(device, Health.HEALTHY, "its run ended after all", out)
+            self._placing.readmit(device, now_s, out)
 
     def settle_down(self, device: Device, now_s: float, out: list[Action]) -> None:
         """Give a device its next run; where there is none and it was slow, look soon whether it still is."""
@@ -72,11 +76,14 @@ class Trust:
             self._look_again(device)
 
     def quarantine(self, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
-        """Take a device out of service until it has cooled down; it waits longer with each further fault."""
+        """Take a device out of service until it has cooled down; it waits longer with each further fault.
+
+        What waits for it is to be sent elsewhere by `clear`, after the pictures of its run: those have less time left.
+        """
         settings = self._settings
         since_s = device.faulty_since_s
         if since_s is None or (
-            device.health is Health.HEALTHY and now_s - device.healthy_since_s > settings.forgive_s
+            device.health in _SERVED and now_s - device.healthy_since_s > settings.forgive_s
         ):
             device.faulty_since_s = since_s = now_s
             device.cool_down_s = settings.cool_down_s
@@ -86,13 +93,27 @@ class Trust:
             device.cool_down_s = min(max(2 * device.cool_down_s, settings.cool_down_s), most_s)
         device.faults += 1
         self.set(device, Health.QUARANTINED, detail, out)
-        self._alarms.at(now_s + device.cool_down_s, lambda at_s, more: self.cooled(device, at_s, more))
-        self.clear(device, now_s, out)
+        self.cool_down(device, now_s)
+
+    def cool_down(self, device: Device, now_s: float) -> None:
+        """Plan the look at a device that is out of service; one at a time, or each fault would add its own probes."""
+        if device.cooling is not None:
+            self._alarms.forget(device.cooling)
+        device.cooling = self._alarms.at(
+            now_s + device.cool_down_s, lambda at_s, more: self.cooled(device, at_s, more)
+        )
 
     def cooled(self, device: Device, now_s: float, out: list[Action]) -> None:
-        """Probe a device that is out of service and has a worker with nothing under way."""
-        if device.health is Health.QUARANTINED and device.alive and device.stuck is None:
+        """Probe a device that is out of service and has a worker with a model and nothing under way."""
+        if device.health is Health.QUARANTINED and device.alive and device.stuck is None and device.lanes:
             self.probe(device, now_s, out)
+
+    def begin(self, device: Device, now_s: float, out: list[Action]) -> None:
+        """A worker's models are there: the first worker is trusted, because its times were just measured; later ones are probed."""
+        if device.faults:
+            self.probe(device, now_s, out)
+        else:
+            self.healthy(device, now_s, out)
 
     def probe(self, device: Device, now_s: float, out: list[Action]) -> None:
         """Show a device test pictures, as many as prove that it is well."""

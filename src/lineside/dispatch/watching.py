@@ -97,10 +97,7 @@ class Watching:
             device, f"a run hangs since {(now_s - run.started_s) * 1e3:.0f} ms", now_s, out
         )
         self._alarms.at(now_s + self._settings.kill_after_s, lambda _, more: self._kill(device, number, more))
-        if len(run.jobs) == 1 and run.jobs[0].failed_on:
-            self._retrying.poisoned(run.jobs[0], device, "two devices hang with it", now_s, out)
-        else:
-            self._retrying.retry(run.jobs, device, now_s, out)
+        self._retrying.lost(run.jobs, device, "two devices hang with it", now_s, out, broken=True)
 
     def _kill(self, device: Device, number: int, out: list[Action]) -> None:
         if device.stuck == number and device.alive:

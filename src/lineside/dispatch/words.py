@@ -26,6 +26,8 @@ class Fault(StrEnum):
     DEVICE = "device"
     MEMORY = "memory"
     """Out of memory. The session is broken; it comes back with smaller batches."""
+    LOST = "lost"
+    """The device as this worker has it is gone, as after a sticky fault of a driver: only a new worker may get it back."""
     INPUT = "input"
     """The pictures' fault, which no device can cure."""
     MODEL = "model"

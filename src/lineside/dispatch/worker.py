@@ -12,6 +12,7 @@ from lineside.core.errors import (
     ImageError,
     LinesideError,
     ModelOutputError,
+    Recovery,
     RunCancelledError,
     SettingsError,
 )
@@ -168,6 +169,8 @@ def fault_of(fault: Exception) -> Fault:
     match fault:
         case DeviceMemoryError() | MemoryError():
             return Fault.MEMORY
+        case LinesideError() if fault.recovery is Recovery.RESTART_WORKER:
+            return Fault.LOST
         case RunCancelledError():
             return Fault.CANCELLED
         case ModelOutputError():

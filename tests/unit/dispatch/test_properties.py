@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,10 +27,13 @@ DEVICES = {
     "c": {"model": FAST},
 }
 NAMES = list(DEVICES)
+MODELS = ["model", "caps", "caps@2"]
 
 device = st.sampled_from(NAMES)
 EVENTS = st.one_of(
-    st.tuples(st.just("frame"), st.sampled_from(STREAMS), st.sampled_from([0.003, 0.02, 0.02, 0.1])),
+    st.tuples(
+        st.just("frame"), st.sampled_from(STREAMS), st.sampled_from([0.003, 0.02, 0.02, 0.1, math.inf])
+    ),
     st.tuples(st.just("burst"), st.sampled_from(STREAMS), st.integers(2, 12)),
     st.tuples(st.just("wait"), st.sampled_from([0.0, 0.0005, 0.002, 0.01, 0.05, 0.3])),
     st.tuples(st.just("jump"), st.sampled_from([0.01, 0.2])),
@@ -37,6 +42,8 @@ EVENTS = st.one_of(
     st.tuples(st.just("fail"), device, st.sampled_from(list(Fault))),
     st.tuples(st.just("lose"), device),
     st.tuples(st.just("up"), device),
+    st.tuples(st.just("up with"), device, st.sets(st.sampled_from(MODELS))),
+    st.tuples(st.just("load"), device, st.sampled_from(MODELS)),
     st.tuples(st.just("alarm"), device),
     st.tuples(st.just("recycle"), device),
     st.tuples(st.just("back"), device, st.booleans()),
@@ -64,6 +71,10 @@ def play(rig, events):  # noqa: C901, PLR0912 # one case a kind of event
                 rig.lose(name)
             case "up", name if name not in rig.running:
                 rig.up(name)
+            case "up with", name, models if name not in rig.running:
+                rig.up(name, only=models)
+            case "load", name, model if model in DEVICES[name] and model not in rig.retired:
+                rig.load(name, model)
             case "alarm", name:
                 rig.send(DeviceAlarm(name, "reset"))
             case "recycle", name:
@@ -71,7 +82,7 @@ def play(rig, events):  # noqa: C901, PLR0912 # one case a kind of event
             case "back", name, well if rig.given_up[name]:
                 run = rig.given_up[name].pop()
                 rig.send(BatchDone(name, run.run) if well else BatchFailed(name, run.run, Fault.CANCELLED))
-            case "swap", model if model not in rig.retired:
+            case "swap", model if any(model in loaded for loaded in rig.loaded.values()):
                 rig.roles["caps"] = model
                 rig.send(Swap("caps", model))
             case _:
