@@ -23,6 +23,7 @@ from lineside.core.errors import (
 )
 from lineside.core.frame import Frame
 from lineside.core.verdict import Reason
+from lineside.dispatch.events import ModelLoaded
 from lineside.dispatch.memory_admission import MemoryAdmission
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.starting import Fittings
@@ -573,6 +574,21 @@ def test_swaps_that_were_refused_let_the_old_model_go_with_a_later_good_one():
     rig.swap()
     assert rig.workers["a"].models == ["model@6"]
     assert [device.refused for device in rig.engine.health().devices] == [{}, {}]
+
+
+def test_a_model_that_is_let_go_while_the_scheduler_is_told_that_it_is_loaded_is_closed():
+    rig = EngineRig(devices=("a", "b"))
+    roster = rig.engine._roster
+    post = roster._post
+
+    def late(event):
+        if isinstance(event, ModelLoaded):
+            roster.forget(event.model)
+        post(event)
+
+    roster._post = late
+    roster.load(WorkerModel("model@2", "new.onnx"))
+    assert rig.workers["a"].models == rig.workers["b"].models == ["model"]
 
 
 def test_a_swap_without_a_device_in_service_is_refused():
