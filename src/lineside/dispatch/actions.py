@@ -48,7 +48,8 @@ class Terminate:
     Attributes:
         device: The device's name.
         detail: Why.
-        max_batch: The largest batch that the next worker may be asked for, or `None`.
+        max_batch: The largest batch that the next worker is given at first, or `None` for as large ones as it measures. The scheduler
+            sees to that itself, and the worker measures larger ones all the same: else batches could not grow back.
     """
 
     device: str
