@@ -38,6 +38,7 @@ FAST = ServiceTimes.linear(0.001, 0.001, 8)
 SLOW = ServiceTimes.linear(0.002, 0.005, 4)
 PART = Stream("part")
 VIEW = Stream("view", delivery=Delivery.LATEST)
+ROLES = ("model", "caps")
 
 
 class Rig:
@@ -50,7 +51,7 @@ class Rig:
     """
 
     def __init__(self, profiles, *, settings=None, routing="earliest_completion"):
-        self.scheduler = Scheduler(list(profiles), settings=settings, routing=routing)
+        self.scheduler = Scheduler(list(profiles), roles=ROLES, settings=settings, routing=routing)
         self.profiles = profiles
         self.now_s = 0.0
         self.requests = []

@@ -6,7 +6,7 @@ import gc
 
 import numpy as np
 
-from lineside.core.errors import DeviceError, LinesideError
+from lineside.core.errors import DeviceError, LinesideError, ModelError
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.starting import Crew, Fittings, Offer
@@ -111,13 +111,18 @@ class EngineRig:
         """Let a worker open no model any more, or again."""
         self.workers[name].refuses = {"*": DeviceError("it is told to refuse")} if does else {}
 
-    def swap(self):
-        """Swap to another model, which may be refused."""
+    def swap(self, *, proven=True):
+        """Swap to another model, which may be refused, and is where it is not proven."""
         self.swaps += 1
         engine = self.engine
         new = Offer(WorkerModel(f"model@{self.swaps}", "other.onnx"))
+
+        def proof():
+            if not proven:
+                raise ModelError("it is told to be worse")
+
         try:
-            engine._swapper.swap(engine._offer, new, lambda: None)
+            engine._swapper.swap(engine._offer, new, proof)
         except LinesideError:
             return
         engine._offer = new

@@ -9,12 +9,13 @@ from itertools import count
 
 import numpy as np
 
+from lineside.core.errors import DeviceMemoryError
 from lineside.dispatch.events import BatchDone, BatchFailed, WorkerUp
 from lineside.dispatch.process_worker import ProcessWorker
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.worker import WorkerModel
-from lineside.testing.workers import ScriptedOpener
+from lineside.testing.workers import ScriptedModel, ScriptedOpener
 
 MODEL = WorkerModel("model", "scripted")
 SIZE = (24, 32, 3)
@@ -97,6 +98,20 @@ class Owner:
 
 def picture(value, shape=SIZE):
     return np.full(shape, value, np.uint8)
+
+
+def narrow_opener(_):
+    """Opens a model that has memory for four pictures a run."""
+    model = ScriptedModel((0.002, 0.0022, 0.0024, 0.0026, 0.0028, 0.003, 0.0032, 0.0034))
+    probe = model.probe
+
+    def narrow(count):
+        if count > 4:
+            raise DeviceMemoryError("no memory left")
+        probe(count)
+
+    model.probe = narrow
+    return model
 
 
 def broken_opener(model):

@@ -22,7 +22,7 @@ from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import ModelNotLoaded, WorkerModel
 from lineside.testing.workers import ScriptedOpener
 from shared_memory import in_shm
-from worker_owner import MODEL, SIZE, Owner, broken_opener, picture
+from worker_owner import MODEL, SIZE, Owner, broken_opener, narrow_opener, picture
 
 MISSING = WorkerModel("missing", "model.missing")
 OTHER = WorkerModel("other", "scripted")
@@ -76,6 +76,13 @@ def test_batches_are_offered_as_far_as_they_pay(owned):
 def test_batches_that_do_not_pay_are_not_offered(owned):
     up = owned(ScriptedOpener((0.01, 0.03))).start()
     assert up.profiles["model"].max_batch == 1
+
+
+def test_batches_that_there_is_no_memory_for_are_not_offered(owned):
+    owner = owned(narrow_opener)
+    assert owner.start().profiles["model"].max_batch == 4
+    assert owner.start().profiles["model"].max_batch == 4  # as after a run that lacked it
+    owner.done(owner.give("look", "look", "look", "look"))
 
 
 def test_a_run_is_answered_with_a_result_for_each_picture_in_their_order(owned):

@@ -48,12 +48,10 @@ class Terminate:
     Attributes:
         device: The device's name.
         detail: Why.
-        max_batch: The largest batch that the next worker may be asked for, or `None`.
     """
 
     device: str
     detail: str
-    max_batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,7 @@ class Care:
     ) -> None:
         """One more model is there; for a device that had none it is the first, with which it may come into service."""
         had_none = not device.lanes
-        self._fleet.retired.discard(model)
-        device.load(model, times)
-        self._fleet.changed()
+        self._fleet.load(device, model, times)
         waits = device.health is Health.QUARANTINED and device.alive and device.stuck is None
         if had_none and waits:
             self._trust.begin(device, now_s, out)

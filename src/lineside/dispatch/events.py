@@ -115,6 +115,13 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class Discard:
+    """A model that was loaded is not wanted after all: `Retire` follows when its last picture is through. One that a role means now stays."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """No picture is taken any more; `Drained` follows when the last one is through."""
 
@@ -131,5 +138,6 @@ Event: TypeAlias = (
     | MemorySeen
     | ModelLoaded
     | Swap
+    | Discard
     | Drain
 )

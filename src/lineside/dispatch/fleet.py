@@ -14,19 +14,26 @@ if TYPE_CHECKING:
 
     from lineside.dispatch.job import Job
     from lineside.dispatch.lane import Lane
+    from lineside.dispatch.profile import ServiceTimes
+
+_RETIRED = 64  # no worker takes so long to start that more models come and go meanwhile
 
 
 class Fleet:
     """All devices.
 
+    Args:
+        names: Of the devices.
+        roles: What pictures are for; each means the model of its own name until it is swapped.
+
     Attributes:
         devices: By name.
         roles: The model that each role means now; a role that nobody named means the model of its own name.
         retiring: Models that no new picture is for.
-        retired: Models that are through; a worker that was started with one is not asked for it.
+        retired: The last models that are through; a worker that was started with one is not asked for it.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], roles: Iterable[str] = ()) -> None:
         listed = list(names)
         twice = {name for name in listed if listed.count(name) > 1}
         if not listed or twice:
@@ -34,9 +41,9 @@ class Fleet:
                 f"devices: expected at least one, each once; got {', '.join(sorted(twice)) + ' twice' if twice else 'none'}"
             )
         self.devices = {name: Device(name) for name in listed}
-        self.roles: dict[str, str] = {}
+        self.roles = {role: role for role in roles}
         self.retiring: set[str] = set()
-        self.retired: set[str] = set()
+        self.retired: dict[str, None] = {}  # in the order in which they went
         self._routes: dict[str, list[Lane]] = {}
         self._fastest: dict[str, tuple[str, float] | None] = {}
 
@@ -118,10 +125,40 @@ class Fleet:
         """Whether any device has the model, healthy or not."""
         return any(model in device.lanes for device in self.devices.values())
 
+    def load(self, device: Device, model: str, times: ServiceTimes) -> None:
+        """Let one more model run on a device; it may be one that went before."""
+        self.retired.pop(model, None)
+        device.load(model, times)
+        self.changed()
+
+    def swap(self, role: str, model: str) -> None:
+        """Let a role mean another model; the one before goes, unless another role means it.
+
+        Raises:
+            SettingsError: No device has the model.
+        """
+        if not self.is_loaded(model):
+            known = {model for device in self.devices.values() for model in device.lanes}
+            raise SettingsError(
+                f'dispatch: swap of {role}: no device has the model "{model}"{near(model, known)}'
+            )
+        old = self.model_of(role)
+        self.roles[role] = model
+        self.retiring.discard(model)
+        if old != model:
+            self.discard(old)
+
+    def discard(self, model: str) -> None:
+        """Let a model go when its last picture is through, unless a role means it."""
+        if model not in self.roles.values():
+            self.retiring.add(model)
+
     def retire(self, model: str) -> None:
         """Forget a model that is through."""
         self.retiring.discard(model)
-        self.retired.add(model)
+        self.retired[model] = None
+        if len(self.retired) > _RETIRED:
+            del self.retired[next(iter(self.retired))]
         for device in self.devices.values():
             device.unload(model)
         self.changed()

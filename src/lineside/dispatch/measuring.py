@@ -6,7 +6,7 @@ import logging
 import statistics
 from typing import TYPE_CHECKING
 
-from lineside.core.errors import ModelOutputError
+from lineside.core.errors import DeviceMemoryError, ModelOutputError
 from lineside.dispatch.profile import ServiceTimes
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ def service_times(opened: OpenedModel, clock: Callable[[], float]) -> ServiceTim
     """Seconds of a run by batch size: of one picture, and of more where the model takes them and each costs less then.
 
     Every size that a run may have later has been run here, so that no picture of the line pays for a first one. It takes about
-    a second, and longer for a model of more than 0.1 s a run.
+    a second, and longer for a model of more than 0.1 s a run. Sizes that there is no memory for are left out: what fits is of use.
 
     Args:
         opened: The model.
         clock: Monotonic seconds.
 
     Raises:
-        LinesideError: It cannot be run.
+        LinesideError: It cannot be run, or not any more after it ran out of memory.
     """
     singles = _runs(opened, 1, clock)
     seconds, least_s = {1: statistics.median(singles)}, min(singles)
@@ -45,14 +45,31 @@ def service_times(opened: OpenedModel, clock: Callable[[], float]) -> ServiceTim
             took_s = statistics.median(_runs(opened, size, clock))
             if took_s / size > _PAYS * seconds[last := max(seconds)] / last:
                 break
+            for between in range(last + 1, size):
+                opened.probe(between)
             seconds[size] = took_s
-        for size in range(2, max(seconds)):
-            if size not in seconds:
-                opened.probe(size)
+    except (DeviceMemoryError, MemoryError) as lack:
+        _prove_usable(opened, lack)
+        why = str(lack) or type(lack).__name__
+        _log.warning(
+            "no memory for runs of up to %d pictures: %s. It gets at most %d", size, why, max(seconds)
+        )
     except ModelOutputError as fault:
         _log.warning("%s. It gets one picture a run", fault)
         seconds = {1: seconds[1]}
     return ServiceTimes.measured(seconds, least_s)
+
+
+def _prove_usable(opened: OpenedModel, lack: Exception) -> None:
+    """Run the test picture alone after a larger batch ran out of memory.
+
+    Raises:
+        Exception: It cannot be run any more, so it is the lack that ends it.
+    """
+    try:
+        opened.probe(1)
+    except Exception as fault:
+        raise lack from fault
 
 
 def _runs(opened: OpenedModel, size: int, clock: Callable[[], float]) -> list[float]:

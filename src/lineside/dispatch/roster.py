@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from lineside.dispatch.actions import Cancel, Probe, Retire, Run, Terminate
-from lineside.dispatch.events import BatchDone, ModelLoaded, WorkerLost, WorkerUp
+from lineside.dispatch.events import BatchDone, Discard, ModelLoaded, WorkerLost, WorkerUp
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.worker import ModelDemoted, ModelNotLoaded, as_refusal
 
@@ -225,7 +225,9 @@ class Roster:
                 self._loaded(seat, news)
             case ModelNotLoaded():
                 with self.changed:
-                    seat.refused[news.model] = news.error
+                    # What nobody wants any more would stand there for good.
+                    if news.model in self.models:
+                        seat.refused[news.model] = news.error
                     self.changed.notify_all()
             case ModelDemoted(device, model, sentence):
                 seat.demoted[model] = sentence
@@ -255,9 +257,13 @@ class Roster:
         with self.changed:
             wanted = news.model in self.models
         if not wanted:
+            seat.demoted.pop(news.model, None)
             seat.worker.retire(news.model)
             return
         self._post(news)
         with self.changed:
+            wanted = news.model in self.models
             seat.loaded.add(news.model)
             self.changed.notify_all()
+        if not wanted:  # it was let go while the scheduler was told of it
+            self._post(Discard(news.model))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lineside.core.errors import SettingsError, near
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Drained, Retire
 from lineside.dispatch.alarms import Alarms
@@ -20,6 +19,7 @@ from lineside.dispatch.events import (
     BatchDone,
     BatchFailed,
     DeviceAlarm,
+    Discard,
     Drain,
     FrameArrived,
     MemorySeen,
@@ -53,6 +53,8 @@ class Scheduler:
 
     Args:
         devices: Names of the devices. Each is in service from its first `WorkerUp` on.
+        roles: What pictures are for, as their streams name it; each means the model of its own name until a `Swap`. One that is
+            not named here may be swapped all the same, but before that `Discard` cannot know that its model is wanted.
         settings: Thresholds.
         routing: Name of the policy.
         seed: Of the dice of policies that throw some.
@@ -69,12 +71,13 @@ class Scheduler:
         self,
         devices: Iterable[str],
         *,
+        roles: Iterable[str] = ("model",),
         settings: Settings | None = None,
         routing: str = DEFAULT,
         seed: int = 0,
     ) -> None:
         self.settings = settings or Settings()
-        self._fleet = Fleet(devices)
+        self._fleet = Fleet(devices, roles)
         self._answers = Answers()
         self._commons = Commons(self._fleet)
         self._alarms = Alarms()
@@ -104,6 +107,7 @@ class Scheduler:
             MemorySeen: self._memory_seen,
             ModelLoaded: self._model_loaded,
             Swap: self._swap,
+            Discard: self._discard,
             Drain: self._drain,
         }
 
@@ -170,10 +174,6 @@ class Scheduler:
         """Why no device can look at a picture now; `None` where one can."""
         model = self._fleet.model_of(role)
         return None if self._fleet.routes(model) else self._fleet.absence(model)
-
-    def is_loaded(self, model: str) -> bool:
-        """Whether any device has a model."""
-        return self._fleet.is_loaded(model)
 
     def fastest(self, role: str) -> tuple[str, float] | None:
         """The device that was seen to be done first with one picture, and its seconds; `None` where none has the model."""
@@ -284,17 +284,11 @@ class Scheduler:
         self._care.loaded(self._fleet.device(event.device), event.model, event.times, now_s, out)
 
     def _swap(self, event: Swap, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
-        if not self._fleet.is_loaded(event.model):
-            known = {model for device in self._fleet.devices.values() for model in device.lanes}
-            raise SettingsError(
-                f'dispatch: swap of {event.role}: no device has the model "{event.model}"{near(event.model, known)}'
-            )
-        old = self._fleet.model_of(event.role)
-        self._fleet.roles[event.role] = event.model
+        self._fleet.swap(event.role, event.model)
         self._placing.short.begin_anew()
-        self._fleet.retiring.discard(event.model)
-        if old != event.model and old not in self._fleet.roles.values():
-            self._fleet.retiring.add(old)
+
+    def _discard(self, event: Discard, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
+        self._fleet.discard(event.model)
 
     def _drain(self, event: Drain, now_s: float, out: list[Action]) -> None:  # noqa: ARG002 # as all
         self._placing.drain()
@@ -310,6 +304,9 @@ class Scheduler:
             )
             if not self._answers.open_models.get(model) and not probed:
                 self._fleet.retire(model)
+                self._answers.open_models.pop(
+                    model, None
+                )  # none is open; else each swap would leave an entry
                 out.append(Retire(model))
         if self._choosing.draining and not self._drained and not any(self._answers.open_models.values()):
             self._drained = True

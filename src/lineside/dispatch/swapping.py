@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import DeviceUnavailableError, LinesideError, ModelError
-from lineside.dispatch.events import Swap
+from lineside.dispatch.events import Discard, Swap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,10 +59,8 @@ class Swapper:
             proven()
         except BaseException:
             self._askings.keep(old.card)
-            # A role of the new model's name that means the old one: nobody wants the new one, so it is let go.
-            self._roster.forget(new.model.name)
-            if self._desk.ask(lambda scheduler: scheduler.is_loaded(new.model.name)):
-                self._desk.post(Swap(new.model.name, old.model.name))
+            self._roster.forget(new.model.name)  # first, so that no worker opens it once it was let go
+            self._desk.post(Discard(new.model.name))
             raise
         self._desk.post(Swap(self._role, new.model.name))
         self._askings.keep(new.card)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import math
 import os
 import sys
 import threading
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_log = logging.getLogger(__name__)
+
+_AGAIN_S = 0.01
+"""A tick that failed is tried again after so long: nobody said when the next one is due, and it must not take all the time there is."""
+_TOLD_S = 1.0
+"""Failures within so long of one that was logged are not: a fault that stays would fill the disk."""
 _CLOCK_MONOTONIC = 1
 _CLOSES_ON_EXEC = 0o2000000
 _LONGEST_S = 1e6
@@ -20,10 +27,10 @@ _LONG_BYTES = 8
 
 
 class Timer:
-    """Calls `tick` when it is due.
+    """Calls `tick` when it is due, and soon again when it failed.
 
     Args:
-        tick: Lets time go by, and says by `at` when it is to be called next.
+        tick: Lets time go by, and says by `at` when it is to be called next. What it raises is logged.
         clock: Monotonic seconds.
     """
 
@@ -59,9 +66,16 @@ class Timer:
         self._sleep.close()
 
     def _run(self) -> None:
+        told_s = -math.inf
         while not self._closed:
-            self._tick()
-            self._sleep.sleep()
+            try:
+                self._tick()
+                self._sleep.sleep()
+            except Exception:  # noqa: BLE001 # a policy may raise anything, and without this thread no deadline is kept
+                if monotonic() - told_s >= _TOLD_S:
+                    told_s = monotonic()
+                    _log.exception("a tick failed, and is tried again")
+                sleep(_AGAIN_S)
 
 
 class Sleep(Protocol):

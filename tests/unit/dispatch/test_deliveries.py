@@ -11,7 +11,7 @@ from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Amend, Drop, Forget, Release, Retire, Run, Unknown
-from lineside.dispatch.events import BatchDone, ModelLoaded, Swap, Tick
+from lineside.dispatch.events import BatchDone, Discard, ModelLoaded, Swap, Tick
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.words import Health, Stream
 
@@ -198,6 +198,65 @@ def test_a_swap_to_a_model_that_no_device_has_is_refused():
     rig = Rig(ONE).start()
     with pytest.raises(SettingsError, match='no device has the model "caps"; known: model'):
         rig.send(Swap("model", "caps"))
+
+
+def test_a_model_that_is_discarded_goes_with_its_last_picture():
+    rig = Rig({"a": {"model": FAST, "model@2": FAST}}).start()
+    tried = rig.frame(Stream("", model="model@2", ordered=False))
+    rig.send(Discard("model@2"))
+    assert rig.of(Retire) == []
+    rig.done("a", 0.002)
+    assert [action.model for action in rig.of(Retire)] == ["model@2"]
+    assert isinstance(rig.answers[tried], Release)
+    rig.frame()
+    assert rig.running["a"].model == "model"
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_model_that_a_role_means_is_not_discarded(swapped):
+    rig = Rig({"a": {"model": FAST, "caps": FAST, "caps@2": FAST}}).start()
+    if swapped:
+        rig.send(Swap("caps", "caps@2"))
+        rig.roles["caps"] = "caps@2"
+    wanted = ("model", rig.roles.get("caps", "caps"))
+    before = rig.of(Retire)
+    for model in wanted:
+        rig.send(Discard(model))
+    assert rig.of(Retire) == before
+    for role in ("model", "caps"):
+        frame = rig.frame(Stream(role, model=role))
+        rig.done("a", rig.now_s + 0.002)
+        assert isinstance(rig.answers[frame], Release)
+
+
+def test_a_model_that_is_wanted_again_before_its_last_picture_is_through_stays():
+    rig = Rig({"a": {"caps": FAST, "caps@2": FAST}}).start()
+    rig.frame(Stream("", model="caps@2", ordered=False))
+    rig.send(Discard("caps@2"))
+    rig.send(Swap("caps", "caps@2"))
+    rig.done("a", 0.002)
+    assert [action.model for action in rig.of(Retire)] == ["caps"]
+
+
+def test_swaps_that_were_refused_keep_no_model_open_and_leave_nothing_behind():
+    rig = Rig({"a": {"model": FAST}}).start()
+    for k in range(2, 202):
+        rig.profiles["a"][f"model@{k}"] = FAST
+        rig.send(ModelLoaded("a", f"model@{k}", FAST))
+        rig.frame(Stream("", model=f"model@{k}", ordered=False), within_s=1)
+        rig.done("a", rig.now_s + 0.002)
+        if k % 2:
+            rig.send(Swap("model", f"model@{k}"))
+            rig.roles["model"] = f"model@{k}"
+        else:
+            rig.send(Discard(f"model@{k}"))
+    fleet = rig.scheduler._fleet
+    assert list(fleet.devices["a"].lanes) == ["model@201"]
+    assert not fleet.retiring
+    assert len(fleet.retired) < 100
+    assert set(fleet.roles) == {"model", "caps"}
+    assert len(rig.scheduler._answers.open_models) < 5
+    rig.finish()
 
 
 def test_a_model_that_is_loaded_while_the_line_runs_is_used():

@@ -23,11 +23,13 @@ from lineside.core.errors import (
 )
 from lineside.core.frame import Frame
 from lineside.core.verdict import Reason
+from lineside.dispatch.events import ModelLoaded
 from lineside.dispatch.memory_admission import MemoryAdmission
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.starting import Fittings
 from lineside.dispatch.units import Unit
 from lineside.dispatch.words import Fault, Health
+from lineside.dispatch.worker import WorkerModel
 
 
 def test_a_picture_is_answered_with_what_its_worker_saw():
@@ -298,7 +300,6 @@ def test_a_model_that_keeps_the_engines_deadline_when_it_is_tried_again_gets_in(
 def swap_by_engine(rig):
     """A swap as `Engine.swap` does it, once the file has been read."""
     from lineside.dispatch.starting import Offer
-    from lineside.dispatch.worker import WorkerModel
 
     done = threading.Event()
 
@@ -521,7 +522,6 @@ def test_a_device_out_of_memory_serves_on_with_smaller_batches():
 
 def swap(rig, *, proof=lambda: None):
     from lineside.dispatch.starting import Offer
-    from lineside.dispatch.worker import WorkerModel
 
     new = Offer(WorkerModel("new", "new.onnx"))
     rig.engine._swapper.swap(rig.engine._offer, new, proof)
@@ -563,6 +563,32 @@ def test_a_model_that_is_not_good_enough_does_not_get_in():
     assert rig.workers["a"].models == ["model"]
     rig.submit()
     assert rig.workers["a"].given[0].model == "model"
+
+
+def test_swaps_that_were_refused_let_the_old_model_go_with_a_later_good_one():
+    rig = EngineRig(devices=("a", "b"))
+    for proven in (False, True, False, False, True, True):
+        rig.swap(proven=proven)
+        assert rig.workers["a"].models == rig.workers["b"].models == [rig.engine._offer.model.name]
+    rig.refuse("b")
+    rig.swap()
+    assert rig.workers["a"].models == ["model@6"]
+    assert [device.refused for device in rig.engine.health().devices] == [{}, {}]
+
+
+def test_a_model_that_is_let_go_while_the_scheduler_is_told_that_it_is_loaded_is_closed():
+    rig = EngineRig(devices=("a", "b"))
+    roster = rig.engine._roster
+    post = roster._post
+
+    def late(event):
+        if isinstance(event, ModelLoaded):
+            roster.forget(event.model)
+        post(event)
+
+    roster._post = late
+    roster.load(WorkerModel("model@2", "new.onnx"))
+    assert rig.workers["a"].models == rig.workers["b"].models == ["model"]
 
 
 def test_a_swap_without_a_device_in_service_is_refused():

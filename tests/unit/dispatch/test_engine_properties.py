@@ -26,7 +26,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("fail"), device, st.sampled_from(list(Fault))),
     st.tuples(st.just("die"), device),
     st.tuples(st.just("refuse"), device, st.booleans()),
-    st.tuples(st.just("swap")),
+    st.tuples(st.just("swap"), st.booleans()),
 )
 
 
@@ -54,8 +54,8 @@ def play(rig, events):  # noqa: C901, PLR0912 # one case a kind of event
                 rig.workers[name].die()
             case "refuse", name, does:
                 rig.refuse(name, does=does)
-            case "swap":
-                rig.swap()
+            case "swap", proven:
+                rig.swap(proven=proven)
             case _:
                 pass
 
@@ -66,6 +66,8 @@ def test_every_future_is_settled_once_with_its_own_answer(events):
     rig = EngineRig()
     play(rig, events)
     rig.finish()
+    wanted = {rig.engine._offer.model.name}
+    assert all(set(worker.models) <= wanted for name, worker in rig.workers.items() if rig.is_up(name))
     assert all(future.done() for future in rig.futures)
     assert Counter(rig.settled) == Counter(range(len(rig.futures)))
     for number, future in enumerate(rig.futures):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lineside.core.errors import DeviceError, ModelOutputError
+from lineside.core.errors import DeviceError, DeviceMemoryError, ModelOutputError
 from lineside.dispatch.measuring import service_times
 
 
@@ -94,3 +94,51 @@ def test_a_model_that_cannot_run_is_refused():
 
     with pytest.raises(DeviceError):
         measured(Broken({1: 0.001}))
+
+
+class Short(Timed):
+    """A model that has memory for some batch sizes only.
+
+    Args:
+        lacks: Sizes that there is none for.
+        lack: What it raises then.
+        breaks: It raises this ever after.
+    """
+
+    def __init__(self, lacks, *, lack=None, breaks=None):
+        super().__init__(linear(0.002, 0.001))
+        self.lacks = lacks
+        self.lack = lack or DeviceMemoryError("no memory left")
+        self.breaks = breaks
+        self.broken = False
+
+    def probe(self, count):
+        if self.broken:
+            raise self.breaks
+        if count in self.lacks:
+            self.broken = self.breaks is not None
+            raise self.lack
+        super().probe(count)
+
+
+@pytest.mark.parametrize("lack", [DeviceMemoryError("no memory left"), MemoryError()])
+@pytest.mark.parametrize(
+    ("lacks", "most"), [({8}, 4), ({4, 8}, 2), ({2, 4, 8}, 1), ({5, 6, 7, 8}, 4), ({7}, 4), ({3}, 2)]
+)
+def test_batches_that_there_is_no_memory_for_are_left_out(lacks, lack, most, caplog):
+    model = Short(lacks, lack=lack)
+    times = measured(model)
+    assert times.seconds == pytest.approx([0, *list(linear(0.002, 0.001).values())[:most]])
+    assert set(range(1, most + 1)) <= set(model.sizes)
+    assert f"It gets at most {most}" in caplog.text
+
+
+@pytest.mark.parametrize("breaks", [DeviceError("the session is broken"), RuntimeError("it is broken")])
+def test_a_model_that_a_lack_of_memory_took_down_is_refused_for_that_lack(breaks):
+    with pytest.raises(DeviceMemoryError, match="no memory left"):
+        measured(Short({8}, breaks=breaks))
+
+
+def test_a_model_that_there_is_no_memory_for_is_refused():
+    with pytest.raises(DeviceMemoryError):
+        measured(Short({1}))

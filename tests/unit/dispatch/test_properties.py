@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatch_rig import FAST, SLOW, Rig
+from dispatch_rig import FAST, ROLES, SLOW, Rig
 from lineside.core.delivery import Delivery
-from lineside.dispatch.events import BatchDone, BatchFailed, DeviceAlarm, Recycle, Swap, Tick
+from lineside.dispatch.events import BatchDone, BatchFailed, DeviceAlarm, Discard, Recycle, Swap, Tick
 from lineside.dispatch.settings import Settings
 from lineside.dispatch.words import Fault, Health, Stream
 
@@ -48,6 +48,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("recycle"), device),
     st.tuples(st.just("back"), device, st.booleans()),
     st.tuples(st.just("swap"), st.sampled_from(["caps", "caps@2"])),
+    st.tuples(st.just("discard"), st.sampled_from(["model", "caps", "caps@2"])),
 )
 
 
@@ -85,8 +86,11 @@ def play(rig, events):  # noqa: C901, PLR0912 # one case a kind of event
             case "swap", model if any(model in loaded for loaded in rig.loaded.values()):
                 rig.roles["caps"] = model
                 rig.send(Swap("caps", model))
+            case "discard", model:
+                rig.send(Discard(model))
             case _:
                 pass
+        assert rig.retired.isdisjoint(rig.roles.get(role, role) for role in ROLES)
 
 
 @pytest.mark.parametrize("routing", ["earliest_completion", "shared_queue", "round_robin"])

@@ -118,6 +118,36 @@ def test_a_timer_ticks_when_it_was_told_and_ends_though_nothing_is_due():
     timer.at(0.0)  # what comes too late changes nothing
 
 
+def test_a_tick_that_fails_is_logged_and_tried_again_without_haste(caplog):
+    ticks, ticked = [], threading.Event()
+
+    def tick():
+        ticks.append(monotonic())
+        timer.at(math.inf)
+        if len(ticks) <= 5:
+            raise ZeroDivisionError("a bug in a policy")
+        ticked.set()
+
+    timer = Timer(tick, monotonic)
+    timer.start()
+    assert ticked.wait(PATIENCE_S)
+    timer.close()
+    assert ticks[5] - ticks[0] >= 5 * 0.01
+    told = [record for record in caplog.records if record.name == "lineside.dispatch.timer"]
+    assert 1 <= len(told) <= 1 + (ticks[5] - ticks[0])
+    assert "a bug in a policy" in caplog.text
+
+
+def test_a_timer_whose_ticks_fail_can_be_closed():
+    def tick():
+        raise ZeroDivisionError("a bug in a policy")
+
+    timer = Timer(tick, monotonic)
+    timer.start()
+    timer.close()
+    assert not timer._thread.is_alive()
+
+
 def test_an_alarm_that_is_forgotten_calls_nobody_and_is_not_waited_for():
     alarms, called = Alarms(), []
     first, second = (alarms.at(time_s, lambda *_, t=time_s: called.append(t)) for time_s in (1.0, 2.0))
