@@ -98,7 +98,7 @@ class Retrying:
     def poisoned(self, job: Job, device: Device, detail: str, now_s: float, out: list[Action]) -> None:
         """Two devices failed with a picture, the second with it alone: it is the picture. The first is looked at anew at once."""
         for name in job.failed_on:
-            other = self._fleet.devices[name]
-            self._trust.cooled(other, now_s, out)
+            if name != device.name:  # its worker is of no use any more, or it keeps its service
+                self._trust.cooled(self._fleet.devices[name], now_s, out)
         text = f"it broke the runs of {', '.join((*job.failed_on, device.name))}: {detail or 'they failed'}"
         self._answers.refuse(job, Reason.IMAGE_UNHEALTHY, text, out)
