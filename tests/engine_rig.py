@@ -144,4 +144,7 @@ class EngineRig:
         for name in self.workers:
             self.refuse(name, does=False)
         self.work()
+        for name, worker in self.workers.items():
+            while worker.given:  # probes, which nobody waits for
+                self.done(name)
         self.engine.close(timeout_s=0)
