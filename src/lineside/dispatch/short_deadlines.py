@@ -47,7 +47,7 @@ class ShortDeadlines:
         if fastest is None or left_s >= fastest[1]:
             return ""
         name = job.request.stream.name
-        number = self._answers.streams[name].came
+        number = self._answers.came(name)
         before = self._seen.get(name)
         if before is None or before.number != number:
             row = 1 + (before.row if before is not None and before.number == number - 1 else 0)
@@ -65,7 +65,7 @@ class ShortDeadlines:
             for name, seen in self._seen.items()
             if fastest is not None
             and seen.row >= _IN_A_ROW
-            and seen.number == self._answers.streams[name].came
+            and seen.number == self._answers.came(name)
             and seen.left_s < fastest[1]
         )
 

@@ -390,3 +390,33 @@ def test_the_backlog_knows_an_overdue_run_and_other_models():
         rig.frame(Stream("caps", model="caps"), within_s=100)
     assert rig.scheduler.backlog_s("model", 0.0) > alone_s + 0.1
     assert rig.scheduler.backlog_s("model", 0.05) > rig.scheduler.backlog_s("model", 0.01)
+
+
+def test_a_policy_that_fails_costs_no_picture(caplog):
+    class Broken:
+        """A policy with a fault."""
+
+        def pick(self, job, lanes, now_s):
+            raise ZeroDivisionError
+
+    rig = Rig(TWO).start()
+    rig.scheduler._placing._policy = Broken()
+    first, second = rig.frame(within_s=math.inf), rig.frame(within_s=math.inf)
+    work(rig)
+    assert isinstance(rig.answers[first], Release)
+    assert isinstance(rig.answers[second], Release)
+    assert [record.message for record in caplog.records] == [
+        "the policy Broken failed; earliest_completion routes from here on"
+    ]
+
+
+def test_streams_of_one_picture_each_are_forgotten():
+    scheduler = Scheduler(["a"])
+    scheduler.handle(WorkerUp("a", ONE["a"]), 0)
+    scheduler.handle(FrameArrived(Request(Stream("kept"), 0, math.inf)), 0)
+    for number in range(20_000):
+        stream = Stream(f"part {number}", ordered=bool(number % 2))
+        scheduler.handle(FrameArrived(Request(stream, 0, 0.0)), 0.0)
+    assert len(scheduler._answers.streams) < 10_000
+    told = scheduler.handle(BatchDone("a", 1, ["seen"]), 0.001)
+    assert [action.result for action in told if isinstance(action, Release)] == ["seen"]
