@@ -420,3 +420,39 @@ def test_streams_of_one_picture_each_are_forgotten():
     assert len(scheduler._answers.streams) < 10_000
     told = scheduler.handle(BatchDone("a", 1, ["seen"]), 0.001)
     assert [action.result for action in told if isinstance(action, Release)] == ["seen"]
+
+
+def test_each_model_is_proven_before_a_device_serves_again():
+    rig = Rig({"a": {"model": FAST, "caps": FAST, "lids": FAST}}).start()
+    rig.frame()
+    rig.lose("a", 0.001)
+    rig.up("a", 0.1)
+    shown = set()
+    while "a" in rig.running:
+        assert rig.health["a"] is Health.PROBING
+        shown.add(rig.running["a"].model)
+        rig.done("a", rig.now_s + 0.002)
+    assert shown == {"model", "caps", "lids"}
+
+
+def test_late_pictures_of_each_model_have_their_turn():
+    """A device that always has something better to do, and two models of which late pictures wait."""
+    profile = ServiceTimes.linear(0.004, 0.004, 2)
+    rig = Rig({"a": {"model": profile, "caps": profile}}).start()
+
+    def busy(until_s):
+        while rig.now_s < until_s:
+            while rig.scheduler.statistics().devices[0].waiting < 3:
+                rig.frame(Stream("load", ordered=False), within_s=0.05)
+            ends_s = rig.now_s + 0.004 + 0.004 * len(rig.running["a"].requests)
+            rig.tick(ends_s - 1e-9)
+            rig.done("a", ends_s)
+
+    rig.frame(FREE, within_s=0.05)
+    of_one, of_other = Stream("late", ordered=False), Stream("late caps", model="caps", ordered=False)
+    many = [rig.frame(of_one, within_s=0.006, at_s=number * 1e-5) for number in range(3)]
+    caps = rig.frame(of_other, within_s=0.006, at_s=4e-5)
+    many += [rig.frame(of_one, within_s=0.006, at_s=number * 1e-5) for number in range(5, 65)]
+    while caps not in rig.after:
+        busy(rig.now_s + 0.1)
+    assert sum(request in rig.after for request in many) <= 4
