@@ -71,6 +71,20 @@ def test_the_result_of_a_late_picture_is_told_beside_the_answer():
     assert rig.late == [("top", 0, "a")]
 
 
+def test_a_fault_of_the_callers_own_functions_is_logged_and_stops_nothing(caplog):
+    rig = EngineRig(devices=("a", "b"), note=lambda *_: 1 / 0, late_result=lambda *_: 1 / 0)
+    rig.submit("top", within_s=0.02)
+    rig.wait(0.025)
+    rig.done("a")
+    futures = [rig.submit() for _ in range(2)]
+    rig.workers["a"].fail()
+    rig.work()
+    assert [future.result(0) for future in futures] == [1, 2]
+    assert {record.exc_info[0] for record in caplog.records} == {ZeroDivisionError}
+    assert "late_result('top', 'a') failed" in caplog.text
+    assert "note('device.quarantined', 'a is out of service:" in caplog.text
+
+
 def test_an_unanswered_error_survives_its_way_between_processes():
     error = pickle.loads(pickle.dumps(UnansweredError("too late", Reason.LATE)))
     assert (str(error), error.reason) == ("too late", Reason.LATE)
