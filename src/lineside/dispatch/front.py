@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.detector.detector import Timings
 from lineside.detector.thresholds import Thresholds
+from lineside.dispatch.asked import own
 from lineside.dispatch.askings import thresholds
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class EngineDetector:
         Raises:
             SettingsError: A value is out of range, a class or NMS kind unknown.
         """
+        asked = own(asked)
         checked = thresholds(self.card, asked)
         return AskedThresholds(checked.selection, checked.nms, checked.suppression, asked=asked)
 

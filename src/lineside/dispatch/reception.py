@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.core.frame import Frame
+from lineside.dispatch.asked import own
 from lineside.dispatch.events import FrameArrived
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.starting import due_s
@@ -93,6 +94,11 @@ class Reception:
         Raises:
             LinesideError: As `take`.
         """
+        return self._each(images, own(asked))
+
+    def _each(
+        self, images: Iterable[NDArray[Any] | Frame], asked: dict[str, Any]
+    ) -> Iterator[Future[Detections]]:
         ahead: deque[Future[Detections]] = deque()
         for image in images:
             while len(ahead) >= max(self._desk.ask(lambda scheduler: scheduler.room(self._role)), 1):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine_rig import EngineRig, picture
+from engine_rig import EngineRig, numbered, picture
 from lineside.core.errors import (
     DeadModelError,
     DeviceLostError,
@@ -51,6 +51,14 @@ def test_what_is_asked_for_goes_with_the_picture():
     rig = EngineRig(devices=("a",))
     rig.engine.submit(picture(), confidence=0.7)
     assert rig.workers["a"].given[0].asked == ({"confidence": 0.7},)
+
+
+def test_a_generator_of_classes_is_for_every_picture_of_many():
+    asked = []
+    rig = EngineRig(devices=("a",))
+    rig.workers["a"].at_once = lambda given: asked.extend(given.asked) or numbered(given)
+    rig.engine.infer_many([picture()] * 3, classes=(name for name in "xy"))
+    assert asked == [{"classes": ("x", "y")}] * 3
 
 
 def test_a_picture_without_an_answer_by_its_deadline_is_an_error_that_says_why():
