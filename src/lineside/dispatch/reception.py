@@ -62,8 +62,8 @@ class Reception:
         self._role = role
         self._clock = clock
         self._within_s = within_s
-        self._streams: dict[str, dict[str | None, Stream]] = {}
-        self._parts = self._streams.setdefault(str(_EVERY_PART), {})
+        self._streams: dict[str, dict[str | None, Stream]] = {str(kind): {} for kind in Delivery}
+        self._parts = self._streams[str(_EVERY_PART)]
         self._numbers = itertools.count()
 
     def take(
@@ -123,11 +123,16 @@ class Reception:
         return due_s(deadline_s)
 
     def _stream(self, name: str | None, delivery: str) -> Stream:
-        of_kind = self._parts if delivery is _EVERY_PART else self._streams.setdefault(str(delivery), {})
-        found = of_kind.get(name)
+        of_kind = self._parts if delivery is _EVERY_PART else self._streams.get(str(delivery))
+        if of_kind is None:
+            raise SettingsError(f"delivery: expected {' or '.join(Delivery)}; got {delivery!r}")
+        try:
+            found = of_kind.get(name)
+        except TypeError:
+            found = None  # no key, so no name
         if found is None:
-            if delivery not in set(Delivery):
-                raise SettingsError(f'delivery: expected {" or ".join(Delivery)}; got "{delivery}"')
+            if not isinstance(name, str | None):
+                raise SettingsError(f"stream: expected a name, or None; got {name!r}")
             found = Stream(name or "", self._role, Delivery(delivery), ordered=name is not None)
             of_kind[name] = found
         return found
