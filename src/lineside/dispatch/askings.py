@@ -59,19 +59,30 @@ class Askings:
     def add(self, card: ModelCard | None) -> None:
         """Have settings fit one more model from here on.
 
+        Settings for which a model is refused are forgotten: whether a call still comes with them is not known, and if one does,
+        they are known again. So the settings of a single call refuse a model once, and not for as long as the engine lives.
+
         Raises:
-            SettingsError: Some that are in use do not.
+            SettingsError: Some that calls came with do not.
         """
         if card is None:
             return
         before = self._cards
         self._cards = (*before, card)
-        try:
-            for asked in tuple(self._checked.values()):
+        refusals: dict[Hashable, SettingsError] = {}
+        for key, asked in tuple(self._checked.items()):
+            try:
                 thresholds(card, asked)
-        except SettingsError:
-            self._cards = before
-            raise
+            except SettingsError as fault:
+                refusals[key] = fault
+        if refusals:
+            self._cards = before  # first, so that no call is refused for a model that does not come
+            for key in refusals:
+                self._checked.pop(key, None)
+            first = next(iter(refusals.values()))
+            raise type(first)(
+                f"{card.file}: calls came with settings that do not fit it: {first}. Once no call does any more it is taken"
+            ) from first
 
     def keep(self, card: ModelCard | None) -> None:
         """Have settings fit this model alone."""

@@ -125,7 +125,7 @@ class Reception:
     def _stream(self, name: str | None, delivery: str) -> Stream:
         of_kind = self._parts if delivery is _EVERY_PART else self._streams.get(str(delivery))
         if of_kind is None:
-            raise SettingsError(f"delivery: expected {' or '.join(Delivery)}; got {delivery!r}")
+            raise SettingsError(f'delivery: expected {" or ".join(Delivery)}; got "{delivery}"')
         try:
             found = of_kind.get(name)
         except TypeError:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,6 +93,24 @@ def test_settings_are_their_asker_s_no_more_once_they_were_checked(askings):
     assert first == {"classes": (SPOT_CLASSES[0],)}
     assert askings.checked({"classes": [SPOT_CLASSES[0]]}) is not askings.checked({"classes": names})
     assert askings.checked({"classes": names}) == {"classes": (SPOT_CLASSES[1],)}
+
+
+def test_a_model_that_settings_of_calls_do_not_fit_is_refused_by_its_name_once(detector, askings):
+    bare = replace(detector.card, file="bare.onnx", names=("a", "b", "c"))
+    for asked in ({"classes": [SPOT_CLASSES[0]]}, {"classes": [SPOT_CLASSES[1]]}, {"confidence": 0.5}):
+        askings.checked(asked)
+    said = r"^bare\.onnx: calls came with settings that do not fit it: classes: the model has no class"
+    with pytest.raises(UnknownNameError, match=said):
+        askings.add(bare)
+    askings.checked(
+        {"classes": [SPOT_CLASSES[1]]}
+    )  # a call that still comes is known again, for the model that runs
+    with pytest.raises(UnknownNameError, match=SPOT_CLASSES[1]):
+        askings.add(bare)
+    askings.add(bare)
+    askings.keep(bare)
+    with pytest.raises(UnknownNameError):
+        askings.checked({"classes": [SPOT_CLASSES[1]]})
 
 
 def test_classes_may_be_whatever_can_be_gone_through_as_for_a_detector(askings, model, picture):
