@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from lineside.core.errors import (
 from lineside.core.geometry import Size
 from lineside.core.placement import Placement
 from lineside.dispatch.askings import Askings
+from lineside.dispatch.front import EngineDetector
 from lineside.dispatch.opening import DetectorModel, DetectorOpener
 from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import WorkerModel, as_refusal, fault_of
@@ -111,6 +113,18 @@ def test_a_model_that_settings_of_calls_do_not_fit_is_refused_by_its_name_once(d
     askings.keep(bare)
     with pytest.raises(UnknownNameError):
         askings.checked({"classes": [SPOT_CLASSES[1]]})
+
+
+def test_a_detector_over_an_engine_is_of_the_model_that_runs_now(detector):
+    engine = SimpleNamespace(card=detector.card)
+    front = EngineDetector(engine)
+    assert front.names == SPOT_CLASSES
+    engine.card = replace(detector.card, names=("a", "b", "c"))
+    assert front.card is engine.card
+    assert front.names == ("a", "b", "c")
+    assert front.thresholds(classes=["b"]).asked == {"classes": ("b",)}
+    with pytest.raises(UnknownNameError):
+        front.thresholds(classes=[SPOT_CLASSES[0]])
 
 
 def test_classes_may_be_whatever_can_be_gone_through_as_for_a_detector(askings, model, picture):
