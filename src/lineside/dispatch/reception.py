@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.promises import Promises
     from lineside.dispatch.swapping import Look
 
+_KEPT = 4096  # streams of each delivery
 _EVERY_PART = Delivery.EVERY_PART
 
 
@@ -134,6 +135,8 @@ class Reception:
             if not isinstance(name, str | None):
                 raise SettingsError(f"stream: expected a name, or None; got {name!r}")
             found = Stream(name or "", self._role, Delivery(delivery), ordered=name is not None)
+            if len(of_kind) >= _KEPT:  # a name for each part: what is made again is the same
+                of_kind.clear()
             of_kind[name] = found
         return found
 

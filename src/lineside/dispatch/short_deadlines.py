@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "such as time.monotonic() + 0.02"
 _MEANT = f". `deadline_s` is a moment of the engine's clock, {EXAMPLE}, and no number of seconds from now"
+_KEPT = 4096  # streams: whoever names one for each part would have them all kept for ever
 _IN_A_ROW = 3  # one that was held up on its way says nothing of its stream's deadline
 
 
@@ -52,11 +53,11 @@ class ShortDeadlines:
         # Nearer to the clock's zero than to now it was meant from now on, and was not just held up on its way.
         meant = _MEANT if 2 * job.deadline_s < job.arrived_s else ""
         name = job.request.stream.name
-        number = self._answers.streams[name].came
+        number = self._came(name)
         before = self._seen.get(name)
         if before is None or before.number != number:
             row = 1 + (before.row if before is not None and before.number == number - 1 else 0)
-            self._seen[name] = _Seen(number, row, left_s, meant)
+            self._keep(name, _Seen(number, row, left_s, meant))
             if row >= _IN_A_ROW and name not in self._told:
                 self._told.add(name)
                 out.append(DeadlineTooShort(name, _sentence(name, left_s, meant, fastest)))
@@ -72,9 +73,23 @@ class ShortDeadlines:
             for name, seen in self._seen.items()
             if fastest is not None
             and seen.row >= _IN_A_ROW
-            and seen.number == self._answers.streams[name].came
+            and seen.number == self._came(name)
             and seen.left_s < fastest[1]
         )
+
+    def _came(self, name: str) -> int:
+        """How many pictures of a stream came; 0 for one that is known no more."""
+        state = self._answers.streams.get(name)
+        return 0 if state is None else state.came
+
+    def _keep(self, name: str, seen: _Seen) -> None:
+        """Keep what was seen of a stream, in place of the one that was seen last the longest ago where there are too many."""
+        self._seen.pop(name, None)
+        self._seen[name] = seen
+        if len(self._seen) > _KEPT:
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._told.discard(oldest)
 
     def begin_anew(self) -> None:
         """Tell of each stream again where need be: another model has other figures."""

@@ -293,6 +293,24 @@ def test_a_stream_that_asks_for_answers_sooner_than_any_device_has_one_is_told_o
     assert rig.engine.health().short_deadlines == ()
 
 
+def test_a_stream_for_each_part_is_not_kept_for_ever_and_those_in_use_stay_in_order(monkeypatch):
+    for module in ("reception", "short_deadlines"):
+        monkeypatch.setattr(f"lineside.dispatch.{module}._KEPT", 8, raising=False)
+    rig = EngineRig(devices=("a", "b"))
+    rig.submit("top", within_s=60.0, delivery="latest")
+    for number in range(30):
+        for stream in (f"part {number}", "side", "view"):
+            rig.engine.submit(picture(), stream=stream, deadline_s=0.001, delivery="latest")
+    rig.submit("top", within_s=60.0, delivery="latest")
+    assert len(rig.engine._reception._streams["latest"]) <= 8
+    assert len(rig.engine._desk.ask(lambda scheduler: scheduler._placing.short._seen)) <= 8
+    assert [text.partition(":")[0] for _, text in rig.notes] == ["side", "view"]  # each told once
+    rig.done("b")
+    assert rig.settled == []
+    rig.done("a")
+    assert rig.settled == [0, 1]
+
+
 def test_a_deadline_that_was_meant_from_now_on_is_told_what_it_is():
     rig = EngineRig(devices=("a",))
     rig.wait(100.0)
