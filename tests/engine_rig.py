@@ -53,12 +53,14 @@ class EngineRig:
             Crew({name: maker(name) for name in devices}, units or {}),
             OFFER,
             Fittings(
-                clock=lambda: self.now_s,
-                note=lambda code, text: self.notes.append((code, text)),
-                late_result=lambda *what: self.late.append(what),
-                later=lambda seconds, do: self.planned.append((self.now_s + seconds, do)),
-                ticks=False,
-                **fittings,
+                **{
+                    "clock": lambda: self.now_s,
+                    "note": lambda code, text: self.notes.append((code, text)),
+                    "late_result": lambda *what: self.late.append(what),
+                    "later": lambda seconds, do: self.planned.append((self.now_s + seconds, do)),
+                    "ticks": False,
+                    **fittings,
+                }
             ),
         )
 

@@ -136,6 +136,8 @@ def test_a_file_for_single_pictures_is_measured_with_those(cli, tmp_path):
         (("--devices", "rtx400x2"), 'no profile "rtx400"; did you mean "rtx4000"? known: fast'),
         (("--devices", "rtx4000x2", "--deadline-ms", "1"), "within 1 ms; the fastest, rtx4000-1, takes 2 ms"),
         ((), "--devices: expected a list of devices. Known are fast"),
+        (("--devices", ""), "devices: expected a comma list of a profile's name"),
+        (("--devices", "fast", "--seed", "-1"), "-1 is not in the range x>=0"),
         (("--devices", "fast", "--fps", "0"), "--fps: expected a number above 0"),
         (("--devices", "fast", "--delivery", "lastest"), 'did you mean "latest"?'),
         (("--devices", "fast", "--routing", "robin"), 'no policy "robin"'),
@@ -149,9 +151,19 @@ def test_bad_input_of_a_plan_is_told(cli, options, says):
     assert says in cli(*PLAN, *options, code=2).stderr
 
 
-def test_a_plot_that_cannot_be_written_is_told(cli):
-    done = cli(*PLAN, "--devices", "fastx2", "--plot", "missing/plan.png", code=4)
-    assert "missing/plan.png: the plot cannot be written" in done.stderr
+@pytest.mark.parametrize(
+    ("plot", "says"),
+    [
+        ("missing/plan.png", "there is no folder missing"),
+        ("plan.txt", "expected a name that ends in .png"),
+        ("folder.png", "it is a folder"),
+    ],
+)
+def test_a_plot_that_cannot_be_written_is_told_before_the_run(cli, line, tmp_path, plot, says):
+    (tmp_path / "folder.png").mkdir()
+    plan = ("plan", "--cameras", 9000, "--fps", 25, "--devices", "fast=1+1b@8x99", "--seconds", 1000)
+    for command in (plan, ("simulate", line, "--seconds", 86_400)):
+        assert f"{plot}: the plot cannot be written: {says}" in cli(*command, "--plot", plot, code=4).stderr
 
 
 def test_a_line_is_simulated_with_its_fault(cli, line, tmp_path):
@@ -195,6 +207,7 @@ def test_another_policy_can_be_tried(cli, line):
     ("old", "new", "says"),
     [
         ("fps = 50", "fsp = 50", 'camera[0].fsp: no such key; did you mean "fps"?'),
+        ("seconds = 3", "seed = -1", "simulation.seed: expected"),
         ("seconds = 3", "handover_us = -3", "simulation.handover_us: expected"),
         ('kind = "hang"', 'kind = "hung"', "simulation.fault[0].kind: expected 'error'"),
         ("deadline_ms = 20", "deadline_ms = 1", "the fastest, fast-1, takes 2 ms"),

@@ -64,7 +64,7 @@ def plan(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of all dice.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of all dice.")] = 1,
     profiles: Profiles = None,
     measure: Annotated[
         str | None,
@@ -83,6 +83,10 @@ def plan(
     from lineside.cli.plan_report import plan_document, print_plan
     from lineside.dispatch.simulation.planning import check_deadline
 
+    if plot is not None:
+        from lineside.dispatch.simulation.plots import check_target
+
+        check_target(plot)
     known = known_profiles(profiles, measure)
     if devices is None and measure is None:
         raise SettingsError(f"--devices: expected a list of devices. Known are {', '.join(known.profiles)}")
@@ -91,7 +95,7 @@ def plan(
         given_handover(handover_us) or known.handover,
         cameras=cameras,
         fps=fps,
-        devices=devices or _MEASURED,
+        devices=_MEASURED if devices is None else devices,
         deadline_ms=deadline_ms,
         delivery=delivery,
         arrivals=arrivals,
@@ -102,10 +106,6 @@ def plan(
     )
     share(max_misses, "--max-misses")
     check_deadline(scenario, "--deadline-ms")
-    if plot is not None:
-        from lineside.dispatch.simulation.plots import library
-
-        library()
     report = _with_progress(scenario, max_misses)
     if plot is not None:
         from lineside.dispatch.simulation.plots import draw_plan

@@ -27,7 +27,7 @@ def simulate_line(
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of all dice, in place of the file's.", show_default=False)
+        int | None, typer.Option(min=0, help="Of all dice, in place of the file's.", show_default=False)
     ] = None,
     routing: Annotated[
         str | None, typer.Option(help="Routing policy, in place of the file's.", show_default=False)
@@ -45,6 +45,10 @@ def simulate_line(
     from lineside.dispatch.simulation.layout import read_scenario
     from lineside.dispatch.simulation.planning import check_deadline
 
+    if plot is not None:
+        from lineside.dispatch.simulation.plots import check_target
+
+        check_target(plot)
     known = known_profiles(profiles)
     scenario = read_scenario(file, known.profiles, known.handover)
     if routing is not None:
@@ -57,10 +61,6 @@ def simulate_line(
         handover=given_handover(handover_us) or scenario.handover,
     )
     check_deadline(scenario, f"{file}: deadline_ms")
-    if plot is not None:
-        from lineside.dispatch.simulation.plots import library
-
-        library()
     outcome = _with_progress(scenario)
     if plot is not None:
         from lineside.dispatch.simulation.plots import draw_run

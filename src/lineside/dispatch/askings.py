@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.core.errors import SettingsError
 from lineside.detector.thresholds import Thresholds
+from lineside.dispatch.asked import key_of, own
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -36,7 +37,7 @@ class Askings:
         self._cards: tuple[ModelCard, ...] = () if card is None else (card,)
         self._checked: dict[Hashable, Mapping[str, Any]] = {}
 
-    def checked(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+    def checked(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """Settings that the models accept; the same object for the same ones.
 
         Raises:
@@ -44,32 +45,44 @@ class Askings:
         """
         if not asked:
             return _USUAL
-        key = tuple((name, _hashable(value)) for name, value in asked.items())
+        asked = own(asked)
+        key = key_of(asked)
         found = self._checked.get(key)
         if found is None:
             for card in self._cards:
                 thresholds(card, asked)
             if len(self._checked) >= _KEPT:
                 self._checked = {}
-            found = self._checked[key] = dict(asked)
+            found = self._checked[key] = asked
         return found
 
     def add(self, card: ModelCard | None) -> None:
         """Have settings fit one more model from here on.
 
+        Settings for which a model is refused are forgotten: whether a call still comes with them is not known, and if one does,
+        they are known again. So the settings of a single call refuse a model once, and not for as long as the engine lives.
+
         Raises:
-            SettingsError: Some that are in use do not.
+            SettingsError: Some that calls came with do not.
         """
         if card is None:
             return
         before = self._cards
         self._cards = (*before, card)
-        try:
-            for asked in tuple(self._checked.values()):
+        refusals: dict[Hashable, SettingsError] = {}
+        for key, asked in tuple(self._checked.items()):
+            try:
                 thresholds(card, asked)
-        except SettingsError:
-            self._cards = before
-            raise
+            except SettingsError as fault:
+                refusals[key] = fault
+        if refusals:
+            self._cards = before  # first, so that no call is refused for a model that does not come
+            for key in refusals:
+                self._checked.pop(key, None)
+            first = next(iter(refusals.values()))
+            raise type(first)(
+                f"{card.file}: calls came with settings that do not fit it: {first}. Once no call does any more it is taken"
+            ) from first
 
     def keep(self, card: ModelCard | None) -> None:
         """Have settings fit this model alone."""
@@ -88,8 +101,3 @@ def thresholds(card: ModelCard, asked: Mapping[str, Any]) -> Thresholds:
             f"{', '.join(sorted(unknown))}: no such setting of a call; expected {', '.join(_DEFAULTS)}"
         )
     return Thresholds.checked(card, **(_DEFAULTS | dict(asked)))
-
-
-def _hashable(value: Any) -> Hashable:
-    """A value to find settings by; equal numbers of another type count apart, as the checks tell them apart."""
-    return (type(value), value) if isinstance(value, str | int | float | None) else repr(value)

@@ -1,4 +1,4 @@
-"""An engine with the calls of a detector, for whatever looks at pictures one by one."""
+"""An engine with those calls of a detector that whatever looks at pictures one by one needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineside.detector.detector import Timings
 from lineside.detector.thresholds import Thresholds
+from lineside.dispatch.asked import own
 from lineside.dispatch.askings import thresholds
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from lineside.core.detections import Detections
     from lineside.dispatch.engine import Engine
+    from lineside.models.card import ModelCard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,22 +35,29 @@ class AskedThresholds(Thresholds):
 class EngineDetector:
     """Looks at one picture at a time, on whichever device is done with it first; from several threads at several.
 
+    Of a detector it has `thresholds` and `timed`, which is what a `SlicedDetector` calls, and `card`, `names` and `truth`.
     A `SlicedDetector` over it with as many `threads` as there are devices, or a few more, spreads the slices of a large picture.
 
     Args:
         engine: The engine.
 
     Attributes:
-        card: The model's card.
-        names: Its class names.
         truth: `None`: there are as many sessions as devices, and `Engine.health` tells of them.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.card = engine.card
-        self.names = engine.card.names
         self.truth = None
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model that new pictures are for; after a swap the new one's."""
+        return self._engine.card
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its class names."""
+        return self._engine.card.names
 
     def thresholds(self, **asked: Any) -> AskedThresholds:
         """The settings of a call, checked, as `Detector.thresholds`.
@@ -56,6 +65,7 @@ class EngineDetector:
         Raises:
             SettingsError: A value is out of range, a class or NMS kind unknown.
         """
+        asked = own(asked)
         checked = thresholds(self.card, asked)
         return AskedThresholds(checked.selection, checked.nms, checked.suppression, asked=asked)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import Future
 from concurrent.futures import _base as states
 from dataclasses import dataclass
 from threading import Condition, RLock
 from typing import TYPE_CHECKING, Any
+
+from lineside.dispatch.guarding import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +45,6 @@ class Look:
 _NO_SECONDS: Mapping[str, float] = {}
 _DONE = frozenset({states.FINISHED, states.CANCELLED, states.CANCELLED_AND_NOTIFIED})
 _Lock = type(RLock())  # without the function around it
-_log = logging.getLogger(__name__)
 
 
 class LookFuture(Future[Any]):
@@ -108,5 +108,5 @@ class LookFuture(Future[Any]):
 def _call(callback: Callable[[Future[Any]], object], future: LookFuture) -> None:
     try:
         callback(future)
-    except Exception:  # noqa: BLE001 # as every future has it: a callback's fault is its own, and the next is called all the same
-        _log.exception("a callback of %r failed", future)
+    except BaseException as fault:  # noqa: BLE001 # as every future has it: a callback's fault is its own, and the next is called all the same
+        told(fault, f"a callback of {future!r}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lineside.core.errors import DeviceMismatchError
+from lineside.dispatch.asked import key_of, own
 from lineside.dispatch.look import Look
 from lineside.engine.cache import default_folder
 from lineside.models.probe import probe_picture
@@ -132,17 +133,11 @@ class DetectorModel:
         """
         if not asked:
             return self._usual
-        key = tuple((name, _hashable(value)) for name, value in asked.items())
+        asked = own(asked)
+        key = key_of(asked)
         found = self._checked.get(key)
         if found is None:
             if len(self._checked) >= _KEPT:
                 self._checked.clear()
             found = self._checked[key] = self._detector.thresholds(**asked)
         return found
-
-
-def _hashable(value: Any) -> Hashable:
-    """A value to find settings by; equal numbers of another type count apart, as the checks tell them apart."""
-    if isinstance(value, str | int | float | bool | None):
-        return (type(value), value)
-    return repr(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.core.errors import UnansweredError
 from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Unknown
+from lineside.dispatch.guarding import guarded
 from lineside.dispatch.look import Look, LookFuture
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ class Promises:
     """Settles futures, and drops pictures after the answer behind which no run can need them any more.
 
     Args:
-        late_result: Takes what came of a picture after its answer: its name, the result, the device.
+        late_result: Takes what came of a picture after its answer: its name, the result, the device. What it raises is logged.
 
     Attributes:
         give: Owes a picture its answer.
     """
 
     def __init__(self, late_result: LateResult | None = None) -> None:
-        self._late_result = late_result
+        self._late_result = None if late_result is None else guarded("late_result", late_result)
         self._open: set[Ticket] = set()
         self.give: Callable[[Ticket], None] = self._open.add
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.core.frame import Frame
+from lineside.dispatch.asked import own
 from lineside.dispatch.events import FrameArrived
 from lineside.dispatch.promises import Ticket
 from lineside.dispatch.starting import due_s
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lineside.dispatch.promises import Promises
     from lineside.dispatch.swapping import Look
 
+_KEPT = 4096  # streams of each delivery
 _EVERY_PART = Delivery.EVERY_PART
 
 
@@ -61,8 +63,8 @@ class Reception:
         self._role = role
         self._clock = clock
         self._within_s = within_s
-        self._streams: dict[str, dict[str | None, Stream]] = {}
-        self._parts = self._streams.setdefault(str(_EVERY_PART), {})
+        self._streams: dict[str, dict[str | None, Stream]] = {str(kind): {} for kind in Delivery}
+        self._parts = self._streams[str(_EVERY_PART)]
         self._numbers = itertools.count()
 
     def take(
@@ -93,6 +95,11 @@ class Reception:
         Raises:
             LinesideError: As `take`.
         """
+        return self._each(images, own(asked))
+
+    def _each(
+        self, images: Iterable[NDArray[Any] | Frame], asked: dict[str, Any]
+    ) -> Iterator[Future[Detections]]:
         ahead: deque[Future[Detections]] = deque()
         for image in images:
             while len(ahead) >= max(self._desk.ask(lambda scheduler: scheduler.room(self._role)), 1):
@@ -117,12 +124,19 @@ class Reception:
         return due_s(deadline_s)
 
     def _stream(self, name: str | None, delivery: str) -> Stream:
-        of_kind = self._parts if delivery is _EVERY_PART else self._streams.setdefault(str(delivery), {})
-        found = of_kind.get(name)
+        of_kind = self._parts if delivery is _EVERY_PART else self._streams.get(str(delivery))
+        if of_kind is None:
+            raise SettingsError(f'delivery: expected {" or ".join(Delivery)}; got "{delivery}"')
+        try:
+            found = of_kind.get(name)
+        except TypeError:
+            found = None  # no key, so no name
         if found is None:
-            if delivery not in set(Delivery):
-                raise SettingsError(f'delivery: expected {" or ".join(Delivery)}; got "{delivery}"')
+            if not isinstance(name, str | None):
+                raise SettingsError(f"stream: expected a name, or None; got {name!r}")
             found = Stream(name or "", self._role, Delivery(delivery), ordered=name is not None)
+            if len(of_kind) >= _KEPT:  # a name for each part: what is made again is the same
+                of_kind.clear()
             of_kind[name] = found
         return found
 

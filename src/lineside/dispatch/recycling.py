@@ -32,7 +32,8 @@ class Recycling:
 
     def __post_init__(self) -> None:
         for name in ("growth_bytes", "age_s", "every_s"):
-            if (value := getattr(self, name)) is not None and not value > 0:
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and value > 0):
                 raise SettingsError(f"recycling: {name}: expected a number above 0; got {value!r}")
 
 

@@ -83,9 +83,9 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if not (math.isfinite(value) and value >= 0):
+            if not isinstance(value, int | float) or not (math.isfinite(value) and value >= 0):
                 raise SettingsError(
-                    f"dispatch: {each.name}: expected a finite number of at least 0; got {value}"
+                    f"dispatch: {each.name}: expected a finite number of at least 0; got {value!r}"
                 )
         if self.probes < 1 or self.late_turn < 1 or self.suspect_factor < 1 or self.hang_factor < 1:
             raise SettingsError(

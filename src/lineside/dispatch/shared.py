@@ -93,7 +93,7 @@ def _set_aside(size_bytes: int, folder: Path | None) -> FileIO:
     place = "memory"
     try:
         if folder is None and hasattr(os, "memfd_create"):
-            _refuse_more_than_free(size_bytes)
+            refuse_more_than_free(size_bytes, "shared memory")
             file = FileIO(os.memfd_create("lineside"), "r+")
         else:
             folder = folder or (_MEMORY_FILES if _MEMORY_FILES.is_dir() else Path(tempfile.gettempdir()))
@@ -124,8 +124,12 @@ def _no_room(size_bytes: int, place: str, fault: OSError) -> SettingsError:
     )
 
 
-def _refuse_more_than_free(size_bytes: int) -> None:
+def refuse_more_than_free(size_bytes: int, kind: str) -> None:
     """Refuse what the machine or its container has not: the system would grant it, and end a process for it later.
+
+    Args:
+        size_bytes: What is asked for.
+        kind: What it is called.
 
     Raises:
         SettingsError: It is more.
@@ -133,7 +137,7 @@ def _refuse_more_than_free(size_bytes: int) -> None:
     free = free_bytes()
     if free is not None and size_bytes > free:
         raise SettingsError(
-            f"slots: {size_bytes / 1e6:.1f} MB of shared memory were asked for, and {free / 1e6:.1f} MB of memory are free. Ask for "
+            f"slots: {size_bytes / 1e6:.1f} MB of {kind} were asked for, and {free / 1e6:.1f} MB of memory are free. Ask for "
             "fewer or smaller slots, or give the machine or its container more memory"
         )
 

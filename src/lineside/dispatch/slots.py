@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from lineside.core.errors import SettingsError
-from lineside.dispatch.shared import SharedBlock
+from lineside.dispatch.shared import SharedBlock, free_bytes, refuse_more_than_free
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ class Slots:
         copied: How many pictures were copied into a place.
 
     Raises:
-        SettingsError: A number is out of range, or the system has not so much memory to share.
+        SettingsError: A number is out of range, or the system has not so much memory.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Slots:
         self._stride = -(-each_bytes // _PAGE) * _PAGE
         self.block = SharedBlock(count * self._stride, folder=folder) if shared else None
         self._bytes: NDArray[np.uint8] = (
-            np.zeros(count * self._stride, np.uint8)
+            _own_memory(count * self._stride)
             if self.block is None
             else np.frombuffer(self.block.memory, np.uint8)
         )
@@ -177,6 +177,26 @@ class Slots:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _own_memory(size_bytes: int) -> NDArray[np.uint8]:
+    """Memory of this process, set aside as that which is shared: what is missing would else be missed by a picture.
+
+    Raises:
+        SettingsError: There is not so much.
+    """
+    refuse_more_than_free(size_bytes, "memory")
+    try:
+        memory = np.zeros(size_bytes, np.uint8)
+    except (MemoryError, ValueError) as fault:
+        raise SettingsError(
+            f"slots: {size_bytes / 1e6:.1f} MB of memory cannot be had: {fault}. Ask for fewer or smaller slots"
+        ) from fault
+    if (
+        free_bytes() is not None
+    ):  # else it may be more than there is, and the system finds that out as late as it can
+        memory.fill(0)  # until it is written to it is only promised
+    return memory
 
 
 def picture_at(memory: memoryview, place: Place) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lineside.dispatch.guarding import guarded
 from lineside.dispatch.words import Health
 
 if TYPE_CHECKING:
@@ -95,11 +96,11 @@ class Bulletin:
     """Keeps why each device is not healthy, and tells of every loss and return.
 
     Args:
-        note: Takes a code and a sentence.
+        note: Takes a code and a sentence; what it raises is logged.
     """
 
     def __init__(self, note: Note | None) -> None:
-        self._note = note or _logged
+        self._note = _logged if note is None else guarded("note", note)
         self._out: set[str] = set()
         self.details: dict[str, str] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import reprlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,8 +14,11 @@ import numpy as np
 from lineside.core.buffers import picture_bytes
 from lineside.core.errors import DeviceUnavailableError, LinesideError, SettingsError
 from lineside.dispatch.process_worker import ProcessWorker
+from lineside.dispatch.recycling import Recycling
 from lineside.dispatch.roster import later
 from lineside.dispatch.routing import DEFAULT
+from lineside.dispatch.settings import Settings
+from lineside.dispatch.short_deadlines import EXAMPLE
 from lineside.dispatch.signals import libraries
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.thread_worker import ThreadWorker
@@ -29,9 +33,7 @@ if TYPE_CHECKING:
 
     from lineside.core.placement import Placement
     from lineside.dispatch.promises import LateResult
-    from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.roster import Later, Roster, Seat
-    from lineside.dispatch.settings import Settings
     from lineside.dispatch.signals import Library
     from lineside.dispatch.standing import Bulletin, Note
     from lineside.dispatch.worker import Post, Worker
@@ -46,6 +48,8 @@ DEMOTIONS = ("prefer", "require")
 PICTURE = (1080, 1920, 3)
 """Shape of the largest picture that lies in memory which processes share, unless another is said."""
 
+_SHORT = reprlib.Repr()
+_SHORT.maxother = _SHORT.maxstring = 80
 _SLOTS = 8  # a device: a batch
 _START_S = 1800.0  # engines may have to be built
 
@@ -100,12 +104,35 @@ class Fittings:
     libraries: Callable[[], tuple[dict[str, Library], dict[str, str]]] = libraries
 
     def __post_init__(self) -> None:
+        within_s = 1.0 if self.deadline_s is None else _number(self.deadline_s)
+        _expect(isinstance(self.routing, str), "routing", "the name of a policy", self.routing)
+        _expect(
+            isinstance(self.settings, Settings | None),
+            "settings",
+            "Settings, or None for the usual ones",
+            self.settings,
+        )
         if self.demotion not in DEMOTIONS:
             raise SettingsError(f'demotion: expected {" or ".join(DEMOTIONS)}; got "{self.demotion}"')
-        if self.deadline_s is not None and not 0 < due_s(self.deadline_s) < math.inf:
-            raise SettingsError(
-                f"deadline_s: expected seconds above 0 from a picture to its answer, or None; got {self.deadline_s!r}"
-            )
+        _expect(callable(self.clock), "clock", "a function that tells monotonic seconds", self.clock)
+        _expect(
+            self.note is None or callable(self.note),
+            "note",
+            "a function of a code and a sentence, or None",
+            self.note,
+        )
+        _expect(
+            self.late_result is None or callable(self.late_result),
+            "late_result",
+            "a function of a picture's name, its result and the device, or None",
+            self.late_result,
+        )
+        _expect(
+            within_s is not None and 0 < within_s < math.inf,
+            "deadline_s",
+            "seconds above 0 from a picture to its answer, such as 0.02, or None",
+            self.deadline_s,
+        )
 
 
 def staff(
@@ -130,11 +157,23 @@ def staff(
         recycling: When processes are replaced.
 
     Raises:
-        SettingsError: As `units` and `Slots`.
+        SettingsError: An argument is of another kind; or as `units` and `Slots`.
     """
     each_bytes = picture_bytes(picture_shape)
-    if isinstance(buffers, bool) or not isinstance(buffers, int) or buffers < 0:
-        raise SettingsError(f"buffers: expected a number of pictures, or 0; got {buffers!r}")
+    is_count = isinstance(buffers, int) and not isinstance(buffers, bool) and buffers >= 0
+    _expect(is_count, "buffers", "a number of pictures, or 0", buffers)
+    _expect(
+        isinstance(recycling, Recycling | None),
+        "recycling",
+        "Recycling, or None for the usual one",
+        recycling,
+    )
+    _expect(
+        isinstance(cache, str | os.PathLike | None),
+        "cache",
+        "the path of a folder, or None for the user's",
+        cache,
+    )
     found = {unit.name: unit for unit in units(devices, isolation)}
     folder = None if cache is None else os.fspath(cache)
     processes = sum(unit.isolation == "process" for unit in found.values())
@@ -173,9 +212,10 @@ def read_offer(path: str | Path, facts: ModelFacts | None, *, name: str) -> Offe
     """
     from lineside.engine import run_once
     from lineside.models.card import ModelCard
+    from lineside.models.facts import ModelFacts
 
-    if not isinstance(path, str | os.PathLike):
-        raise SettingsError(f"model: expected the path of an .onnx file; got {path!r}")
+    _expect(isinstance(path, str | os.PathLike), "model", "the path of an .onnx file", path)
+    _expect(isinstance(facts, ModelFacts | None), "facts", "ModelFacts, or None for those of the file", facts)
     card = ModelCard.read(path, facts=facts, run=run_once)
     return Offer(WorkerModel(name, os.fspath(path), facts), card)
 
@@ -226,8 +266,33 @@ def due_s(deadline_s: float | None) -> float:
     """
     if deadline_s is None:
         return math.inf
-    if isinstance(deadline_s, bool) or not isinstance(deadline_s, int | float) or math.isnan(deadline_s):
-        raise SettingsError(
-            f"deadline_s: expected a moment in seconds of the engine's clock, or None; got {deadline_s!r}"
+    moment_s = _number(deadline_s)
+    if moment_s is None:
+        raise _other(
+            "deadline_s", f"a moment in seconds of the engine's clock, {EXAMPLE}, or None", deadline_s
         )
-    return float(deadline_s)
+    return moment_s
+
+
+def _number(value: object) -> float | None:
+    """A number of seconds; `None` where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 # NaN
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+
+
+def _expect(fits: bool, name: str, expected: str, got: object) -> None:  # noqa: FBT001 # what is to be true comes first
+    """Refuse an argument that does not fit.
+
+    Raises:
+        SettingsError: It does not.
+    """
+    if not fits:
+        raise _other(name, expected, got)
+
+
+def _other(name: str, expected: str, got: object) -> SettingsError:
+    return SettingsError(f"{name}: expected {expected}; got {_SHORT.repr(got)}")

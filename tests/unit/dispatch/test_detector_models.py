@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +14,13 @@ from lineside.core.errors import (
     ImageFileError,
     ModelOutputError,
     RunCancelledError,
+    SettingsError,
     UnknownNameError,
 )
 from lineside.core.geometry import Size
 from lineside.core.placement import Placement
+from lineside.dispatch.askings import Askings
+from lineside.dispatch.front import EngineDetector
 from lineside.dispatch.opening import DetectorModel, DetectorOpener
 from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import WorkerModel, as_refusal, fault_of
@@ -76,6 +81,66 @@ def test_settings_are_told_apart_by_their_values(model, picture):
     for names in (["0"], [0], (0,), [1]):
         (seen,) = model.run([picture], [{"classes": names}])
         assert set(seen.detections.class_id) <= {int(names[0])}
+
+
+@pytest.fixture
+def askings(detector):
+    return Askings(detector.card)
+
+
+def test_settings_are_their_asker_s_no_more_once_they_were_checked(askings):
+    names = [SPOT_CLASSES[0]]
+    first = askings.checked({"classes": names})
+    names[0] = SPOT_CLASSES[1]
+    assert first == {"classes": (SPOT_CLASSES[0],)}
+    assert askings.checked({"classes": [SPOT_CLASSES[0]]}) is not askings.checked({"classes": names})
+    assert askings.checked({"classes": names}) == {"classes": (SPOT_CLASSES[1],)}
+
+
+def test_a_model_that_settings_of_calls_do_not_fit_is_refused_by_its_name_once(detector, askings):
+    bare = replace(detector.card, file="bare.onnx", names=("a", "b", "c"))
+    for asked in ({"classes": [SPOT_CLASSES[0]]}, {"classes": [SPOT_CLASSES[1]]}, {"confidence": 0.5}):
+        askings.checked(asked)
+    said = r"^bare\.onnx: calls came with settings that do not fit it: classes: the model has no class"
+    with pytest.raises(UnknownNameError, match=said):
+        askings.add(bare)
+    askings.checked(
+        {"classes": [SPOT_CLASSES[1]]}
+    )  # a call that still comes is known again, for the model that runs
+    with pytest.raises(UnknownNameError, match=SPOT_CLASSES[1]):
+        askings.add(bare)
+    askings.add(bare)
+    askings.keep(bare)
+    with pytest.raises(UnknownNameError):
+        askings.checked({"classes": [SPOT_CLASSES[1]]})
+
+
+def test_a_detector_over_an_engine_is_of_the_model_that_runs_now(detector):
+    engine = SimpleNamespace(card=detector.card)
+    front = EngineDetector(engine)
+    assert front.names == SPOT_CLASSES
+    engine.card = replace(detector.card, names=("a", "b", "c"))
+    assert front.card is engine.card
+    assert front.names == ("a", "b", "c")
+    assert front.thresholds(classes=["b"]).asked == {"classes": ("b",)}
+    with pytest.raises(UnknownNameError):
+        front.thresholds(classes=[SPOT_CLASSES[0]])
+
+
+def test_classes_may_be_whatever_can_be_gone_through_as_for_a_detector(askings, model, picture):
+    for classes in ((n for n in [1]), {1}, {1: "one"}.keys(), np.array([1]), range(1, 2)):
+        (seen,) = model.run([picture], [askings.checked({"classes": classes})])
+        assert set(seen.detections.class_id) == {1}
+    with pytest.raises(SettingsError, match="classes: "):
+        askings.checked({"classes": np.array(1)})
+
+
+def test_long_arrays_are_told_apart_by_their_middle(askings):
+    many = np.zeros(3000, int)
+    other = many.copy()
+    other[1500] = 1
+    assert askings.checked({"classes": many}) is not askings.checked({"classes": other})
+    assert askings.checked({"classes": many}) is askings.checked({"classes": many.copy()})
 
 
 def test_settings_are_refused_however_many_were_right_before(model, picture):

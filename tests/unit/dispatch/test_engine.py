@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine_rig import EngineRig, picture
+from engine_rig import EngineRig, numbered, picture
 from lineside.core.errors import (
     DeadModelError,
     DeviceLostError,
@@ -23,9 +23,12 @@ from lineside.core.errors import (
 )
 from lineside.core.frame import Frame
 from lineside.core.verdict import Reason
+from lineside.dispatch.engine import Engine
 from lineside.dispatch.events import ModelLoaded
 from lineside.dispatch.memory_admission import MemoryAdmission
 from lineside.dispatch.profile import ServiceTimes
+from lineside.dispatch.recycling import Recycling
+from lineside.dispatch.settings import Settings
 from lineside.dispatch.starting import Fittings
 from lineside.dispatch.units import Unit
 from lineside.dispatch.words import Fault, Health
@@ -53,6 +56,14 @@ def test_what_is_asked_for_goes_with_the_picture():
     assert rig.workers["a"].given[0].asked == ({"confidence": 0.7},)
 
 
+def test_a_generator_of_classes_is_for_every_picture_of_many():
+    asked = []
+    rig = EngineRig(devices=("a",))
+    rig.workers["a"].at_once = lambda given: asked.extend(given.asked) or numbered(given)
+    rig.engine.infer_many([picture()] * 3, classes=(name for name in "xy"))
+    assert asked == [{"classes": ("x", "y")}] * 3
+
+
 def test_a_picture_without_an_answer_by_its_deadline_is_an_error_that_says_why():
     rig = EngineRig(devices=("a",))
     future = rig.submit(within_s=0.02)
@@ -69,6 +80,20 @@ def test_the_result_of_a_late_picture_is_told_beside_the_answer():
     rig.wait(0.025)
     rig.done("a")
     assert rig.late == [("top", 0, "a")]
+
+
+def test_a_fault_of_the_callers_own_functions_is_logged_and_stops_nothing(caplog):
+    rig = EngineRig(devices=("a", "b"), note=lambda *_: 1 / 0, late_result=lambda *_: 1 / 0)
+    rig.submit("top", within_s=0.02)
+    rig.wait(0.025)
+    rig.done("a")
+    futures = [rig.submit() for _ in range(2)]
+    rig.workers["a"].fail()
+    rig.work()
+    assert [future.result(0) for future in futures] == [1, 2]
+    assert {record.exc_info[0] for record in caplog.records} == {ZeroDivisionError}
+    assert "late_result('top', 'a') failed" in caplog.text
+    assert "note('device.quarantined', 'a is out of service:" in caplog.text
 
 
 def test_an_unanswered_error_survives_its_way_between_processes():
@@ -268,6 +293,36 @@ def test_a_stream_that_asks_for_answers_sooner_than_any_device_has_one_is_told_o
     assert rig.engine.health().short_deadlines == ()
 
 
+def test_a_stream_for_each_part_is_not_kept_for_ever_and_those_in_use_stay_in_order(monkeypatch):
+    for module in ("reception", "short_deadlines"):
+        monkeypatch.setattr(f"lineside.dispatch.{module}._KEPT", 8, raising=False)
+    rig = EngineRig(devices=("a", "b"))
+    rig.submit("top", within_s=60.0, delivery="latest")
+    for number in range(30):
+        for stream in (f"part {number}", "side", "view"):
+            rig.engine.submit(picture(), stream=stream, deadline_s=0.001, delivery="latest")
+    rig.submit("top", within_s=60.0, delivery="latest")
+    assert len(rig.engine._reception._streams["latest"]) <= 8
+    assert len(rig.engine._desk.ask(lambda scheduler: scheduler._placing.short._seen)) <= 8
+    assert [text.partition(":")[0] for _, text in rig.notes] == ["side", "view"]  # each told once
+    rig.done("b")
+    assert rig.settled == []
+    rig.done("a")
+    assert rig.settled == [0, 1]
+
+
+def test_a_deadline_that_was_meant_from_now_on_is_told_what_it_is():
+    rig = EngineRig(devices=("a",))
+    rig.wait(100.0)
+    futures = [rig.engine.submit(picture(), stream="top", deadline_s=0.02) for _ in range(3)]
+    meant = "`deadline_s` is a moment of the engine's clock, such as time.monotonic() + 0.02"
+    assert f"it was due 99980.0 ms before it came. {meant}" in str(futures[0].exception(0))
+    (sentence,) = rig.engine.health().short_deadlines
+    assert f"99980.0 ms after their answer is due, so none has one. {meant}" in sentence
+    held_up = rig.engine.submit(picture(), deadline_s=99.99)
+    assert str(held_up.exception(0)).endswith("it was due 10.0 ms before it came")
+
+
 def test_pictures_that_were_held_up_now_and_then_make_no_alarm():
     rig = EngineRig(devices=("a",))
     for _ in range(5):
@@ -374,6 +429,54 @@ def test_a_card_that_nobody_tells_of_admits_every_model():
 def test_an_unknown_delivery_is_refused():
     with pytest.raises(SettingsError, match="every_part or latest"):
         EngineRig(devices=("a",)).engine.submit(picture(), stream="top", delivery="maybe")
+
+
+@pytest.mark.parametrize(
+    "how", [{"stream": ["a"]}, {"stream": 5}, {"delivery": ["x"]}, {"deadline_s": 10**400}]
+)
+def test_what_a_picture_comes_with_is_refused_where_it_is_of_another_kind(how):
+    engine = EngineRig(devices=("a",)).engine
+    (name,) = how
+    with pytest.raises(SettingsError, match=f"{name}: expected .*; got "):
+        engine.submit(picture(), **how)
+    assert engine.statistics().arrived == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"routing": None},
+        {"settings": "x"},
+        {"settings": {}},
+        {"clock": None},
+        {"note": "x"},
+        {"late_result": 5},
+        {"deadline_s": 10**400},
+        {"deadline_s": True},
+        {"recycling": "x"},
+        {"cache": 5},
+        {"facts": "x"},
+        {"facts": {}},
+    ],
+    ids=str,
+)
+def test_an_argument_of_another_kind_is_refused_by_its_name_before_anything_starts(how):
+    (name,) = how
+    with pytest.raises(SettingsError, match=f"^{name}: expected .*; got "):
+        Engine("shipped:plant", "cpu", **how)
+
+
+@pytest.mark.parametrize("deadline_s", ["20ms", float("nan"), True, 0])
+def test_an_engines_deadline_is_asked_for_as_the_seconds_that_it_is(deadline_s):
+    with pytest.raises(SettingsError, match=r"seconds above 0 from a picture to its answer, such as 0\.02"):
+        Fittings(deadline_s=deadline_s)
+
+
+def test_thresholds_of_another_kind_are_refused():
+    with pytest.raises(SettingsError, match="hang_s: expected a finite number"):
+        Settings(hang_s="x")
+    with pytest.raises(SettingsError, match="recycling: age_s: expected a number above 0"):
+        Recycling(age_s="x")
 
 
 def test_an_unknown_demotion_is_refused():

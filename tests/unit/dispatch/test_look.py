@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import CancelledError, as_completed, wait
 
@@ -110,6 +111,22 @@ def test_a_callback_that_fails_is_logged_and_the_next_one_called(caplog):
     future.add_done_callback(lambda _: 1 / 0)
     assert called == [future]
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError] * 2
+
+
+def test_a_callback_that_asks_to_exit_ends_no_thread_of_a_workers(caplog):
+    future, called = LookFuture(), []
+    future.add_done_callback(lambda _: sys.exit("stop"))
+    future.add_done_callback(called.append)
+    later(lambda: (future.settle("seen"), called.append("went on"))).join(10)
+    assert called == [future, "went on"]
+    assert caplog.records[0].exc_info[0] is SystemExit
+
+
+def test_a_program_that_is_asked_to_exit_during_a_callback_does():
+    future = LookFuture()
+    future.add_done_callback(lambda _: sys.exit("stop"))  # as a handler of a signal would in the main thread
+    with pytest.raises(SystemExit):
+        future.settle("seen")
 
 
 def test_one_that_was_cancelled_stays_so():

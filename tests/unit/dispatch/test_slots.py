@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lineside.core.errors import SettingsError
+from lineside.dispatch.recycling import own_bytes
 from lineside.dispatch.shared import free_bytes
 from lineside.dispatch.slots import Place, Slots, picture_at
 
@@ -117,11 +118,26 @@ def test_a_place_outside_the_memory_is_refused(slots):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is free")
-def test_more_memory_than_there_is_is_refused_with_the_sizes_and_the_cure():
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "own"])
+def test_more_memory_than_there_is_is_refused_with_the_sizes_and_the_cure(shared):
     with pytest.raises(
         SettingsError, match=r"slots: \d+\.\d MB .* were asked for, and \d+\.\d MB .*are free\. Ask"
     ):
-        Slots(1 << 20, 1 << 30)
+        Slots(1 << 20, 1 << 30, shared=shared)
+
+
+@pytest.mark.parametrize("count", [1 << 20, 1 << 40], ids=["memory", "addresses"])
+def test_more_memory_than_the_system_gives_is_refused_where_nothing_tells_what_is_free(monkeypatch, count):
+    monkeypatch.setattr("lineside.dispatch.shared.free_bytes", lambda: None)
+    with pytest.raises(SettingsError, match=r"slots: \d+\.\d MB of memory cannot be had: .*\. Ask for fewer"):
+        Slots(count, 1 << 30, shared=False)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is in memory")
+def test_memory_that_is_not_shared_is_there_before_the_first_picture():
+    before = own_bytes(os.getpid())
+    with Slots(1, 64 << 20, shared=False):
+        assert own_bytes(os.getpid()) - before > 60 << 20
 
 
 def test_a_folder_that_cannot_hold_them_is_refused_with_its_name(tmp_path):

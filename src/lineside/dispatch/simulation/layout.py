@@ -81,7 +81,7 @@ class Simulation(_Table):
 
     devices: Annotated[list[str], Field(min_length=1)]
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 10.0
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
     noise: Annotated[float, Field(ge=0, le=2)] = 0.04
     tails: _Share = 0.0
     restart_s: Annotated[float, Field(ge=0, lt=math.inf)] = 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,27 @@ def library() -> None:
         raise NotInstalledError(
             "the plots of a simulation need the package matplotlib: pip install 'lineside[eval]'"
         ) from missing
+
+
+def check_target(path: Path) -> None:
+    """Say before a long run whether its picture can be drawn and written there.
+
+    Raises:
+        NotInstalledError: matplotlib is not installed.
+        OutputError: It is no name of a PNG, or its folder cannot be written to.
+    """
+    library()
+    why = ""
+    if path.suffix.lower() != ".png":
+        why = "expected a name that ends in .png"
+    elif not path.parent.is_dir():
+        why = f"there is no folder {path.parent}"
+    elif path.is_dir():
+        why = "it is a folder"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        why = "it may not be written to"
+    if why:
+        raise _unwritable(path, why)
 
 
 def draw_plan(outcome: Outcome, loads: Sequence[LoadPoint], path: Path) -> None:
@@ -82,7 +104,11 @@ def _draw(outcome: Outcome, path: Path, loads: Sequence[LoadPoint] | None) -> No
     try:
         figure.savefig(path, dpi=_DPI, facecolor="white", metadata={"Software": "lineside"})
     except (OSError, ValueError) as fault:
-        raise OutputError(f"{path}: the plot cannot be written: {fault}") from fault
+        raise _unwritable(path, fault) from fault
+
+
+def _unwritable(path: Path, why: object) -> OutputError:
+    return OutputError(f"{path}: the plot cannot be written: {why}")
 
 
 def _over_load(axes: Axes, outcome: Outcome, loads: Sequence[LoadPoint]) -> None:
