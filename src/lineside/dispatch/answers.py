@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _NEVER = float("inf")
 _SPARE = 256  # answered pictures that may stay in the heap of deadlines
+_MANY_STREAMS = 4096
 _SHARE_WEIGHT = 0.05  # of the newest picture in a live stream's share of shown ones
 
 
@@ -55,18 +56,39 @@ class Answers:
         self.now_s = float("-inf")
         self.look_s = float("inf")
         self._owed = 0
+        self._most_streams = _MANY_STREAMS
         self._due: list[tuple[float, int, Job]] = []
 
     def stream_of(self, job: Job) -> StreamState:
         """The state of the job's stream."""
-        return self.streams[job.request.stream.name]
+        return self._state(job.request.stream.name)
+
+    def came(self, name: str) -> int:
+        """How many pictures of a stream came, since it was last forgotten."""
+        state = self.streams.get(name)
+        return 0 if state is None else state.came
+
+    def _state(self, name: str) -> StreamState:
+        state = self.streams.get(name)
+        if state is None:
+            if len(self.streams) >= self._most_streams:
+                self._forget_streams()
+            state = self.streams[name] = StreamState()
+        return state
+
+    def _forget_streams(self) -> None:
+        """Forget the streams of which nothing is open: a name for each part would otherwise stay for good."""
+        self.streams = {
+            name: state
+            for name, state in self.streams.items()
+            if state.queue or (state.pending is not None and not state.pending.gone)
+        }
+        self._most_streams = max(_MANY_STREAMS, 2 * len(self.streams))
 
     def enter(self, job: Job) -> StreamState:
         """Owe a job its answer from here on."""
         stream = job.request.stream
-        state = self.streams.get(stream.name)
-        if state is None:
-            state = self.streams[stream.name] = StreamState()
+        state = self._state(stream.name)
         state.came += 1
         if stream.ordered:
             state.queue.append(job)

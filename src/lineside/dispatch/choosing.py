@@ -125,10 +125,7 @@ class Choosing:
     def _belated(self, device: Device, now_s: float, *, turn: bool = False) -> Choice:
         """Late pictures for a device: few enough not to be in the way of those that come meanwhile."""
         again_s: float | None = None
-        for lane in device.lanes.values():
-            head = self._commons.late_head(lane.model, device.name)
-            if head is None:
-                continue
+        for head, lane in self._late_heads(device):
             late_s = head.late_s if head.deadline_s == math.inf else head.deadline_s
             patient_s = late_s + self._settings.late_patience_s
             if turn and now_s < patient_s:
@@ -144,6 +141,15 @@ class Choosing:
                 return Choice(lane, self._commons.take_late(lane.model, device.name, size))
             again_s = rested_s if again_s is None else min(again_s, rested_s)
         return Choice(None, [], again_s)
+
+    def _late_heads(self, device: Device) -> list[tuple[Job, Lane]]:
+        """The late picture of each model that a device would look at next, the one that has waited for longest first."""
+        heads = [
+            (head, lane)
+            for lane in device.lanes.values()
+            if (head := self._commons.late_head(lane.model, device.name)) is not None
+        ]
+        return sorted(heads, key=lambda each: each[0].late_s)
 
 
 def _shed(lane: Lane, jobs: list[Job], now_s: float, astray: list[Job]) -> None:

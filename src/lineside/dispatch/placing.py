@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ from lineside.core.verdict import Reason
 from lineside.dispatch.actions import Probe, Run
 from lineside.dispatch.choosing import Choosing
 from lineside.dispatch.device import Running
+from lineside.dispatch.routing import DEFAULT, open_policy
 from lineside.dispatch.short_deadlines import ShortDeadlines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lineside.dispatch.actions import Action
     from lineside.dispatch.alarms import Alarms
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.lane import Lane
     from lineside.dispatch.routing import Policy
     from lineside.dispatch.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _NO_DEVICE = "no device that has the model is in service"
 _NO_TIME = "no device can finish it by its deadline"
@@ -74,7 +78,7 @@ class Placing:
             return
         if job.failed_on:
             lanes = [lane for lane in lanes if self._fleet.may_run(job, lane.device.name)]
-        lane = self._policy.pick(job, lanes, now_s) if lanes else None
+        lane = self._pick(job, lanes, now_s) if lanes else None
         if lane is None:
             self._strand(job, now_s, out, shared=bool(lanes))
             return
@@ -91,6 +95,16 @@ class Placing:
             lane.add(job)
             if device.running is None:
                 self.fill(device, now_s, out)
+
+    def _pick(self, job: Job, lanes: Sequence[Lane], now_s: float) -> Lane | None:
+        try:
+            return self._policy.pick(job, lanes, now_s)
+        except Exception:  # noqa: BLE001 # anybody's code: a picture that it loses would have no answer
+            _log.exception(
+                "the policy %s failed; %s routes from here on", type(self._policy).__name__, DEFAULT
+            )
+            self._policy = open_policy(DEFAULT)
+            return self._policy.pick(job, lanes, now_s)
 
     def readmit(self, device: Device, now_s: float, out: list[Action]) -> None:
         """A device came into service: what waited for one queues up by its deadline, before those that come from here on."""

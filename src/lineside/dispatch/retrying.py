@@ -55,8 +55,8 @@ class Retrying:
         return True
 
     def is_poison(self, jobs: list[Job]) -> bool:
-        """Whether a run that failed, as one did before, was of one picture alone."""
-        return len(jobs) == 1 and bool(jobs[0].failed_on)
+        """Whether a run that failed, as one did before, was of one picture alone, which no second run answered meanwhile."""
+        return len(jobs) == 1 and bool(jobs[0].failed_on) and (jobs[0].late or not jobs[0].answered)
 
     def lost(
         self, jobs: list[Job], device: Device, detail: str, now_s: float, out: list[Action], *, broken: bool

@@ -53,7 +53,7 @@ class ShortDeadlines:
         # Nearer to the clock's zero than to now it was meant from now on, and was not just held up on its way.
         meant = _MEANT if 2 * job.deadline_s < job.arrived_s else ""
         name = job.request.stream.name
-        number = self._came(name)
+        number = self._answers.came(name)
         before = self._seen.get(name)
         if before is None or before.number != number:
             row = 1 + (before.row if before is not None and before.number == number - 1 else 0)
@@ -73,14 +73,9 @@ class ShortDeadlines:
             for name, seen in self._seen.items()
             if fastest is not None
             and seen.row >= _IN_A_ROW
-            and seen.number == self._came(name)
+            and seen.number == self._answers.came(name)
             and seen.left_s < fastest[1]
         )
-
-    def _came(self, name: str) -> int:
-        """How many pictures of a stream came; 0 for one that is known no more."""
-        state = self._answers.streams.get(name)
-        return 0 if state is None else state.came
 
     def _keep(self, name: str, seen: _Seen) -> None:
         """Keep what was seen of a stream, in place of the one that was seen last the longest ago where there are too many."""

@@ -116,8 +116,8 @@ class Trust:
             self.healthy(device, now_s, out)
 
     def probe(self, device: Device, now_s: float, out: list[Action]) -> None:
-        """Show a device test pictures, as many as prove that it is well."""
-        device.probes_left = self._settings.probes
+        """Show a device test pictures, as many as prove that it is well, and each model at least one."""
+        device.probes_left = max(self._settings.probes, len(device.lanes))
         self.set(device, Health.PROBING, "it is shown test pictures", out)
         self.send_probe(device, now_s, out)
 

@@ -390,3 +390,69 @@ def test_the_backlog_knows_an_overdue_run_and_other_models():
         rig.frame(Stream("caps", model="caps"), within_s=100)
     assert rig.scheduler.backlog_s("model", 0.0) > alone_s + 0.1
     assert rig.scheduler.backlog_s("model", 0.05) > rig.scheduler.backlog_s("model", 0.01)
+
+
+def test_a_policy_that_fails_costs_no_picture(caplog):
+    class Broken:
+        """A policy with a fault."""
+
+        def pick(self, job, lanes, now_s):
+            raise ZeroDivisionError
+
+    rig = Rig(TWO).start()
+    rig.scheduler._placing._policy = Broken()
+    first, second = rig.frame(within_s=math.inf), rig.frame(within_s=math.inf)
+    work(rig)
+    assert isinstance(rig.answers[first], Release)
+    assert isinstance(rig.answers[second], Release)
+    assert [record.message for record in caplog.records] == [
+        "the policy Broken failed; earliest_completion routes from here on"
+    ]
+
+
+def test_streams_of_one_picture_each_are_forgotten():
+    scheduler = Scheduler(["a"])
+    scheduler.handle(WorkerUp("a", ONE["a"]), 0)
+    scheduler.handle(FrameArrived(Request(Stream("kept"), 0, math.inf)), 0)
+    for number in range(20_000):
+        stream = Stream(f"part {number}", ordered=bool(number % 2))
+        scheduler.handle(FrameArrived(Request(stream, 0, 0.0)), 0.0)
+    assert len(scheduler._answers.streams) < 10_000
+    told = scheduler.handle(BatchDone("a", 1, ["seen"]), 0.001)
+    assert [action.result for action in told if isinstance(action, Release)] == ["seen"]
+
+
+def test_each_model_is_proven_before_a_device_serves_again():
+    rig = Rig({"a": {"model": FAST, "caps": FAST, "lids": FAST}}).start()
+    rig.frame()
+    rig.lose("a", 0.001)
+    rig.up("a", 0.1)
+    shown = set()
+    while "a" in rig.running:
+        assert rig.health["a"] is Health.PROBING
+        shown.add(rig.running["a"].model)
+        rig.done("a", rig.now_s + 0.002)
+    assert shown == {"model", "caps", "lids"}
+
+
+def test_late_pictures_of_each_model_have_their_turn():
+    """A device that always has something better to do, and two models of which late pictures wait."""
+    profile = ServiceTimes.linear(0.004, 0.004, 2)
+    rig = Rig({"a": {"model": profile, "caps": profile}}).start()
+
+    def busy(until_s):
+        while rig.now_s < until_s:
+            while rig.scheduler.statistics().devices[0].waiting < 3:
+                rig.frame(Stream("load", ordered=False), within_s=0.05)
+            ends_s = rig.now_s + 0.004 + 0.004 * len(rig.running["a"].requests)
+            rig.tick(ends_s - 1e-9)
+            rig.done("a", ends_s)
+
+    rig.frame(FREE, within_s=0.05)
+    of_one, of_other = Stream("late", ordered=False), Stream("late caps", model="caps", ordered=False)
+    many = [rig.frame(of_one, within_s=0.006, at_s=number * 1e-5) for number in range(3)]
+    caps = rig.frame(of_other, within_s=0.006, at_s=4e-5)
+    many += [rig.frame(of_one, within_s=0.006, at_s=number * 1e-5) for number in range(5, 65)]
+    while caps not in rig.after:
+        busy(rig.now_s + 0.1)
+    assert sum(request in rig.after for request in many) <= 4
