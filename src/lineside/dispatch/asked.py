@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+_LISTS = frozenset({list, tuple})
 
 
 def own(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,6 +24,10 @@ def own(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own(name: str, value: Any) -> Any:
+    if type(value) in _LISTS:  # what nearly all are
+        copy = tuple(value)
+        if _PLAIN.issuperset(map(type, copy)):
+            return copy
     if isinstance(value, Mapping):
         return {key: _own(name, each) for key, each in value.items()}
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
@@ -35,12 +40,18 @@ def _own(name: str, value: Any) -> Any:
 
 def key_of(asked: Mapping[str, Any]) -> Hashable:
     """What to find settings by that are one's own; equal numbers of another type count apart, as the checks tell them apart."""
-    return tuple((name, _key(value)) for name, value in asked.items())
+    return tuple(
+        [
+            (name, type(value), value) if type(value) in _PLAIN else (name, _key(value))
+            for name, value in asked.items()
+        ]
+    )
 
 
 def _key(value: Any) -> Hashable:
     if isinstance(value, tuple):
-        return (tuple, *map(_key, value))
+        kinds = tuple(map(type, value))
+        return (kinds, value) if _PLAIN.issuperset(kinds) else (tuple, *map(_key, value))
     if isinstance(value, Mapping):
         return (dict, *((key, _key(each)) for key, each in value.items()))
     try:
