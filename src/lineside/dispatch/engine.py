@@ -140,7 +140,6 @@ class Engine:
         self._clock = fittings.clock
         self._models = itertools.count(2)
         self._swapping = threading.Lock()
-        self._closed = False
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms, of which a picture has three.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._works = works = Works(crew, fittings)
@@ -156,7 +155,7 @@ class Engine:
             within_s=fittings.deadline_s,
         )
         self._swapper = Swapper(self._desk, self._roster, askings, _ROLE)
-        works.start(offer, fittings)
+        works.start(offer)
 
     @property
     def card(self) -> ModelCard:
@@ -293,14 +292,22 @@ class Engine:
         self._works.tell_tight(_ROLE)
 
     def drain(self, timeout_s: float | None = None) -> bool:
-        """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
+        """Take no picture any more, and wait for the last one; whether it is through in so many seconds.
+
+        A callback waits for nothing here, as answers wait for the end of the callback.
+        """
         return self._works.drain(timeout_s)
 
     def close(self, timeout_s: float = _CLOSE_S) -> None:
-        """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered."""
-        if not self._closed:
-            self._closed = True
-            self._works.end(by_force=not self.drain(timeout_s))
+        """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered.
+
+        It may be called again, also after it was interrupted, and from another thread; who comes second waits for the first. From a callback, or from
+        the handler of a signal that interrupted the engine, it returns at once, and a thread of its own closes.
+
+        Args:
+            timeout_s: How long what is under way may take.
+        """
+        self._works.closing.close(timeout_s)
 
     def __enter__(self) -> Self:
         return self

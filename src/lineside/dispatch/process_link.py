@@ -6,7 +6,7 @@ import atexit
 import multiprocessing
 import signal
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -142,9 +142,11 @@ class Link:
                 self._process.kill()
 
     def join(self, timeout_s: float) -> bool:
-        """Whether the process is gone, after waiting for so long at most."""
+        """Whether the process is gone, after waiting for so long at most; the thread that hears it does not wait for itself."""
         if self._thread is None:
             return True
+        if self._thread is current_thread():
+            return False
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 

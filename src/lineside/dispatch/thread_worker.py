@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -93,9 +93,11 @@ class ThreadWorker:
         self._jobs = None
 
     def join(self, timeout_s: float) -> bool:
-        """Whether the thread of a closed worker has ended, after waiting for so long at most."""
+        """Whether the thread of a closed worker has ended, after waiting for so long at most; it does not wait for itself."""
         if self._thread is None:
             return True
+        if self._thread is current_thread():
+            return False
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from concurrent.futures import wait
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lineside.dispatch.actions import (
@@ -18,6 +19,7 @@ from lineside.dispatch.actions import (
     Unknown,
 )
 from lineside.dispatch.buffers import SlotBuffers
+from lineside.dispatch.closing import Closing
 from lineside.dispatch.deadline_trial import refuse_short, tight
 from lineside.dispatch.desk import Desk
 from lineside.dispatch.events import Drain, FrameArrived
@@ -54,6 +56,7 @@ class Works:
         roster: The workers.
         promises: The futures.
         buffers: Where sources may write pictures.
+        closing: How all of it is closed.
     """
 
     def __init__(self, crew: Crew, fittings: Fittings) -> None:
@@ -61,7 +64,6 @@ class Works:
         self._fittings = fittings
         self._bulletin = Bulletin(fittings.note)
         self._drained = threading.Event()
-        self._ticks = fittings.ticks
         self.promises = Promises(fittings.late_result)
         self.roster = Roster(
             cool_down_s=lambda name: self.desk.ask(lambda scheduler: scheduler.cool_down_s(name)),
@@ -90,27 +92,30 @@ class Works:
         self._signals = _signals(crew, self.desk.post, fittings.libraries)
         self._memory = MemoryAdmission(self._signals)
         self.buffers = SlotBuffers(crew.slots)
+        self.closing = Closing(
+            self, self.desk, self.roster, drain=self.drain, end=lambda by_force: self.end(by_force=by_force)
+        )
 
-    def start(self, offer: Offer, fittings: Fittings) -> None:
+    def start(self, offer: Offer) -> None:
         """Start the workers, and wait for them.
 
         Raises:
             LinesideError: None can start, or one cannot and all are required.
             SettingsError: None can have a picture done within the deadline.
         """
-        if self._ticks:
-            self._timer.start()
-        self._memory.opening()
-        self._signals.start()
-        self.roster.start([offer.model])
         try:
-            wait_for_start(self.roster, self._bulletin, fittings.demotion)
+            if self._fittings.ticks:
+                self._timer.start()
+            self._memory.opening()
+            self._signals.start()
+            self.roster.start([offer.model])
+            wait_for_start(self.roster, self._bulletin, self._fittings.demotion)
             self._memory.opened(0 if offer.card is None else offer.card.size_bytes)
             self.prove_deadline(offer)
+            self.tell_tight(offer.model.name)
         except BaseException:
             self.end(by_force=True)
             raise
-        self.tell_tight(offer.model.name)
 
     def standing(self, role: str) -> Standing:
         """How the devices stand, and who asks a role's model for more than they can."""
@@ -174,19 +179,20 @@ class Works:
             self._memory.admit(new.model.path, new.card.size_bytes)
 
     def drain(self, timeout_s: float | None) -> bool:
-        """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
+        """Take no picture any more, and wait for the last one, but for a call from within, which would wait for itself; whether it is through in so many seconds."""
         self.desk.post(Drain())
-        return self._drained.wait(timeout_s)
+        return self._drained.wait(0.0 if self.closing.is_within() else timeout_s)
 
     def end(self, *, by_force: bool) -> None:
-        """End the workers, and settle what is still open."""
-        self.desk.post(Drain())
-        self._timer.close()
-        self._signals.close()
-        self.roster.close(by_force=by_force, limit_s=_END_S)
-        if self._crew.slots is not None:
-            self._crew.slots.close()
-        self.promises.give_up("the engine was closed before it was answered")
+        """End the workers, and settle what is still open; that comes last, whatever happens before."""
+        with ExitStack() as last:
+            last.callback(self.promises.give_up, "the engine was closed before it was answered")
+            if self._crew.slots is not None:
+                last.callback(self._crew.slots.close)
+            self.desk.post(Drain())
+            self._timer.close()
+            self._signals.close()
+            self.roster.close(by_force=by_force, limit_s=_END_S)
 
     def _standing_of(self, name: str, health: Health) -> DeviceStanding:
         seat, unit = self.roster.seats[name], self._crew.units.get(name)
