@@ -137,7 +137,6 @@ class Engine:
 
     def _take(self, crew: Crew, offer: Offer, fittings: Fittings) -> None:
         self._offer = offer
-        self._clock = fittings.clock
         self._models = itertools.count(2)
         self._swapping = threading.Lock()
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms, of which a picture has three.
@@ -246,14 +245,12 @@ class Engine:
         return self._works.standing(_ROLE)
 
     def absence(self) -> Reason | None:
-        """Why no picture can be looked at now; `None` where a device is in service."""
-        return self._desk.ask(lambda scheduler: scheduler.absence(_ROLE))
+        """Why no picture can be looked at now: `stopping` where the engine is closed; `None` where a device is in service."""
+        return self._works.absence(_ROLE)
 
     def backlog_ms(self) -> float | None:
         """Milliseconds until a picture that came now would be done; `None` where no device is in service."""
-        now_s = self._clock()
-        seconds = self._desk.ask(lambda scheduler: scheduler.backlog_s(_ROLE, now_s))
-        return None if seconds is None else seconds * 1e3
+        return self._works.backlog_ms(_ROLE)
 
     def swap(self, model: str | Path, *, facts: ModelFacts | None = None, proof: Proof | None = None) -> None:
         """Put another model in place of the one that runs, between two pictures.
@@ -272,9 +269,11 @@ class Engine:
             SettingsError: Settings of calls that are in use do not fit it, as a class that it does not have; or no device can do one
                 picture with it within the engine's `deadline_s`.
             DeviceMemoryError: A card has no memory for it beside the old one, as far as its maker's library tells.
+            DeviceUnavailableError: No device is in service, or the engine is closed.
             LinesideError: A device could not load it, it did not answer, or the proof refused it.
         """
         with self._swapping:
+            self._works.refuse_closed(model)
             new = read_offer(model, facts, name=f"{_ROLE}@{next(self._models)}")
             self._swap(new, proof)
 

@@ -8,6 +8,8 @@ from concurrent.futures import wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from lineside.core.errors import DeviceUnavailableError
+from lineside.core.verdict import Reason
 from lineside.dispatch.actions import (
     Amend,
     DeadlineTooShort,
@@ -31,17 +33,18 @@ from lineside.dispatch.signals import Signals
 from lineside.dispatch.standing import BufferStanding, Bulletin, DeviceStanding, Standing
 from lineside.dispatch.starting import trial_picture, wait_for_start
 from lineside.dispatch.timer import Timer
-from lineside.dispatch.words import Request, Stream
+from lineside.dispatch.words import Health, Request, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lineside.dispatch.events import Event
     from lineside.dispatch.signals import Library
     from lineside.dispatch.starting import Crew, Fittings, Offer
-    from lineside.dispatch.words import Health
 
 _END_S = 5.0
+_CLOSED = "the engine is closed"
 
 
 class Works:
@@ -116,6 +119,27 @@ class Works:
         except BaseException:
             self.end(by_force=True)
             raise
+
+    def absence(self, role: str) -> Reason | None:
+        """Why no device can look at a picture for a role now; `None` where one can."""
+        if self.roster.is_closed():
+            return Reason.STOPPING
+        return self.desk.ask(lambda scheduler: scheduler.absence(role))
+
+    def backlog_ms(self, role: str) -> float | None:
+        """Milliseconds until a picture for a role that came now would be done; `None` where none would."""
+        now_s = self._fittings.clock()
+        seconds = self.desk.ask(lambda scheduler: scheduler.backlog_s(role, now_s))
+        return None if seconds is None or self.roster.is_closed() else seconds * 1e3
+
+    def refuse_closed(self, model: str | Path) -> None:
+        """Refuse a model for an engine that is closed.
+
+        Raises:
+            DeviceUnavailableError: It is.
+        """
+        if self.roster.is_closed():
+            raise DeviceUnavailableError(f"{model}: {_CLOSED}, so no model gets in any more")
 
     def standing(self, role: str) -> Standing:
         """How the devices stand, and who asks a role's model for more than they can."""
@@ -196,12 +220,15 @@ class Works:
 
     def _standing_of(self, name: str, health: Health) -> DeviceStanding:
         seat, unit = self.roster.seats[name], self._crew.units.get(name)
+        detail = self._bulletin.details.get(name, "") if seat.is_up else seat.lost
+        if self.roster.is_closed():
+            health, detail = Health.QUARANTINED, _CLOSED
         return DeviceStanding(
             name=name,
             entries=() if unit is None else tuple(map(str, unit.entries)),
             isolation="" if unit is None else unit.isolation,
             health=health,
-            detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
+            detail=detail,
             starts=seat.starts,
             refused={model: str(error) for model, error in seat.refused.items()},
             demoted=dict(seat.demoted),

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from engine_rig import OFFER, EngineRig
-from lineside.core.errors import UnansweredError
+from lineside.core.errors import DeviceUnavailableError, UnansweredError
+from lineside.core.verdict import Reason
 from lineside.dispatch.closing import Closing
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.signals import Signals
-from lineside.dispatch.starting import Crew, Fittings
+from lineside.dispatch.starting import Crew, Fittings, Offer
 from lineside.dispatch.thread_worker import ThreadWorker
+from lineside.dispatch.words import Health
+from lineside.dispatch.worker import WorkerModel
 from lineside.dispatch.works import Works
 from lineside.testing.workers import ScriptedOpener
 
@@ -174,3 +177,58 @@ def test_a_start_that_fails_leaves_no_thread(monkeypatch, part):
     with pytest.raises(RuntimeError, match="new thread"):
         opened()
     assert set(threading.enumerate()) <= before
+
+
+def test_a_closed_engine_says_so_wherever_it_is_asked():
+    rig = EngineRig(devices=("a",))
+    rig.engine.close()
+    standing = rig.engine.health()
+    assert not standing.is_whole
+    assert (standing.devices[0].health, standing.devices[0].detail) == (
+        Health.QUARANTINED,
+        "the engine is closed",
+    )
+    assert (rig.engine.absence(), rig.engine.backlog_ms()) == (Reason.STOPPING, None)
+
+
+def test_a_swap_after_a_close_is_refused_at_once():
+    rig = EngineRig(devices=("a",))
+    rig.engine.close()
+    with pytest.raises(DeviceUnavailableError, match=r"new\.onnx: the engine is closed"):
+        rig.engine.swap("new.onnx")
+
+
+def test_a_swap_that_waits_for_a_device_ends_with_the_engine():
+    rig = EngineRig(devices=("a",))
+    rig.workers["a"].load = lambda _: asked.set()
+    asked, refusals = threading.Event(), []
+
+    def swap():
+        try:
+            rig.engine._swapper.swap(OFFER, Offer(WorkerModel("new", "new.onnx")), lambda: None)
+        except DeviceUnavailableError as refusal:
+            refusals.append(str(refusal))
+
+    swapping = threading.Thread(target=swap, daemon=True)
+    swapping.start()
+    assert asked.wait(PATIENCE_S)
+    rig.engine.close()
+    swapping.join(PATIENCE_S)
+    assert refusals == ["new.onnx: the engine is closed, so no model gets in any more"]
+
+
+def test_a_device_that_is_out_of_service_has_no_say_in_a_swap():
+    rig = EngineRig(devices=("a", "b"))
+    rig.wait(1.0)
+    rig.refuse("b")
+    rig.workers["b"].die()
+    load = rig.workers["a"].load
+
+    def while_the_other_is_tried_again(model):
+        rig.wait(1.0)
+        load(model)
+
+    rig.workers["a"].load = while_the_other_is_tried_again
+    rig.swap()
+    assert rig.workers["a"].models == ["model@1"]
+    assert not rig.is_up("b")
