@@ -117,7 +117,12 @@ class Engine:
             picture_shape=picture_shape,
             recycling=recycling,
         )
-        self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
+        try:
+            self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
+        except BaseException:
+            if crew.slots is not None:  # their file would stay open until they are collected
+                crew.slots.close()
+            raise
 
     @classmethod
     def of(cls, crew: Crew, offer: Offer, fittings: Fittings | None = None) -> Self:

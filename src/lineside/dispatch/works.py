@@ -63,6 +63,8 @@ class Works:
     """
 
     def __init__(self, crew: Crew, fittings: Fittings) -> None:
+        # First, as it may refuse, and nothing has to be let go yet.
+        scheduler = Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing)
         self._crew = crew
         self._fittings = fittings
         self._bulletin = Bulletin(fittings.note)
@@ -76,7 +78,7 @@ class Works:
         )
         self._timer = Timer(self._tick, fittings.clock)
         self.desk = Desk(
-            Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing),
+            scheduler,
             clock=fittings.clock,
             prepare=self.roster.prepare,
             answer={

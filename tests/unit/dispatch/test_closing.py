@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from engine_rig import OFFER, EngineRig
-from lineside.core.errors import DeviceUnavailableError, UnansweredError
+from lineside.core.errors import DeviceUnavailableError, LinesideError, UnansweredError
 from lineside.core.verdict import Reason
 from lineside.dispatch.closing import Closing
 from lineside.dispatch.engine import Engine
 from lineside.dispatch.signals import Signals
+from lineside.dispatch.slots import Slots
 from lineside.dispatch.starting import Crew, Fittings, Offer
 from lineside.dispatch.thread_worker import ThreadWorker
 from lineside.dispatch.words import Health
@@ -232,3 +233,14 @@ def test_a_device_that_is_out_of_service_has_no_say_in_a_swap():
     rig.swap()
     assert rig.workers["a"].models == ["model@1"]
     assert not rig.is_up("b")
+
+
+@pytest.mark.parametrize(
+    "how", [{"model": "missing.onnx"}, {"routing": "no_such_way"}], ids=["the model", "the routing"]
+)
+def test_a_start_that_is_refused_closes_the_memory_of_its_pictures(monkeypatch, how):
+    closed = []
+    monkeypatch.setattr(Slots, "close", lambda self: closed.append(self))
+    with pytest.raises(LinesideError):
+        Engine(**{"model": "shipped:plant", "devices": "cpu:0", "buffers": 1, **how})
+    assert len(closed) == 1
