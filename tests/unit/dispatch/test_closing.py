@@ -240,7 +240,7 @@ def test_a_device_that_is_out_of_service_has_no_say_in_a_swap():
 )
 def test_a_start_that_is_refused_closes_the_memory_of_its_pictures(monkeypatch, how):
     closed = []
-    monkeypatch.setattr(Slots, "close", lambda self: closed.append(self))
+    monkeypatch.setattr(Slots, "close", lambda slots: closed.append(slots))  # noqa: PLW0108 # a method is a function
     with pytest.raises(LinesideError):
         Engine(**{"model": "shipped:plant", "devices": "cpu:0", "buffers": 1, **how})
     assert len(closed) == 1
