@@ -116,3 +116,17 @@ def narrow_opener(_):
 
 def broken_opener(model):
     raise ZeroDivisionError("a bug")
+
+
+class Unreadable:
+    """Pickled without a word, and a bug where it is read."""
+
+    def __reduce__(self):
+        return broken_opener, (None,)
+
+
+def opens_unreadable(_):
+    """Opens a model that sees what cannot be sent."""
+    model = ScriptedModel((0.0,))
+    model.run = lambda pictures, asked: [Unreadable() for _ in pictures]
+    return model

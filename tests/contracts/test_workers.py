@@ -22,7 +22,7 @@ from lineside.dispatch.words import Fault
 from lineside.dispatch.worker import ModelNotLoaded, WorkerModel
 from lineside.testing.workers import ScriptedOpener
 from shared_memory import in_shm
-from worker_owner import MODEL, SIZE, Owner, broken_opener, narrow_opener, picture
+from worker_owner import MODEL, SIZE, Owner, broken_opener, narrow_opener, opens_unreadable, picture
 
 MISSING = WorkerModel("missing", "model.missing")
 OTHER = WorkerModel("other", "scripted")
@@ -282,6 +282,24 @@ def test_a_worker_tells_nothing_in_the_thread_that_calls_it(owned):
     assert threading.get_ident() not in owner.threads
 
 
+def test_a_worker_works_on_when_whoever_is_told_fails(owned, caplog):
+    owner = owned()
+    owner.start()
+    hear = owner.worker._post.__func__
+    faults = [ZeroDivisionError("a bug of whoever hears")]
+
+    def post(news):
+        hear(owner, news)
+        if isinstance(news, BatchDone) and faults:
+            raise faults.pop()
+
+    owner.worker._post = post
+    owner.start()
+    assert owner.done(owner.give("look"))
+    assert owner.done(owner.give("look"))
+    assert "a bug of whoever hears" in caplog.text
+
+
 def test_a_worker_that_was_never_started_takes_calls_and_says_nothing(owned):
     owner = owned()
     owner.give("look")
@@ -412,6 +430,16 @@ def test_an_opener_that_cannot_be_pickled_loses_the_worker_with_the_reason(proce
     owner = process(lambda model: None)
     owner.worker.start([MODEL])
     assert "cannot be started" in owner.expect(WorkerLost).detail
+    assert owner.worker.join(5)
+
+
+def test_a_process_that_tells_what_nobody_can_read_is_lost_with_the_reason(process):
+    owner = process(opens_unreadable)
+    owner.worker.start([MODEL])
+    owner.expect(WorkerUp)
+    owner.give("look")
+    assert "cannot be read: ZeroDivisionError: a bug" in owner.expect(WorkerLost).detail
+    assert owner.slots.free == owner.slots.count
     assert owner.worker.join(5)
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lineside.dispatch.events import BatchDone, BatchFailed, FrameArrived, Tick
+from lineside.dispatch.events import BatchDone, BatchFailed, Drain, FrameArrived, Tick
 from lineside.dispatch.turns import Turns
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FREQUENT = frozenset({FrameArrived, BatchDone, BatchFailed, Tick})
+_LEFT = frozenset({FrameArrived, BatchDone, BatchFailed, Tick, Drain})
+"""What may be left to another thread: what comes with every picture; and `Drain`, which may come from the handler of a signal that interrupted the one that handles events."""
 _NEVER = float("inf")
 _MUCH_LATER_S = 0.05
 """A tick that is put off by less is left to come, and finds nothing to do."""
@@ -72,7 +73,7 @@ class Desk:
         Raises:
             SettingsError: The event names what does not exist.
         """
-        if type(event) in _FREQUENT:
+        if type(event) in _LEFT:
             self._events.append(event)
             self._work_off()
             return

@@ -117,7 +117,12 @@ class Engine:
             picture_shape=picture_shape,
             recycling=recycling,
         )
-        self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
+        try:
+            self._take(crew, read_offer(model, facts, name=_ROLE), fittings)
+        except BaseException:
+            if crew.slots is not None:  # their file would stay open until they are collected
+                crew.slots.close()
+            raise
 
     @classmethod
     def of(cls, crew: Crew, offer: Offer, fittings: Fittings | None = None) -> Self:
@@ -137,10 +142,8 @@ class Engine:
 
     def _take(self, crew: Crew, offer: Offer, fittings: Fittings) -> None:
         self._offer = offer
-        self._clock = fittings.clock
         self._models = itertools.count(2)
         self._swapping = threading.Lock()
-        self._closed = False
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms, of which a picture has three.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._works = works = Works(crew, fittings)
@@ -156,7 +159,7 @@ class Engine:
             within_s=fittings.deadline_s,
         )
         self._swapper = Swapper(self._desk, self._roster, askings, _ROLE)
-        works.start(offer, fittings)
+        works.start(offer)
 
     @property
     def card(self) -> ModelCard:
@@ -247,14 +250,12 @@ class Engine:
         return self._works.standing(_ROLE)
 
     def absence(self) -> Reason | None:
-        """Why no picture can be looked at now; `None` where a device is in service."""
-        return self._desk.ask(lambda scheduler: scheduler.absence(_ROLE))
+        """Why no picture can be looked at now: `stopping` where the engine is closed; `None` where a device is in service."""
+        return self._works.absence(_ROLE)
 
     def backlog_ms(self) -> float | None:
         """Milliseconds until a picture that came now would be done; `None` where no device is in service."""
-        now_s = self._clock()
-        seconds = self._desk.ask(lambda scheduler: scheduler.backlog_s(_ROLE, now_s))
-        return None if seconds is None else seconds * 1e3
+        return self._works.backlog_ms(_ROLE)
 
     def swap(self, model: str | Path, *, facts: ModelFacts | None = None, proof: Proof | None = None) -> None:
         """Put another model in place of the one that runs, between two pictures.
@@ -273,9 +274,11 @@ class Engine:
             SettingsError: Settings of calls that are in use do not fit it, as a class that it does not have; or no device can do one
                 picture with it within the engine's `deadline_s`.
             DeviceMemoryError: A card has no memory for it beside the old one, as far as its maker's library tells.
+            DeviceUnavailableError: No device is in service, or the engine is closed.
             LinesideError: A device could not load it, it did not answer, or the proof refused it.
         """
         with self._swapping:
+            self._works.refuse_closed(model)
             new = read_offer(model, facts, name=f"{_ROLE}@{next(self._models)}")
             self._swap(new, proof)
 
@@ -293,14 +296,22 @@ class Engine:
         self._works.tell_tight(_ROLE)
 
     def drain(self, timeout_s: float | None = None) -> bool:
-        """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
+        """Take no picture any more, and wait for the last one; whether it is through in so many seconds.
+
+        A callback waits for nothing here, as answers wait for the end of the callback.
+        """
         return self._works.drain(timeout_s)
 
     def close(self, timeout_s: float = _CLOSE_S) -> None:
-        """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered."""
-        if not self._closed:
-            self._closed = True
-            self._works.end(by_force=not self.drain(timeout_s))
+        """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered.
+
+        It may be called again, also after it was interrupted, and from another thread; who comes second waits for the first. From a callback, or from
+        the handler of a signal that interrupted the engine, it returns at once, and a thread of its own closes.
+
+        Args:
+            timeout_s: How long what is under way may take.
+        """
+        self._works.closing.close(timeout_s)
 
     def __enter__(self) -> Self:
         return self

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import multiprocessing
 import signal
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.recycling import Recycling
     from lineside.dispatch.slots import Slots
     from lineside.dispatch.worker import Asked, News, Opener, Post, WorkerModel
+
+_log = logging.getLogger(__name__)
 
 _EXIT_CODE_S = 0.01
 """How long the loss of a process may wait for the reason of its end."""
@@ -142,9 +145,11 @@ class Link:
                 self._process.kill()
 
     def join(self, timeout_s: float) -> bool:
-        """Whether the process is gone, after waiting for so long at most."""
+        """Whether the process is gone, after waiting for so long at most; the thread that hears it does not wait for itself."""
         if self._thread is None:
             return True
+        if self._thread is current_thread():
+            return False
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -176,8 +181,7 @@ class Link:
         try:
             why = self._start(models)
             if not why:
-                self._hear()
-                why = self._ending()
+                why = self._hear() or self._ending()
             with self._lock:
                 self._gone = True
                 unanswered = tuple(self._lent)
@@ -215,13 +219,19 @@ class Link:
                 process.kill()
         return ""
 
-    def _hear(self) -> None:
+    def _hear(self) -> str:
+        """Hear the process until it ends, or says what cannot be understood; why it is of no use any more then, or nothing."""
         channel, wire = self._news
         while True:
             try:
                 news: News = wire.unpacked(channel.receive())
             except (EOFError, OSError):
-                return
+                return ""
+            except Exception as fault:  # noqa: BLE001 # what comes is unpickled, which may raise anything; unheard, its runs would never end
+                with self._lock:
+                    assert self._process is not None
+                    self._process.kill()  # not `self.kill`, after which nobody is told of the loss
+                return f"what its process tells cannot be read: {type(fault).__name__}: {fault}"
             if isinstance(news, (BatchDone, BatchFailed)):
                 self._give_back(news.run)
             elif isinstance(news, WorkerLost):
@@ -242,8 +252,12 @@ class Link:
             self._lent.pop(run, None)
 
     def _tell(self, news: News) -> None:
-        if not self._abandoned:
+        if self._abandoned:
+            return
+        try:
             self._post(news)
+        except Exception:  # noqa: BLE001 # whoever is told may raise anything; without this thread nothing would be told any more
+            _log.exception("%s: what its worker told could not be taken in; it is heard on", self._device)
 
 
 def _picture(picture: Any) -> NDArray[np.uint8]:

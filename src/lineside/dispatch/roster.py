@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_FORCED_S = 2.0
+"""How long a worker may take to end that did not when it was asked to."""
+
 
 def later(seconds: float, do: Callable[[], None]) -> None:
     """Call something in a thread of its own, after so many seconds."""
@@ -159,15 +162,17 @@ class Roster:
 
     def close(self, *, by_force: bool, limit_s: float) -> None:
         """End all workers, and wait so long at most for each to be gone."""
-        self._closed = True
+        with self.changed:
+            self._closed = True
+            self.changed.notify_all()
         for seat in self.seats.values():
             seat.worker.close(by_force=by_force)
         for seat in self.seats.values():
-            if not seat.worker.join(limit_s):
+            if not (seat.worker.join(limit_s) or (not by_force and _ended(seat.worker))):
                 _log.warning("%s: its worker does not end, and is left alone", seat.worker.device)
 
     def _start(self, seat: Seat) -> None:
-        if self._is_closed():
+        if self.is_closed():
             return
         with self.changed:
             seat.starts += 1
@@ -179,10 +184,11 @@ class Roster:
             seat.worker.start(models)
         except Exception as fault:  # noqa: BLE001 # the border to the system: no thread, process or memory left to start one
             self._hear(seat.worker.device, WorkerLost(seat.worker.device, str(as_refusal(fault))))
-        if self._is_closed():  # meanwhile, by another thread, which saw nothing to close
+        if self.is_closed():  # meanwhile, by another thread, which saw nothing to close
             seat.worker.close(by_force=True)
 
-    def _is_closed(self) -> bool:
+    def is_closed(self) -> bool:
+        """Whether the workers have been ended, or are about to be."""
         return self._closed
 
     def _replace(self, seat: Seat, detail: str) -> None:
@@ -267,3 +273,9 @@ class Roster:
             self.changed.notify_all()
         if not wanted:  # it was let go while the scheduler was told of it
             self._post(Discard(news.model))
+
+
+def _ended(worker: Worker) -> bool:
+    """Whether a worker that does not end when it is asked to, as a process that is stopped, ends by force."""
+    worker.close(by_force=True)
+    return worker.join(_FORCED_S)

@@ -191,7 +191,7 @@ class Signals:
     def close(self) -> None:
         """Read no more."""
         self._closed.set()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
 
     def look(self) -> None:

@@ -69,16 +69,26 @@ class Swapper:
         """Load a model on every device in service.
 
         Raises:
-            LinesideError: One cannot, or none is in service.
+            LinesideError: One cannot, or none is in service; or the engine is closed, at once or meanwhile.
         """
-        name = new.model.name
-        seats = self._roster.seats.values()
-        self._roster.load(new.model)
-        done = self._roster.wait(
-            lambda: all(not seat.is_up or name in seat.loaded or name in seat.refused for seat in seats),
+        name, roster = new.model.name, self._roster
+        seats = roster.seats.values()
+        roster.load(new.model)
+        done = roster.wait(
+            lambda: (
+                roster.is_closed()
+                or all(not seat.is_up or name in seat.loaded or name in seat.refused for seat in seats)
+            ),
             _LOAD_S,
         )
-        refusals = {seat.worker.device: seat.refused[name] for seat in seats if name in seat.refused}
+        if roster.is_closed():
+            raise DeviceUnavailableError(
+                f"{new.model.path}: the engine is closed, so no model gets in any more"
+            )
+        # What is out of service is tried again with every model, and refuses this one as it does the others.
+        refusals = {
+            seat.worker.device: seat.refused[name] for seat in seats if seat.is_up and name in seat.refused
+        }
         if refusals:
             raise _refusal(new, refusals)
         if not done or not any(name in seat.loaded for seat in seats):

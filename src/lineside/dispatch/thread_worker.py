@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from lineside.dispatch.worker import Asked, Opener, Post, WorkerModel
 
     Jobs: TypeAlias = SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]] | None]
+
+_log = logging.getLogger(__name__)
 
 
 class ThreadWorker:
@@ -50,7 +53,9 @@ class ThreadWorker:
         self._hands = Hands(self.device, self._opener, self._post, self._clock)
         self._jobs = SimpleQueue()
         self._jobs.put((self._hands.open, (tuple(models),)))
-        thread = Thread(target=_work, args=(self._jobs,), name=f"lineside {self.device}", daemon=True)
+        thread = Thread(
+            target=_work, args=(self.device, self._jobs), name=f"lineside {self.device}", daemon=True
+        )
         thread.start()
         self._thread = thread  # only now, as whoever closes it meanwhile may join it
 
@@ -93,16 +98,21 @@ class ThreadWorker:
         self._jobs = None
 
     def join(self, timeout_s: float) -> bool:
-        """Whether the thread of a closed worker has ended, after waiting for so long at most."""
+        """Whether the thread of a closed worker has ended, after waiting for so long at most; it does not wait for itself."""
         if self._thread is None:
             return True
+        if self._thread is current_thread():
+            return False
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
 
-def _work(jobs: Jobs) -> None:
+def _work(device: str, jobs: Jobs) -> None:
     """What the thread does until it is told to end."""
     while (job := jobs.get()) is not None:
         work, arguments = job
-        work(*arguments)
+        try:
+            work(*arguments)
+        except Exception:  # noqa: BLE001 # of whoever is told, as the hands answer for their own; without this thread nothing would be told any more
+            _log.exception("%s: what its worker told could not be taken in; it works on", device)
         del job, work, arguments  # an idle worker keeps no pictures

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import threading
 from concurrent.futures import wait
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from lineside.core.errors import DeviceUnavailableError
+from lineside.core.verdict import Reason
 from lineside.dispatch.actions import (
     Amend,
     DeadlineTooShort,
@@ -18,6 +21,7 @@ from lineside.dispatch.actions import (
     Unknown,
 )
 from lineside.dispatch.buffers import SlotBuffers
+from lineside.dispatch.closing import Closing
 from lineside.dispatch.deadline_trial import refuse_short, tight
 from lineside.dispatch.desk import Desk
 from lineside.dispatch.events import Drain, FrameArrived
@@ -29,17 +33,18 @@ from lineside.dispatch.signals import Signals
 from lineside.dispatch.standing import BufferStanding, Bulletin, DeviceStanding, Standing
 from lineside.dispatch.starting import trial_picture, wait_for_start
 from lineside.dispatch.timer import Timer
-from lineside.dispatch.words import Request, Stream
+from lineside.dispatch.words import Health, Request, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lineside.dispatch.events import Event
     from lineside.dispatch.signals import Library
     from lineside.dispatch.starting import Crew, Fittings, Offer
-    from lineside.dispatch.words import Health
 
 _END_S = 5.0
+_CLOSED = "the engine is closed"
 
 
 class Works:
@@ -54,14 +59,16 @@ class Works:
         roster: The workers.
         promises: The futures.
         buffers: Where sources may write pictures.
+        closing: How all of it is closed.
     """
 
     def __init__(self, crew: Crew, fittings: Fittings) -> None:
+        # First, as it may refuse, and nothing has to be let go yet.
+        scheduler = Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing)
         self._crew = crew
         self._fittings = fittings
         self._bulletin = Bulletin(fittings.note)
         self._drained = threading.Event()
-        self._ticks = fittings.ticks
         self.promises = Promises(fittings.late_result)
         self.roster = Roster(
             cool_down_s=lambda name: self.desk.ask(lambda scheduler: scheduler.cool_down_s(name)),
@@ -71,7 +78,7 @@ class Works:
         )
         self._timer = Timer(self._tick, fittings.clock)
         self.desk = Desk(
-            Scheduler(crew.workers, settings=fittings.settings, routing=fittings.routing),
+            scheduler,
             clock=fittings.clock,
             prepare=self.roster.prepare,
             answer={
@@ -90,27 +97,51 @@ class Works:
         self._signals = _signals(crew, self.desk.post, fittings.libraries)
         self._memory = MemoryAdmission(self._signals)
         self.buffers = SlotBuffers(crew.slots)
+        self.closing = Closing(
+            self, self.desk, self.roster, drain=self.drain, end=lambda by_force: self.end(by_force=by_force)
+        )
 
-    def start(self, offer: Offer, fittings: Fittings) -> None:
+    def start(self, offer: Offer) -> None:
         """Start the workers, and wait for them.
 
         Raises:
             LinesideError: None can start, or one cannot and all are required.
             SettingsError: None can have a picture done within the deadline.
         """
-        if self._ticks:
-            self._timer.start()
-        self._memory.opening()
-        self._signals.start()
-        self.roster.start([offer.model])
         try:
-            wait_for_start(self.roster, self._bulletin, fittings.demotion)
+            if self._fittings.ticks:
+                self._timer.start()
+            self._memory.opening()
+            self._signals.start()
+            self.roster.start([offer.model])
+            wait_for_start(self.roster, self._bulletin, self._fittings.demotion)
             self._memory.opened(0 if offer.card is None else offer.card.size_bytes)
             self.prove_deadline(offer)
+            self.tell_tight(offer.model.name)
         except BaseException:
             self.end(by_force=True)
             raise
-        self.tell_tight(offer.model.name)
+
+    def absence(self, role: str) -> Reason | None:
+        """Why no device can look at a picture for a role now; `None` where one can."""
+        if self.roster.is_closed():
+            return Reason.STOPPING
+        return self.desk.ask(lambda scheduler: scheduler.absence(role))
+
+    def backlog_ms(self, role: str) -> float | None:
+        """Milliseconds until a picture for a role that came now would be done; `None` where none would."""
+        now_s = self._fittings.clock()
+        seconds = self.desk.ask(lambda scheduler: scheduler.backlog_s(role, now_s))
+        return None if seconds is None or self.roster.is_closed() else seconds * 1e3
+
+    def refuse_closed(self, model: str | Path) -> None:
+        """Refuse a model for an engine that is closed.
+
+        Raises:
+            DeviceUnavailableError: It is.
+        """
+        if self.roster.is_closed():
+            raise DeviceUnavailableError(f"{model}: {_CLOSED}, so no model gets in any more")
 
     def standing(self, role: str) -> Standing:
         """How the devices stand, and who asks a role's model for more than they can."""
@@ -174,28 +205,32 @@ class Works:
             self._memory.admit(new.model.path, new.card.size_bytes)
 
     def drain(self, timeout_s: float | None) -> bool:
-        """Take no picture any more, and wait for the last one; whether it is through in so many seconds."""
+        """Take no picture any more, and wait for the last one, but for a call from within, which would wait for itself; whether it is through in so many seconds."""
         self.desk.post(Drain())
-        return self._drained.wait(timeout_s)
+        return self._drained.wait(0.0 if self.closing.is_within() else timeout_s)
 
     def end(self, *, by_force: bool) -> None:
-        """End the workers, and settle what is still open."""
-        self.desk.post(Drain())
-        self._timer.close()
-        self._signals.close()
-        self.roster.close(by_force=by_force, limit_s=_END_S)
-        if self._crew.slots is not None:
-            self._crew.slots.close()
-        self.promises.give_up("the engine was closed before it was answered")
+        """End the workers, and settle what is still open; that comes last, whatever happens before."""
+        with ExitStack() as last:
+            last.callback(self.promises.give_up, "the engine was closed before it was answered")
+            if self._crew.slots is not None:
+                last.callback(self._crew.slots.close)
+            self.desk.post(Drain())
+            self._timer.close()
+            self._signals.close()
+            self.roster.close(by_force=by_force, limit_s=_END_S)
 
     def _standing_of(self, name: str, health: Health) -> DeviceStanding:
         seat, unit = self.roster.seats[name], self._crew.units.get(name)
+        detail = self._bulletin.details.get(name, "") if seat.is_up else seat.lost
+        if self.roster.is_closed():
+            health, detail = Health.QUARANTINED, _CLOSED
         return DeviceStanding(
             name=name,
             entries=() if unit is None else tuple(map(str, unit.entries)),
             isolation="" if unit is None else unit.isolation,
             health=health,
-            detail=self._bulletin.details.get(name, "") if seat.is_up else seat.lost,
+            detail=detail,
             starts=seat.starts,
             refused={model: str(error) for model, error in seat.refused.items()},
             demoted=dict(seat.demoted),

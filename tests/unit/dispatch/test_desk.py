@@ -9,7 +9,7 @@ import pytest
 from lineside.core.errors import SettingsError
 from lineside.dispatch.actions import Drained
 from lineside.dispatch.desk import Desk
-from lineside.dispatch.events import BatchDone, Drain, FrameArrived, Swap, WorkerLost
+from lineside.dispatch.events import BatchDone, Discard, Drain, FrameArrived, Swap, WorkerLost
 
 PATIENCE_S = 30
 
@@ -159,10 +159,19 @@ def test_what_is_rare_is_done_when_it_returns_and_after_all_that_came_before():
     thread = rig.held()
     rig.desk.post(FrameArrived("second"))
     opening = rig.in_thread("opening", rig.scheduler.gate.set)
-    rig.desk.post(Drain())
-    assert [type(event) for event, _ in rig.scheduler.seen] == [FrameArrived, FrameArrived, Drain]
+    rig.desk.post(Discard("model"))
+    assert [type(event) for event, _ in rig.scheduler.seen] == [FrameArrived, FrameArrived, Discard]
     for each in (thread, opening):
         each.join(PATIENCE_S)
+
+
+def test_whoever_drains_does_not_wait_for_the_thread_that_it_may_have_interrupted():
+    rig = Rig()
+    thread = rig.held()
+    rig.desk.post(Drain())
+    rig.scheduler.gate.set()
+    thread.join(PATIENCE_S)
+    assert [type(event) for event, _ in rig.scheduler.seen] == [FrameArrived, Drain]
 
 
 def test_a_question_is_answered_between_two_events():
