@@ -98,20 +98,15 @@ class SlicedDetector:
         threads: int = 1,
         each: Each | None = None,
     ) -> None:
-        if detector.card.task == "classify":
-            raise SettingsError(f"{detector.card.file} classifies whole pictures; slices are for detectors")
         if not is_count(threads) or (each is not None and threads != 1):
             raise SettingsError(
                 f"threads: expected a whole number of at least 1, and 1 where `each` is given; got {threads!r}"
             )
-        self.card: ModelCard = detector.card
-        self.names: tuple[str, ...] = detector.names
-        self.truth: Truth | None = detector.truth
         self._detector = detector
-        self._size = _slice_size(size, detector.card.input.size)
+        self._asked = size, merge
+        self._take(detector.card)
         self._overlap = _checked_overlap(overlap)
         self._whole = bool(whole)
-        self._merge = nms_for(detector.card, merge)
         self._threads = int(threads)
         self._each: Each = map if each is None else each
 
@@ -129,6 +124,33 @@ class SlicedDetector:
         """
         return self.timed(image, self.thresholds(**thresholds))[0]
 
+    @property
+    def card(self) -> ModelCard:
+        """The card of the detector's model, which a swap changes."""
+        card: ModelCard = self._detector.card
+        return card
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its class names."""
+        names: tuple[str, ...] = self._detector.names
+        return names
+
+    @property
+    def truth(self) -> Truth | None:
+        """The report on the detector's session."""
+        truth: Truth | None = self._detector.truth
+        return truth
+
+    def _take(self, card: ModelCard) -> None:
+        """Slice for a model from here on."""
+        if card.task == "classify":
+            raise SettingsError(f"{card.file} classifies whole pictures; slices are for detectors")
+        size, merge = self._asked
+        self._sliced_for = card
+        self._size = _slice_size(size, card.input.size)
+        self._merge = nms_for(card, merge)
+
     def thresholds(self, **thresholds: Any) -> Thresholds:
         """The settings of a call, checked, as `Detector.thresholds`."""
         checked: Thresholds = self._detector.thresholds(**thresholds)
@@ -145,6 +167,8 @@ class SlicedDetector:
             clock: Monotonic seconds.
         """
         picture = as_bgr(image)
+        if self.card is not self._sliced_for:  # the detector's model was swapped
+            self._take(self.card)
         grid = SliceGrid.over(Size(*picture.shape[:2]), self._size, self._overlap)
         views = [picture[y : y + self._size.height, x : x + self._size.width] for x, y in grid.corners]
         if with_whole := self._whole and len(views) > 1:

@@ -88,6 +88,24 @@ def test_a_slice_may_be_of_another_size_than_the_model(model, boards):
     assert matches(found, boards[0]).min() > 0.6
 
 
+def test_slices_are_for_the_model_that_runs_also_after_a_swap(model, large, boards):
+    class Swapped:
+        """A detector whose model is another from some moment on."""
+
+        now = model
+
+        def __getattr__(self, name):
+            return getattr(self.now, name)
+
+    swapped = Swapped()
+    sliced = SlicedDetector(swapped)
+    assert sliced.card is model.card
+    swapped.now = large
+    assert sliced.card is large.card
+    image = boards[0].image
+    assert_equal(sliced(image, confidence=0.3), SlicedDetector(large)(image, confidence=0.3))
+
+
 def test_a_picture_of_one_slice_is_one_run(model, boards):
     image = np.ascontiguousarray(boards[0].image[:320, :320])
     assert_equal(SlicedDetector(model, whole=True)(image), model(image))
