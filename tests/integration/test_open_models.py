@@ -87,7 +87,7 @@ def test_no_more_models_stay_open_than_are_allowed_over_many_changes_of_the_prod
             sizes.append(resident_bytes())
         assert threading.active_count() <= threads
         assert max(sizes[-PRODUCTS:]) - max(sizes[PRODUCTS : 2 * PRODUCTS]) < 20 * 2**20
-    assert all(one._closed for one in models.engines)
+    assert all(one.absence() is Reason.STOPPING for one in models.engines)
 
 
 def test_to_look_at_a_product_keeps_no_model_open_and_opens_none(settings):
