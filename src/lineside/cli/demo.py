@@ -46,7 +46,14 @@ def demo(
     ] = None,
     model: Annotated[str, typer.Option(help="An .onnx file, or shipped:plant.")] = SHIPPED,
     confidence: Annotated[float, typer.Option(help="Detections above it are defects, 0 to 1.")] = CONFIDENCE,
-    devices: options.Devices = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Where to run, on all of them at once, as cpu:0,cpu:1. Default: what lineside tune found for the model, else cpu.",
+            show_default=False,
+        ),
+    ] = None,
     demotion: options.Demotion = "prefer",
     folder: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("demo-report"),
     product: Annotated[str, typer.Option(help="disc, cap or mixed.", rich_help_panel=_PLANT)] = "mixed",

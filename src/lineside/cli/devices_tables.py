@@ -161,7 +161,9 @@ def show_report(report: Mapping[str, Any]) -> None:
         elif placement == report["got"]:
             table.add_row(placement, "[green]runs[/]", escape("\n".join(_proof(report))))
         else:
-            table.add_row(placement, "[dim]not tried[/]", "an entry before it works; an engine would run both")
+            table.add_row(
+                placement, "[dim]not tried[/]", "an entry before it works; an engine would run both"
+            )
     console = Console()
     console.print(table)
     for notice in report["notices"]:
