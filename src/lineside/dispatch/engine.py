@@ -315,7 +315,8 @@ class Engine:
         """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered.
 
         It may be called again, also after it was interrupted, and from another thread; who comes second waits for the first. From a callback, or from
-        the handler of a signal that interrupted the engine, it returns at once, and a thread of its own closes.
+        the handler of a signal that interrupted the engine, it returns at once, and a thread of its own closes. Nothing else may be asked of an
+        engine in a handler, as it may wait for ever for what it interrupted; best it only sets an event that the program waits for.
 
         Args:
             timeout_s: How long what is under way may take.
