@@ -534,6 +534,94 @@ def test_a_script_that_forgets_its_guard_is_told_so(tmp_path):
     assert "__main__" in ran.stdout
 
 
+FORKED = """
+    import os, queue, sys, time
+    import numpy as np
+    from lineside.dispatch.engine import Engine
+    from lineside.dispatch.process_worker import ProcessWorker
+    from lineside.dispatch.slots import Slots
+    from lineside.dispatch.starting import Crew, Fittings, Offer
+    from lineside.dispatch.worker import WorkerModel
+    from lineside.testing.workers import ScriptedOpener
+
+    def opened():
+        slots = Slots(4, 300)
+        make = lambda post: ProcessWorker("dev", opener=ScriptedOpener(), post=post, slots=slots)
+        return Engine.of(Crew({"dev": make}, slots=slots), Offer(WorkerModel("model", "scripted")))
+
+    def look(engine):
+        return engine.submit(np.zeros((10, 10, 3), np.uint8)).result(30).pid
+
+    def said(do):
+        try:
+            do()
+        except Exception as refusal:
+            return f"{type(refusal).__name__}: {refusal}"
+
+    if __name__ == "__main__":
+        engine = opened()
+        print(look(engine), flush=True)
+        child = os.fork()
+        if child == 0:
+            if sys.argv[1] == "exits":
+                sys.exit(0)
+            if sys.argv[1] == "asks":
+                for do in (lambda: look(engine), engine.health, engine.drain, lambda: engine.swap("new.onnx")):
+                    print(said(do), flush=True)
+                engine.close()
+                with opened() as own:
+                    print("own", look(own) > 0, flush=True)
+                sys.exit(0)
+            time.sleep(60)
+        print(child, flush=True)
+        if sys.argv[1] != "stays":
+            os.waitpid(child, 0)
+            time.sleep(0.2)
+            print(look(engine), engine.health().devices[0].starts, flush=True)
+            engine.close()
+        time.sleep(60 * (sys.argv[1] == "stays"))
+"""
+
+forks = pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="nothing is forked here")
+
+
+def forked(tmp_path, what):
+    script = tmp_path / "forked.py"
+    script.write_text(textwrap.dedent(FORKED))
+    return [sys.executable, str(script), what]
+
+
+@forks
+def test_a_forked_child_that_exits_takes_no_worker_with_it(tmp_path):
+    ran = subprocess.run(forked(tmp_path, "exits"), capture_output=True, text=True, timeout=60, check=False)
+    lines = ran.stdout.splitlines()
+    assert lines[2] == f"{lines[0]} 1", ran.stderr
+
+
+@forks
+def test_a_forked_child_is_told_that_its_parents_engine_is_none_of_its_own_and_may_have_one(tmp_path):
+    ran = subprocess.run(forked(tmp_path, "asks"), capture_output=True, text=True, timeout=60, check=False)
+    lines = ran.stdout.splitlines()
+    told = [line for line in lines if line.startswith("DeviceUnavailableError: the engine belongs to")]
+    assert len(told) == 4, ran.stdout + ran.stderr
+    assert "own True" in lines
+    assert lines[-1] == f"{lines[0]} 1"
+
+
+@forks
+def test_a_forked_child_keeps_no_worker_of_a_parent_that_was_killed(tmp_path):
+    with subprocess.Popen(forked(tmp_path, "stays"), stdout=subprocess.PIPE, text=True) as owner:
+        worker, child = (int(owner.stdout.readline()) for _ in range(2))
+        owner.kill()
+    try:
+        until = time.perf_counter() + 10
+        while alive(worker) and time.perf_counter() < until:
+            time.sleep(0.01)
+        assert (alive(worker), alive(child)) == (False, True)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
 def alive(pid):
     """Whether a process is there, and no mere entry of the table."""
     try:

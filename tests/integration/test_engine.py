@@ -107,6 +107,18 @@ def test_a_worker_that_is_killed_under_load_loses_no_picture_and_comes_back(cach
         assert engine.health().devices[0].starts == 2
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process is stopped here")
+def test_a_worker_that_is_stopped_while_idle_does_not_outlive_its_engine(monkeypatch):
+    monkeypatch.setattr("lineside.dispatch.works._END_S", 0.2)
+    worker = lambda post: ProcessWorker("cpu", opener=ScriptedOpener(), post=post)  # noqa: E731 # one line
+    engine = Engine.of(Crew({"cpu": worker}), Offer(WorkerModel("model", "scripted")))
+    process = engine._roster.seats["cpu"].worker._link._process
+    os.kill(process.pid, signal.SIGSTOP)
+    engine.close()
+    process.join(30)
+    assert process.exitcode is not None
+
+
 def test_a_swap_under_load_lets_nobody_wait_and_nobody_sees_both(cache, pictures, expected):
     detector = Detector("shipped:plant-int8", devices="cpu", threads=1, cache=cache)
     after = [detector(picture) for picture in pictures]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lineside.core.buffers import picture_bytes
+from lineside.dispatch import forking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,11 @@ class SlotBuffers:
         self._slots = slots
         self._lock = Lock()
         self.elsewhere = 0
+        forking.tell(self)
+
+    def left_behind(self) -> None:
+        """As `Forkable` says: lend none of the places, as the parent lends the same ones."""
+        self._slots, self._lock = None, Lock()
 
     def lend(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         """As `FrameBuffers.lend`.

@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from lineside.dispatch import forking
 from lineside.dispatch.look import LookFuture
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Closing:
         self._by: int | None = None
         self._ends = False
         self.is_done = False
+        forking.tell(self)
+
+    def left_behind(self) -> None:
+        """As `Forkable` says: there is nothing to close in a child."""
+        self.is_done = True
 
     def close(self, timeout_s: float) -> None:
         """Close, or wait for whoever is at it.

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from lineside.core.delivery import Delivery
+from lineside.dispatch import forking
 from lineside.dispatch.askings import Askings
 from lineside.dispatch.reception import Reception
 from lineside.dispatch.routing import DEFAULT
@@ -147,6 +148,7 @@ class Engine:
         # A pure-Python thread beside it would else hold each hand-over up by 5 ms, of which a picture has three.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._works = works = Works(crew, fittings)
+        self._closing = works.closing
         self.buffers: FrameBuffers = works.buffers
         self._desk, self._roster, self._promises = works.desk, works.roster, works.promises
         askings = Askings(offer.card)
@@ -160,6 +162,13 @@ class Engine:
         )
         self._swapper = Swapper(self._desk, self._roster, askings, _ROLE)
         works.start(offer)
+        forking.tell(self)
+
+    def left_behind(self) -> None:
+        """Refuse everything but a close in a child of `os.fork`, which has none of the threads."""
+        gone: Any = forking.LeftBehind()
+        self._works = self._desk = self._roster = self._promises = self._reception = self._swapper = gone
+        self._swapping = threading.Lock()
 
     @property
     def card(self) -> ModelCard:
@@ -306,12 +315,13 @@ class Engine:
         """Wait for what is under way, and end the workers. What is not done by then is answered as unanswered.
 
         It may be called again, also after it was interrupted, and from another thread; who comes second waits for the first. From a callback, or from
-        the handler of a signal that interrupted the engine, it returns at once, and a thread of its own closes.
+        the handler of a signal that interrupted the engine, it returns at once, and a thread of its own closes. Nothing else may be asked of an
+        engine in a handler, as it may wait for ever for what it interrupted; best it only sets an event that the program waits for.
 
         Args:
             timeout_s: How long what is under way may take.
         """
-        self._works.closing.close(timeout_s)
+        self._closing.close(timeout_s)
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineside.core.errors import ImageFormatError
+from lineside.dispatch import forking
 from lineside.dispatch.channel import Channel
 from lineside.dispatch.events import BatchDone, BatchFailed, Recycle, WorkerLost, WorkerUp
 from lineside.dispatch.picture_pipe import PicturePipe
@@ -86,9 +87,11 @@ class Link:
         )
         self._lock = Lock()  # of what follows; never held while something is sent
         self._process: BaseProcess | None = None
+        self._made: BaseProcess | None = None
         self._thread: Thread | None = None
         self._lent: dict[int, list[NDArray[np.uint8]]] = {}  # in slots, by the run that looks at them
-        self._closing = self._abandoned = self._lost = self._gone = False
+        self._closing = self._abandoned = self._lost = self._gone = self._is_left = False
+        forking.tell(self)
 
     def begin(self, models: Sequence[WorkerModel]) -> None:
         """Start the process, in the thread that will hear it."""
@@ -139,6 +142,8 @@ class Link:
 
     def kill(self) -> None:
         """Kill the process; one that is just being started, as soon as it is there."""
+        if self._is_left:  # at the exit of a child: the process is the parent's
+            return
         with self._lock:
             self._closing = True
             if self._process is not None:
@@ -152,6 +157,15 @@ class Link:
             return False
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def left_behind(self) -> None:
+        """As `Forkable` says: hold none of the pipes whose end would tell the process that its owner is gone, and never kill it."""
+        self._is_left = self._closing = self._abandoned = self._gone = True
+        self._lock, self._sending = Lock(), Lock()
+        for ends in (self._ends, self._theirs):
+            with suppress(OSError):
+                ends.close()
+        forking.disown(self._made)
 
     def _place(
         self, picture: NDArray[np.uint8], lent: list[NDArray[np.uint8]], outside: list[NDArray[np.uint8]]
@@ -207,6 +221,7 @@ class Link:
             name=f"lineside {self._device}",
             daemon=True,
         )
+        self._made = process
         try:
             process.start()
         except Exception as fault:  # noqa: BLE001 # pickle, the system and multiprocessing each have their own; none has a base
