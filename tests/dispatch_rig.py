@@ -155,6 +155,14 @@ class Rig:
                 device = min(self.running, key=lambda d: self.running[d].run)
                 self.done(device, self.now_s + 0.001)
                 continue
+            if lacking := [
+                name
+                for name in self.profiles
+                if self.profiles[name].keys() - self.retired - self.loaded[name]
+            ]:
+                for name in lacking:  # a worker had come up with some of its models
+                    self.up(name)
+                continue
             wake_s = self.scheduler.wake_s
             assert wake_s < float("inf"), "not drained, and nothing to wait for"
             self.send(Tick(), max(wake_s, self.now_s))
