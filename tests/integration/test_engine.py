@@ -25,6 +25,7 @@ from lineside.dispatch.settings import Settings
 from lineside.dispatch.slots import Slots
 from lineside.dispatch.starting import Crew, Fittings, Offer
 from lineside.dispatch.thread_worker import ThreadWorker
+from lineside.dispatch.trust import Trust
 from lineside.dispatch.units import Unit, UnitOpener
 from lineside.dispatch.worker import WorkerModel
 from lineside.engine.hardware import usable_cores
@@ -412,3 +413,20 @@ def test_processes_that_are_replaced_for_age_or_memory_lose_no_picture(recycling
         assert len(pids) >= 4
         assert statistics.released == statistics.arrived == len(futures)
         assert sum(device.faults for device in statistics.devices) == 0
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_fault_of_our_own_at_the_start_is_told_and_waited_for_by_nobody(cache, isolation, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(Trust, "begin", broken)
+    with pytest.raises(DeviceUnavailableError, match="its start failed in lineside: ZeroDivisionError"):
+        Engine(MODEL, "cpu:0", cache=cache, isolation=isolation)
+
+
+def test_a_proof_that_is_none_is_refused_before_anything_is_loaded(cache):
+    with Engine(MODEL, "cpu:0", cache=cache) as engine:
+        with pytest.raises(SettingsError, match="proof: expected a function of two models"):
+            engine.swap(MODEL, proof=5)
+        assert engine.health().is_whole

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from lineside.core.delivery import Delivery
+from lineside.core.errors import SettingsError
 from lineside.dispatch import forking
 from lineside.dispatch.askings import Askings
 from lineside.dispatch.reception import Reception
@@ -201,8 +202,8 @@ class Engine:
 
         Returns:
             A future of `Detections`. It holds an `UnansweredError` where nothing is known by the deadline: too late, too much,
-            no device, or a picture that breaks runs. It also tells the `device` that answered and the `seconds` of its stages. What its callbacks do is done by a worker or by whoever calls the engine: they should
-            be short, and never wait for another picture. Cancelling it saves no work.
+            no device, or a picture that breaks runs. It also tells the `device` that answered and the `seconds` of its stages. Its callbacks are called by a worker or by whoever calls the engine,
+            one answer after the other: they should be short, as the next answers wait, past their deadlines too, and never wait for another picture. Cancelling it saves no work.
 
         Raises:
             ImageFormatError: It is no picture.
@@ -286,6 +287,8 @@ class Engine:
             DeviceUnavailableError: No device is in service, or the engine is closed.
             LinesideError: A device could not load it, it did not answer, or the proof refused it.
         """
+        if proof is not None and not callable(proof):
+            raise SettingsError(f"proof: expected a function of two models, or None; got {proof!r}")
         with self._swapping:
             self._works.refuse_closed(model)
             new = read_offer(model, facts, name=f"{_ROLE}@{next(self._models)}")

@@ -300,5 +300,5 @@ def _sentence(code: int | None, *, was_up: bool) -> str:
         return f"its process ended by itself, with {code}"
     return (
         f"its process ended with {code} before it was ready; standard error says more. A script that starts workers "
-        'needs its own start behind `if __name__ == "__main__":`'
+        'needs its own start behind `if __name__ == "__main__":`, and has to be a file, not what Python reads from standard input'
     )

@@ -246,7 +246,13 @@ class Roster:
         with self.changed:
             profiles = {name: times for name, times in news.profiles.items() if name in self.models}
         # The scheduler is told first: who waits for a worker may send pictures at once.
-        self._post(WorkerUp(news.device, profiles, news.memory_bytes))
+        try:
+            self._post(WorkerUp(news.device, profiles, news.memory_bytes))
+        except Exception as fault:
+            with self.changed:  # whoever waits for the start would wait for ever
+                seat.told, seat.lost = True, f"its start failed in lineside: {type(fault).__name__}: {fault}"
+                self.changed.notify_all()
+            raise
         with self.changed:
             seat.is_up, seat.told, seat.lost, seat.up_s = True, True, "", self._clock()
             gone = news.profiles.keys() - self.models.keys()
