@@ -60,7 +60,7 @@ def plan(
     seconds: Annotated[
         float | None,
         typer.Option(
-            help="Virtual seconds; without it 10, or what 50,000 pictures take where they come faster.",
+            help="Virtual seconds; without it 10, or less where pictures come fast.",
             show_default=False,
         ),
     ] = None,
@@ -81,7 +81,7 @@ def plan(
 ) -> None:
     """Say how many devices are needed, what to expect of them, and what happens when one dies."""
     from lineside.cli.plan_report import plan_document, print_plan
-    from lineside.dispatch.simulation.planning import check_deadline
+    from lineside.dispatch.simulation.planning import check_deadline, check_size
 
     if plot is not None:
         from lineside.dispatch.simulation.plots import check_target
@@ -105,6 +105,7 @@ def plan(
         seed=seed,
     )
     share(max_misses, "--max-misses")
+    check_size(scenario, "--cameras, --fps and --seconds")
     check_deadline(scenario, "--deadline-ms")
     report = _with_progress(scenario, max_misses)
     if plot is not None:

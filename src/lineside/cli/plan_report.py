@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lineside.core.delivery import Delivery
+from lineside.dispatch.simulation.planning import LOADS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,13 +35,19 @@ def plan_document(report: PlanReport) -> dict[str, Any]:
                 "profile": each.profile,
                 "count": each.count,
                 "count_so_that_one_may_die": each.with_loss,
+                "more_than": each.more_than,
                 "one_picture_ms": _ms(each.fastest_s),
                 "source": each.source,
             }
             for each in report.needed
         ],
         "loads": [
-            {"load": point.load, "fps": round(point.fps, 1), **_figures(point.figures)}
+            {
+                "load": point.load,
+                "fps": round(point.fps, 1),
+                "seconds": round(point.seconds, 6),
+                **_figures(point.figures),
+            }
             for point in report.loads
         ],
     }
@@ -106,14 +113,41 @@ def print_plan(report: PlanReport, plot: Path | None) -> None:
         "How many of one kind are enough", "profile", "devices", "so that one may die", "times are"
     )
     for each in report.needed:
-        counts = ["no number is" if n is None else str(n) for n in (each.count, each.with_loss)]
-        table.add_row(escape(each.profile), *counts, escape(each.source))
+        table.add_row(
+            escape(each.profile),
+            *(_count(n, each.more_than) for n in (each.count, each.with_loss)),
+            escape(each.source),
+        )
     console.print(table)
-    table = _table("Latency over load", "pictures a second", "of the bound", "in time", "p50", "p99")
-    for point in report.loads:
-        table.add_row(f"{point.fps:.0f}", f"{point.load:.0%}", *_row(point.figures))
-    console.print(table)
+    _print_loads(report, console)
     _print_plot(plot, console)
+
+
+def _count(count: int | None, more_than: int | None) -> str:
+    if count is not None:
+        return str(count)
+    return "no number is" if more_than is None else f"more than {more_than}"
+
+
+def _print_loads(report: PlanReport, console: Console) -> None:
+    """Latency over load, and how much was simulated of it."""
+    left_out = LOADS - len(report.loads)
+    if report.loads:
+        table = _table("Latency over load", "pictures a second", "of the bound", "in time", "p50", "p99")
+        shortest, longest = (f(point.seconds for point in report.loads) for f in (min, max))
+        table.caption = (
+            f"each of {f'{shortest:.2g} to ' if shortest < longest else ''}{longest:.2g} virtual seconds, shorter than asked for where "
+            "pictures come fast"
+        )
+        for point in report.loads:
+            table.add_row(f"{point.fps:.0f}", f"{point.load:.0%}", *_row(point.figures))
+        console.print(table)
+    if left_out:
+        console.print(
+            f"Latency over load: {left_out} of {LOADS} loads are left out, because so many pictures a second cannot be simulated for "
+            "long enough to say anything.",
+            highlight=False,
+        )
 
 
 def print_run(outcome: Outcome, plot: Path | None) -> None:

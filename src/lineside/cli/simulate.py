@@ -43,7 +43,7 @@ def simulate_line(
     from lineside.cli.plan_report import print_run, run_document
     from lineside.dispatch.routing import open_policy
     from lineside.dispatch.simulation.layout import read_scenario
-    from lineside.dispatch.simulation.planning import check_deadline
+    from lineside.dispatch.simulation.planning import check_deadline, check_pictures, check_size
 
     if plot is not None:
         from lineside.dispatch.simulation.plots import check_target
@@ -60,8 +60,10 @@ def simulate_line(
         seed=scenario.seed if seed is None else seed,
         handover=given_handover(handover_us) or scenario.handover,
     )
+    check_size(scenario, f"{file}: fps and seconds")
     check_deadline(scenario, f"{file}: deadline_ms")
     outcome = _with_progress(scenario)
+    check_pictures(outcome)
     if plot is not None:
         from lineside.dispatch.simulation.plots import draw_run
 

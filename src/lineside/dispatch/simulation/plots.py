@@ -126,7 +126,7 @@ def _over_load(axes: Axes, outcome: Outcome, loads: Sequence[LoadPoint]) -> None
     misses.tick_params(colors=_RED, labelsize=8.5)
     shares = [p.figures.misses * 100 for p in loads]
     misses.plot(fps, shares, color=_RED, lw=1.5, marker="s", ms=3)
-    misses.set_ylim(0, max(*shares, 1) * 1.1)
+    misses.set_ylim(0, max([*shares, 1]) * 1.1)
     misses.set_ylabel("not in time, %", color=_RED, fontsize=9)
     axes.set(xlabel="pictures a second", ylabel="picture to answer, ms", ylim=(0, top_ms))
     axes.legend(loc="upper left", fontsize=8.5, frameon=False, ncols=5)

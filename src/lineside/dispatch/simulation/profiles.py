@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LARGEST_BATCH = 256
+_LEAST_MS = 0.01  # of a run: less than any hand-over, and millions of pictures a virtual second
 _DEFAULT_BATCH = 8
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 _COUNT = re.compile(r"(?P<what>.+?)\s*x\s*(?P<count>[1-9]\d{0,3})")
@@ -199,6 +200,10 @@ def _inline(name: str, times: str, text: str) -> DeviceProfile:
     batch = int(found["batch"] or _DEFAULT_BATCH) if found["each"] is not None else 1
     if start_s + each_s <= 0:
         _refuse(text)
+    if (start_s + each_s) * 1e3 < _LEAST_MS * (1 - 1e-9):
+        raise SettingsError(
+            f'devices: expected at least {_LEAST_MS:g} ms for a run of one picture; got "{text}"'
+        )
     return DeviceProfile(
         name, ServiceTimes.linear(start_s, each_s, min(batch, _LARGEST_BATCH)), "given in the call"
     )
@@ -224,6 +229,11 @@ def _read(text: str, where: str) -> ProfileFile:
         if max(each.milliseconds) > _LARGEST_BATCH:
             raise SettingsError(
                 f"{where}: profiles.{name}.milliseconds: expected batches of at most {_LARGEST_BATCH}"
+            )
+        if min(each.milliseconds.values()) < _LEAST_MS:
+            raise SettingsError(
+                f"{where}: profiles.{name}.milliseconds: expected at least {_LEAST_MS:g} ms for a run; got "
+                f"{min(each.milliseconds.values()):g}"
             )
         try:
             times = ServiceTimes.measured({size: ms / 1e3 for size, ms in each.milliseconds.items()})

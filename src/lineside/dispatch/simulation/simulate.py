@@ -287,5 +287,6 @@ def _moments(stream: SimulatedStream, seconds: float, dice: np.random.Generator)
     if stream.arrivals is Arrivals.TOGETHER:
         return np.arange(0.0, seconds, period_s)
     times = np.arange(dice.random() * period_s, seconds, period_s)
-    strays = np.clip(dice.normal(0, stream.jitter, len(times)), -0.45, 0.45) * period_s
+    # What comes seldom strays no further than what comes once a second; else the first pictures of all fell together.
+    strays = np.clip(dice.normal(0, stream.jitter, len(times)), -0.45, 0.45) * min(period_s, 1.0)
     return np.clip(times + strays, 0, None)

@@ -57,6 +57,12 @@ def test_another_form_is_refused_with_the_right_one(text):
         parse_devices(text, KNOWN)
 
 
+@pytest.mark.parametrize("times", ["0.0000001", "0.001+0.001b@8"])
+def test_a_run_that_takes_no_time_is_refused(times):
+    with pytest.raises(SettingsError, match=r"expected at least 0\.01 ms for a run of one picture"):
+        parse_devices(f"card={times}", KNOWN)
+
+
 def test_one_name_has_one_set_of_times():
     with pytest.raises(SettingsError, match='"card" stands there with two sets of times'):
         parse_devices("card=1+1b,card=2+1b", KNOWN)
@@ -114,6 +120,10 @@ def test_the_shipped_hand_over_says_where_it_was_measured():
         ),
         ("[profiles.a]\nmilliseconds = {1 = 3}", "profiles.a.source: this key is missing"),
         ("[profiles.a]\nmilliseconds = {1 = 0}\nsource = 'x'", "expected greater than 0; got 0"),
+        (
+            "[profiles.a]\nmilliseconds = {1 = 1e-6}\nsource = 'x'",
+            "expected at least 0.01 ms for a run; got 1e-06",
+        ),
         ("[profiles.a]\nmilliseconds = {2 = 3}\nsource = 'x'", "profiles.a.milliseconds: .*batch of 1"),
         ("[profiles.a]\nmilliseconds = {one = 3}\nsource = 'x'", "profiles.a.milliseconds.one"),
         ("[profiles.a]\nmilliseconds = {1 = 3, 999 = 5}\nsource = 'x'", "batches of at most 256"),
