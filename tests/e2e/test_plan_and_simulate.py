@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import cv2
 import pytest
@@ -199,7 +203,9 @@ def test_a_file_may_say_what_the_engine_takes_and_the_call_goes_before_it(cli, l
 
 
 def test_another_policy_can_be_tried(cli, line):
-    run = json.loads(cli("simulate", line, "--json", "--routing", "round_robin", "--seconds", 1).stdout)
+    done = cli("simulate", line, "--json", "--routing", "round_robin", "--seconds", 1)
+    run = json.loads(done.stdout)
+    assert "the fault of fast-1 at 1 s is after the end of this run" in done.stderr
     assert (run["routing"], run["seconds"]) == ("round_robin", 1)
 
 
@@ -212,6 +218,13 @@ def test_another_policy_can_be_tried(cli, line):
         ('kind = "hang"', 'kind = "hung"', "simulation.fault[0].kind: expected 'error'"),
         ("deadline_ms = 20", "deadline_ms = 1", "the fastest, fast-1, takes 2 ms"),
         ("[line]", "[line", "no TOML"),
+        ("fps = 50", "fps = 1e9", "camera[0].fps: expected less than or equal to 100000"),
+        ("fps = 50", "fps = nan", "camera[0].fps: expected a finite number"),
+        ("deadline_ms = 20", 'deadline_ms = "20"', "line.deadline_ms: expected a number"),
+        ("deadline_ms = 20", "deadline_ms = true", "line.deadline_ms: expected a number"),
+        ('["fastx2", "cpu=14"]', "[]", "simulation.devices: expected at least 1 entry; got []"),
+        ("seconds = 3", "seconds = 1", "simulation.fault[0].from_s: expected a time before the end"),
+        ("seconds = 3", "seconds = 80_000", "expected at most 5000000 pictures in all"),
     ],
 )
 def test_bad_input_of_a_simulation_is_told(cli, line, old, new, says):
@@ -219,6 +232,43 @@ def test_bad_input_of_a_simulation_is_told(cli, line, old, new, says):
     error = cli("simulate", line, code=2).stderr
     assert "line.toml" in error
     assert says in error
+
+
+@pytest.mark.parametrize("seconds", ["nan", "0", "1e9"])
+def test_seconds_that_are_none_are_told(cli, line, seconds):
+    error = cli("simulate", line, "--seconds", seconds, code=2).stderr
+    assert "--seconds: expected a number of 0.01 to 86400" in error
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(cli, line):
+    line.write_text(LINE, encoding="utf-8-sig")
+    assert "9 cameras" in cli("simulate", line, "--seconds", 2).stdout
+
+
+def written_to(target, *arguments, **environment):
+    with Path(target).open("w") as stdout:
+        return subprocess.run(
+            [sys.executable, "-m", "lineside.cli.app", *map(str, arguments)],
+            env=os.environ | environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_full_disk_is_told_in_a_sentence(line, more, unbuffered):
+    few = ("plan", "--cameras", 1, "--fps", 5, "--seconds", 1, "--devices", "fast")
+    for command in (few, ("simulate", line)):
+        done = written_to("/dev/full", *command, *more, PYTHONUNBUFFERED=unbuffered)
+        assert done.returncode == 4
+        assert done.stderr.startswith("error: standard output: cannot be written: No space left on device")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_terminal_without_greek_letters_shows_tables_all_the_same(line, tmp_path):
+    done = written_to(tmp_path / "out", "simulate", line, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Hand-over: " in (tmp_path / "out").read_text(encoding="ascii")
 
 
 def test_a_file_that_is_not_there_is_told(cli):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lineside.cli.plan import HandoverUs, Plot, Profiles, given_handover, known_profiles
+from lineside.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from lineside.dispatch.simulation.record import Outcome
@@ -22,9 +23,7 @@ def simulate_line(
     *,
     seconds: Annotated[
         float | None,
-        typer.Option(
-            min=0.01, max=86_400, help="Virtual seconds, in place of the file's.", show_default=False
-        ),
+        typer.Option(help="Virtual seconds, 0.01 to 86400, in place of the file's.", show_default=False),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of all dice, in place of the file's.", show_default=False)
@@ -49,6 +48,8 @@ def simulate_line(
         from lineside.dispatch.simulation.plots import check_target
 
         check_target(plot)
+    if seconds is not None and not 0.01 <= seconds <= 86_400:
+        raise SettingsError(f"--seconds: expected a number of 0.01 to 86400; got {seconds:g}")
     known = known_profiles(profiles)
     scenario = read_scenario(file, known.profiles, known.handover)
     if routing is not None:
@@ -60,6 +61,12 @@ def simulate_line(
         seed=scenario.seed if seed is None else seed,
         handover=given_handover(handover_us) or scenario.handover,
     )
+    for fault in scenario.faults:
+        if fault.from_s >= scenario.seconds:  # of a shorter run than the file's
+            typer.echo(
+                f"{file}: the fault of {fault.device} at {fault.from_s:g} s is after the end of this run",
+                err=True,
+            )
     check_size(scenario, f"{file}: fps and seconds")
     check_deadline(scenario, f"{file}: deadline_ms")
     outcome = _with_progress(scenario)

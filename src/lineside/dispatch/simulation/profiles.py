@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from lineside.core.documents import fault_of
+from lineside.core.documents import Table, fault_of
 from lineside.core.errors import OutputError, SettingsError, UnknownNameError, near
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.simulation.handover import Handover
@@ -50,10 +49,8 @@ class DeviceProfile:
     source: str
 
 
-class _Profile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    milliseconds: Annotated[dict[int, Annotated[float, Field(gt=0, lt=math.inf)]], Field(min_length=1)]
+class _Profile(Table):
+    milliseconds: Annotated[dict[int, Annotated[float, Field(gt=0)]], Field(min_length=1)]
     source: Annotated[str, Field(min_length=1)]
 
 
@@ -61,9 +58,7 @@ _Microseconds = Annotated[float, Field(ge=0, le=1e6)]
 _Spread = Annotated[dict[Annotated[float, Field(ge=0, le=100)], _Microseconds], Field(min_length=1)]
 
 
-class _Handover(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Handover(Table):
     start_us: _Spread
     end_us: _Spread
     settle_us: _Microseconds = 0.0
@@ -73,10 +68,8 @@ class _Handover(BaseModel):
     source: Annotated[str, Field(min_length=1)]
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    profiles: dict[str, _Profile] = {}
+class _Document(Table):
+    profiles: Annotated[dict[str, _Profile], Field(default_factory=dict)]
     handover: _Handover | None = None
 
 
@@ -115,7 +108,7 @@ def read_profiles(path: Path) -> ProfileFile:
         SettingsError: It cannot be read, is no TOML, or a key is unknown, missing or out of range.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingsError(f"{path}: the profiles cannot be read: {fault}") from fault
     return _read(text, str(path))
