@@ -95,12 +95,20 @@ def test_a_plan_is_drawn(cli, tmp_path):
 
 
 def test_this_machine_is_measured_and_kept(cli, plant, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        "# by hand\n[profiles.a]\nmilliseconds = {1 = 3, 4 = 6}\nsource = 'x'\n"
+    )
     few = ("plan", "--cameras", 1, "--fps", 5, "--deadline-ms", 500, "--seconds", 1, "--json")
     plan = json.loads(cli(*few, "--measure", plant.model, "--profiles", "mine.toml").stdout)
     assert plan["devices"][0]["name"] == "here-1"
     assert plan["devices"][0]["source"].startswith("measured ")
     again = json.loads(cli(*few, "--devices", "herex2", "--profiles", "mine.toml").stdout)
     assert [device["name"] for device in again["devices"]] == ["here-1", "here-2"]
+    assert (
+        (tmp_path / "mine.toml")
+        .read_text()
+        .startswith("# by hand\n[profiles.a]\nmilliseconds = {1 = 3, 4 = 6}\n")
+    )
     assert "spots.onnx" in (tmp_path / "mine.toml").read_text()
     kept = tomllib.loads((tmp_path / "mine.toml").read_text()).get("handover")
     if kept is not None:  # a machine that stands still all the time cannot tell it, and says so

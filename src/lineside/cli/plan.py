@@ -124,12 +124,19 @@ def known_profiles(path: Path | None, measure: str | None = None) -> ProfileFile
     Raises:
         SettingsError: The file is malformed, or is missing and nothing is measured that it would keep.
     """
-    from lineside.dispatch.simulation.profiles import ProfileFile, read_profiles, shipped, write_profiles
+    from dataclasses import replace
+
+    from lineside.dispatch.simulation.profiles import ProfileFile, read_profiles, shipped
 
     known = shipped()
     if path is not None and (measure is None or path.exists()):
         known = read_profiles(path).over(known)
     if measure is not None:
+        from lineside.dispatch.simulation.profile_text import check_profiles, write_profiles
+
+        if path is not None:  # minutes of measuring are not to be lost
+            stand_in = replace(next(iter(known.profiles.values())), name=_MEASURED)
+            check_profiles(path, ProfileFile({_MEASURED: stand_in}, known.handover))
         new = ProfileFile({_MEASURED: _measured(measure)}, _measured_handover())
         known = new.over(known)
         if path is not None:

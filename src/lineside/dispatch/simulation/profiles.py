@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from pydantic import Field, ValidationError
 
 from lineside.core.documents import Table, fault_of
-from lineside.core.errors import OutputError, SettingsError, UnknownNameError, near
+from lineside.core.errors import SettingsError, UnknownNameError, near
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.scenario import SimulatedDevice
@@ -112,25 +112,6 @@ def read_profiles(path: Path) -> ProfileFile:
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingsError(f"{path}: the profiles cannot be read: {fault}") from fault
     return _read(text, str(path))
-
-
-def write_profiles(path: Path, new: ProfileFile) -> None:
-    """Put profiles into a file; those of the same names, and the hand-over, are replaced, the others stay.
-
-    Raises:
-        SettingsError: The file holds something else.
-        OutputError: It cannot be written.
-    """
-    kept = new.over(read_profiles(path)) if path.exists() else new
-    tables = [_as_toml(each) for each in kept.profiles.values()]
-    tables += [] if kept.handover is None else [_handover_as_toml(kept.handover)]
-    text = "\n".join(tables)
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as fault:
-        raise OutputError(f"{path}: the profiles cannot be written: {fault.strerror}") from fault
 
 
 def parse_devices(text: str, known: Mapping[str, DeviceProfile]) -> tuple[SimulatedDevice, ...]:
@@ -242,24 +223,3 @@ def _handover(table: _Handover | None) -> Handover | None:
     more = table.model_dump(exclude={"start_us", "end_us", "source"})
     rest = {key.removesuffix("_us"): microseconds for key, microseconds in more.items()}
     return Handover.measured(table.start_us, table.end_us, table.source, **rest)
-
-
-def _as_toml(profile: DeviceProfile) -> str:
-    times = ", ".join(f"{b} = {s * 1e3:.4g}" for b, s in enumerate(profile.times.seconds) if b)
-    source = _text(profile.source)
-    return f'[profiles."{profile.name}"]\nmilliseconds = {{ {times} }}\nsource = "{source}"\n'
-
-
-def _handover_as_toml(handover: Handover) -> str:
-    lines = ["[handover]"]
-    for key, value in handover.as_microseconds().items():
-        if isinstance(value, dict):
-            spread = ", ".join(f'"{share}" = {microseconds}' for share, microseconds in value.items())
-            lines.append(f"{key} = {{ {spread} }}")
-        else:
-            lines.append(f"{key} = {value}")
-    return "\n".join([*lines, f'source = "{_text(handover.source)}"', ""])
-
-
-def _text(text: str) -> str:
-    return text.replace("\\", "/").replace('"', "'")

@@ -8,6 +8,7 @@ from lineside.core.errors import ModelOutputError, SettingsError, UnknownNameErr
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.measuring import measure_profile
+from lineside.dispatch.simulation.profile_text import check_profiles, write_profiles
 from lineside.dispatch.simulation.profiles import (
     DeviceProfile,
     ProfileFile,
@@ -15,7 +16,6 @@ from lineside.dispatch.simulation.profiles import (
     read_profiles,
     shipped,
     shipped_profiles,
-    write_profiles,
 )
 
 KNOWN = shipped_profiles()
@@ -80,6 +80,57 @@ def test_a_profile_comes_back_from_its_file_and_leaves_the_others(tmp_path):
     assert found["a"].times.seconds == pytest.approx((0, 0.003, 0.005))
     assert found["here"].times.seconds == pytest.approx((0, 0.0125))
     assert found["here"].source == "measured: 'this' machine"
+
+
+HERE = ProfileFile(
+    {"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), "measured")}, Handover.constant(5)
+)
+
+BY_HAND = """# the cards of the press line
+[profiles.press]  # the newer one
+milliseconds = { 1 = 3.1, 2 = 4.4, 4 = 7.2, 8 = 12.9 }
+source = 'by "hand"'
+
+[ profiles . here ]
+source = "long ago"
+[profiles.here.milliseconds]
+1 = 99
+
+# of the other computer
+[handover]
+start_us = { 50 = 100 }
+end_us = { 50 = 80 }
+source = "told"
+
+[profiles.last]
+milliseconds = { 1 = 7 }
+source = "a guess" # to be measured"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_what_somebody_wrote_stays_when_a_measured_profile_comes(tmp_path, mark, end):
+    path = tmp_path / "mine.toml"
+    path.write_bytes((mark + BY_HAND.replace("\n", end)).encode())
+    write_profiles(path, HERE)
+    text = path.read_bytes().decode().replace(end, "\n")
+    found = read_profiles(path)
+    first, _, rest = BY_HAND.partition("[ profiles . here ]")
+    assert text.startswith(mark + first)
+    assert "# of the other computer\n[handover]\n" in text
+    assert text.endswith(rest[rest.index("[profiles.last]") :])
+    assert found.profiles["here"].times.seconds == pytest.approx((0, 0.0125))
+    assert found.handover.start_s == ((50, 5e-6),)
+    again = path.read_bytes()
+    write_profiles(path, HERE)
+    assert path.read_bytes() == again
+
+
+def test_a_profile_in_a_form_that_cannot_be_replaced_alone_is_told_before_it_is_measured(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[profiles]\nhere.milliseconds = { 1 = 3 }\nhere.source = 'x'\n")
+    with pytest.raises(SettingsError, match=r"profiles\.here cannot be replaced without touching the rest"):
+        check_profiles(path, HERE)
 
 
 def test_a_hand_over_comes_back_from_its_file_and_stays_with_the_next_profile(tmp_path):
