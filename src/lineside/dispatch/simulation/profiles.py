@@ -6,6 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from pydantic import Field, ValidationError
@@ -24,7 +25,8 @@ _LARGEST_BATCH = 256
 _LEAST_MS = 0.01  # of a run: less than any hand-over, and millions of pictures a virtual second
 _DEFAULT_BATCH = 8
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
-_COUNT = re.compile(r"(?P<what>.+?)\s*x\s*(?P<count>[1-9]\d{0,3})")
+_COUNT = re.compile(r"(?P<what>.+?)\s*x\s*(?P<count>[-+]?\d[\d.]*)")
+_RIGHT_COUNT = re.compile(r"[1-9]\d{0,3}")
 _TIMES = re.compile(
     r"(?P<start>\d+(?:\.\d+)?)(?:\s*\+\s*(?P<each>\d+(?:\.\d+)?)\s*b(?:\s*@\s*(?P<batch>[1-9]\d{0,2}))?)?"
 )
@@ -148,22 +150,36 @@ def numbered(entries: Iterable[tuple[DeviceProfile, int]]) -> tuple[SimulatedDev
 def _entry(text: str, known: Mapping[str, DeviceProfile]) -> tuple[DeviceProfile, int]:
     if text in known:
         return known[text], 1
-    what, count = text, 1
-    if found := _COUNT.fullmatch(text):
-        what, count = found["what"], int(found["count"])
+    what, count, found = text, 1, _COUNT.fullmatch(text)
+    if found is not None:
+        what = found["what"]
+        if not _RIGHT_COUNT.fullmatch(found["count"]):
+            if what in known or "=" in what:
+                raise SettingsError(
+                    f'devices: expected a count of 1 to 9999 after "x"; got "{found["count"]}" in "{text}"'
+                )
+            what = text
+        else:
+            count = int(found["count"])
     name, given, times = (part.strip() for part in what.partition("="))
     if given:
         return _inline(name, times, text), count
     if name not in known:
-        if not _NAME.fullmatch(name):
-            _refuse(text)
-        close = near(name, known)
-        close = close if "?" in close else ";"
-        raise UnknownNameError(
-            f'devices: no profile "{name}"{close} known: {", ".join(known)}. Others are given as '
-            f"{name}=1+1b@8, or in a file with --profiles"
-        )
+        _refuse_name(name, text, known)
     return known[name], count
+
+
+def _refuse_name(name: str, text: str, known: Mapping[str, DeviceProfile]) -> NoReturn:
+    close = near(name, known)
+    if "?" not in close:  # "rtx5090" is a name, and not 5090 of "rt"
+        name, close = text, near(text, known)
+    if not _NAME.fullmatch(name):
+        _refuse(text)
+    close = close if "?" in close else ";"
+    raise UnknownNameError(
+        f'devices: no profile "{name}"{close} known: {", ".join(known)}. Others are given as '
+        f"{name}=1+1b@8, or in a file with --profiles"
+    )
 
 
 def _inline(name: str, times: str, text: str) -> DeviceProfile:
@@ -209,17 +225,31 @@ def _read(text: str, where: str) -> ProfileFile:
                 f"{where}: profiles.{name}.milliseconds: expected at least {_LEAST_MS:g} ms for a run; got "
                 f"{min(each.milliseconds.values()):g}"
             )
+        times_ms = sorted(each.milliseconds.items())
+        for (low, low_ms), (high, high_ms) in pairwise(times_ms):
+            if high_ms < low_ms:
+                raise SettingsError(
+                    f"{where}: profiles.{name}.milliseconds: expected a run of {high} pictures to take at least as long as one of "
+                    f"{low}, {low_ms:g}; got {high_ms:g}"
+                )
         try:
             times = ServiceTimes.measured({size: ms / 1e3 for size, ms in each.milliseconds.items()})
         except SettingsError as fault:
             raise SettingsError(f"{where}: profiles.{name}.milliseconds: {fault}") from fault
         found[name] = DeviceProfile(name, times, each.source)
-    return ProfileFile(found, _handover(document.handover))
+    return ProfileFile(found, _handover(document.handover, where))
 
 
-def _handover(table: _Handover | None) -> Handover | None:
+def _handover(table: _Handover | None, where: str) -> Handover | None:
     if table is None:
         return None
+    for key, spread in (("start_us", table.start_us), ("end_us", table.end_us)):
+        for (low, low_us), (high, high_us) in pairwise(sorted(spread.items())):
+            if high_us < low_us:
+                raise SettingsError(
+                    f"{where}: handover.{key}: expected {high:g} % of the pictures to take at least as long as {low:g} %, {low_us:g}; "
+                    f"got {high_us:g}"
+                )
     more = table.model_dump(exclude={"start_us", "end_us", "source"})
     rest = {key.removesuffix("_us"): microseconds for key, microseconds in more.items()}
     return Handover.measured(table.start_us, table.end_us, table.source, **rest)

@@ -49,6 +49,19 @@ def test_an_unknown_profile_is_refused_with_the_known_ones():
         parse_devices("fatsx2", KNOWN)
 
 
+@pytest.mark.parametrize("text", ["rtx5090", "rtx5090x2", "rtx50900"])
+def test_a_card_whose_name_looks_like_a_count_is_told_by_its_name(text):
+    with pytest.raises(UnknownNameError, match=r'no profile "rtx5090'):
+        parse_devices(text, KNOWN)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "100000000", "05"])
+@pytest.mark.parametrize("what", ["rtx4000", "card=1+1b@8"])
+def test_a_count_that_is_none_is_told(what, count):
+    with pytest.raises(SettingsError, match=f'expected a count of 1 to 9999 after "x"; got "{count}"'):
+        parse_devices(f"{what}x{count}", KNOWN)
+
+
 @pytest.mark.parametrize(
     "text", ["", " , ", "fast*2", "x2", "card=", "card=fast", "card=0", "card=1+1b@0", "2x"]
 )
