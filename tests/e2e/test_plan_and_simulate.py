@@ -169,6 +169,9 @@ def test_bad_input_of_a_plan_is_told(cli, options, says):
         ("missing/plan.png", "there is no folder missing"),
         ("plan.txt", "expected a name that ends in .png"),
         ("folder.png", "it is a folder"),
+        ("plan", "expected a name that ends in .png"),
+        ("plan.svg", "expected a name that ends in .png"),
+        (".", "it is a folder"),
     ],
 )
 def test_a_plot_that_cannot_be_written_is_told_before_the_run(cli, line, tmp_path, plot, says):
@@ -176,6 +179,27 @@ def test_a_plot_that_cannot_be_written_is_told_before_the_run(cli, line, tmp_pat
     plan = ("plan", "--cameras", 9000, "--fps", 25, "--devices", "fast=1+1b@8x99", "--seconds", 1000)
     for command in (plan, ("simulate", line, "--seconds", 86_400)):
         assert f"{plot}: the plot cannot be written: {says}" in cli(*command, "--plot", plot, code=4).stderr
+
+
+def test_a_plot_that_cannot_be_written_costs_no_tables(cli, line, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import matplotlib.figure\n"
+        "def full(*_, **__): raise OSError(28, 'No space left on device')\n"
+        "matplotlib.figure.Figure.savefig = full\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    for command in ((*PLAN, "--devices", "fast"), ("simulate", line)):
+        done = cli(*command, "--plot", "plan.png", code=4)
+        assert "Pictures" in done.stdout
+        assert "Plot:" not in done.stdout
+        assert "plan.png: the plot cannot be written" in done.stderr
+
+
+def test_a_hand_over_that_leaves_no_time_is_told(cli):
+    text = " ".join(cli(*PLAN, "--devices", "fastx4", "--deadline-ms", 2).stdout.split())
+    assert "The hand-over is what is too long: the fastest device, fast-1, takes 2 ms for a picture" in text
+    assert "no number is" in text
+    assert "p50 and p99, here and below, are of the pictures in time" in text
 
 
 def test_a_line_is_simulated_with_its_fault(cli, line, tmp_path):

@@ -80,7 +80,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Say how many devices are needed, what to expect of them, and what happens when one dies."""
-    from lineside.cli.plan_report import plan_document, print_plan
+    from lineside.cli.plan_report import plan_document, print_plan, print_plot
     from lineside.dispatch.simulation.planning import check_deadline, check_size
 
     if plot is not None:
@@ -108,14 +108,16 @@ def plan(
     check_size(scenario, "--cameras, --fps and --seconds")
     check_deadline(scenario, "--deadline-ms")
     report = _with_progress(scenario, max_misses)
-    if plot is not None:
-        from lineside.dispatch.simulation.plots import draw_plan
-
-        draw_plan(report.outcome, report.loads, plot)
     if as_json:
         typer.echo(json.dumps(plan_document(report), indent=2, allow_nan=False))
     else:
-        print_plan(report, plot)
+        print_plan(report)
+    if plot is not None:  # after the tables, which are not to be lost with it
+        from lineside.dispatch.simulation.plots import draw_plan
+
+        draw_plan(report.outcome, report.loads, plot)
+        if not as_json:
+            print_plot(plot)
 
 
 def known_profiles(path: Path | None, measure: str | None = None) -> ProfileFile:

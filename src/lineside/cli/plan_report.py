@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lineside.core.delivery import Delivery
-from lineside.dispatch.simulation.planning import LOADS
+from lineside.dispatch.simulation.planning import LOADS, hopeless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def run_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_plan(report: PlanReport, plot: Path | None) -> None:
+def print_plan(report: PlanReport) -> None:
     """A plan as tables."""
     console = Console()
     _print_head(report.outcome, console)
@@ -120,7 +120,6 @@ def print_plan(report: PlanReport, plot: Path | None) -> None:
         )
     console.print(table)
     _print_loads(report, console)
-    _print_plot(plot, console)
 
 
 def _count(count: int | None, more_than: int | None) -> str:
@@ -150,7 +149,7 @@ def _print_loads(report: PlanReport, console: Console) -> None:
         )
 
 
-def print_run(outcome: Outcome, plot: Path | None) -> None:
+def print_run(outcome: Outcome) -> None:
     """A run as tables."""
     console = Console()
     _print_head(outcome, console)
@@ -162,7 +161,6 @@ def print_run(outcome: Outcome, plot: Path | None) -> None:
         console.print(table)
         if len(marks) > 30:
             console.print(f"… and {len(marks) - 30} changes more; --json tells all")
-    _print_plot(plot, console)
 
 
 def _print_head(outcome: Outcome, console: Console) -> None:
@@ -187,6 +185,8 @@ def _print_head(outcome: Outcome, console: Console) -> None:
                 "cameras over several processes.",
                 highlight=False,
             )
+    if why := hopeless(scenario):
+        console.print(why, markup=False, highlight=False)
     table = _table("Pictures", "", "pictures", "in time", "p50", "p99", "UNKNOWN", "dropped")
     kinds = _deliveries(outcome)
     for name, figures in [
@@ -195,6 +195,10 @@ def _print_head(outcome: Outcome, console: Console) -> None:
     ]:
         table.add_row(name, str(figures.frames), *_row(figures), str(figures.unknown), str(figures.dropped))
     console.print(table)
+    console.print(
+        "p50 and p99, here and below, are of the pictures in time: UNKNOWN and dropped ones have no such time.",
+        highlight=False,
+    )
     table = _table("Devices", "device", "busy", "pictures", "a run", "faults", "at the end", "times are")
     for device, given in zip(outcome.statistics.devices, scenario.devices, strict=True):
         mean = device.frames / device.batches if device.batches else 0.0
@@ -205,9 +209,9 @@ def _print_head(outcome: Outcome, console: Console) -> None:
     console.print(table)
 
 
-def _print_plot(plot: Path | None, console: Console) -> None:
-    if plot is not None:
-        console.print(f"Plot: {plot}", markup=False, highlight=False, soft_wrap=True)
+def print_plot(plot: Path) -> None:
+    """Where the drawing is."""
+    Console().print(f"Plot: {plot}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -39,7 +39,7 @@ def simulate_line(
     """Play a line in virtual time: latency, misses and utilisation, and what its faults do to them."""
     from dataclasses import replace
 
-    from lineside.cli.plan_report import print_run, run_document
+    from lineside.cli.plan_report import print_plot, print_run, run_document
     from lineside.dispatch.routing import open_policy
     from lineside.dispatch.simulation.layout import read_scenario
     from lineside.dispatch.simulation.planning import check_deadline, check_pictures, check_size
@@ -71,14 +71,16 @@ def simulate_line(
     check_deadline(scenario, f"{file}: deadline_ms")
     outcome = _with_progress(scenario)
     check_pictures(outcome)
+    if as_json:
+        typer.echo(json.dumps(run_document(outcome), indent=2, allow_nan=False))
+    else:
+        print_run(outcome)
     if plot is not None:
         from lineside.dispatch.simulation.plots import draw_run
 
         draw_run(outcome, plot)
-    if as_json:
-        typer.echo(json.dumps(run_document(outcome), indent=2, allow_nan=False))
-    else:
-        print_run(outcome, plot)
+        if not as_json:
+            print_plot(plot)
 
 
 def _with_progress(scenario: Scenario) -> Outcome:

@@ -156,6 +156,21 @@ def check_deadline(scenario: Scenario, what: str) -> None:
         )
 
 
+def hopeless(scenario: Scenario) -> str:
+    """Why the pictures of the shortest deadline usually miss it on every device, though a run alone is in time; empty where they do not."""
+    if scenario.handover is None:
+        return ""
+    fastest = min(scenario.devices, key=lambda device: device.times.seconds[1])
+    run_s, more_s = fastest.times.seconds[1], scenario.handover.usual_s
+    deadline_s = min(stream.deadline_s for stream in scenario.streams)
+    if not more_s or run_s + more_s < deadline_s:
+        return ""
+    return (
+        f"The hand-over is what is too long: the fastest device, {fastest.name}, takes {run_s * 1e3:g} ms for a picture, and the "
+        f"hand-over usually {more_s * 1e3:.2g} ms more; the deadline is {deadline_s * 1e3:g} ms."
+    )
+
+
 def make_plan(
     scenario: Scenario, *, max_misses: float = 0.001, on_step: Callable[[], None] | None = None
 ) -> PlanReport:

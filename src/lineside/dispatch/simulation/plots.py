@@ -51,12 +51,14 @@ def check_target(path: Path) -> None:
     """
     library()
     why = ""
-    if path.suffix.lower() != ".png":
+    if path.is_dir():
+        why = "it is a folder"
+    elif path.suffix.lower() != ".png":
         why = "expected a name that ends in .png"
     elif not path.parent.is_dir():
         why = f"there is no folder {path.parent}"
-    elif path.is_dir():
-        why = "it is a folder"
+    elif path.exists() and not path.is_file():
+        why = "it is no file"
     elif not os.access(path if path.exists() else path.parent, os.W_OK):
         why = "it may not be written to"
     if why:
