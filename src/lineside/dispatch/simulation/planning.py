@@ -27,8 +27,8 @@ _MOST_USUAL_FRAMES = 250_000  # beyond, even one second takes minutes
 _MOST_ASKED_FRAMES = 5_000_000  # of a run as asked for: about a gigabyte
 _FRAMES = 10_000  # of a run that is one of many: enough to see misses of 0.1 %
 _LEAST_S = 0.5
-_MOST_FRAMES = 50_000  # of the same, however fast the devices are
-_LEAST_DEADLINES = 2  # that a run lasts: in a shorter one an overload does not show
+_MOST_FRAMES = 20_000  # at another load, however fast the devices are
+_LEAST_DEADLINES = 5  # that such a run lasts: in a shorter one an overload does not show
 _LOSS_S = 2.0  # of a run in whose middle a device dies
 _MOST_DEVICES = 256
 
@@ -262,7 +262,7 @@ def _fewest(
     count = low = max(
         math.ceil(asked_fps / profile.times.rate(longest_s)), 1
     )  # what is surely busy all the time
-    if low > _MOST_DEVICES or _seconds(scenario, scenario.asked_fps) is None:
+    if low > _MOST_DEVICES:
         return None
     while not is_enough(count):
         if count == _MOST_DEVICES:
@@ -280,27 +280,20 @@ def _fewest(
 
 
 def _is_enough(scenario: Scenario, profile: DeviceProfile, count: int, max_misses: float) -> bool:
-    seconds = _seconds(scenario, scenario.asked_fps)
-    assert seconds is not None
+    seconds = min(scenario.seconds, max(_FRAMES / scenario.asked_fps, _LEAST_S))
     tried = replace(scenario, devices=numbered([(profile, count)]), faults=(), seconds=seconds)
     return simulate(tried).figures().misses <= max_misses
 
 
 def _at_load(scenario: Scenario, load: float) -> LoadPoint | None:
     """Figures at a load; `None` where so many pictures cannot be simulated for long enough."""
-    factor = load * scenario.bound_fps / scenario.asked_fps
-    seconds = _seconds(scenario, scenario.asked_fps * factor)
-    if seconds is None:
+    fps = load * scenario.bound_fps
+    longest_s = max(stream.deadline_s for stream in scenario.streams)
+    if _MOST_FRAMES / fps < min(_LEAST_DEADLINES * longest_s, _LEAST_S):
         return None
+    # A run as asked for that is short because its pictures come fast is no measure for fewer of them.
+    seconds = min(max(scenario.seconds, _LEAST_S), max(_FRAMES / fps, _LEAST_S), _MOST_FRAMES / fps)
+    factor = fps / scenario.asked_fps
     streams = tuple(replace(stream, fps=stream.fps * factor) for stream in scenario.streams)
     tried = replace(scenario, streams=streams, seconds=seconds)
     return LoadPoint(load, tried.asked_fps, seconds, simulate(tried).figures())
-
-
-def _seconds(scenario: Scenario, fps: float) -> float | None:
-    """Virtual seconds of a run that is one of many; `None` where those that can be simulated are too few to show an overload."""
-    seconds = max(_FRAMES / fps, _LEAST_S)
-    most_s = _MOST_FRAMES / fps
-    if most_s < _LEAST_DEADLINES * min(stream.deadline_s for stream in scenario.streams):
-        return None
-    return min(max(scenario.seconds, _LEAST_S), seconds, most_s)
