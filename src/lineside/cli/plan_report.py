@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lineside.core.delivery import Delivery
-from lineside.dispatch.simulation.planning import LOADS, hopeless
+from lineside.dispatch.simulation.planning import LOADS, MOST_FRAMES, hopeless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,10 +134,8 @@ def _print_loads(report: PlanReport, console: Console) -> None:
     if report.loads:
         table = _table("Latency over load", "pictures a second", "of the bound", "in time", "p50", "p99")
         shortest, longest = (f(point.seconds for point in report.loads) for f in (min, max))
-        table.caption = (
-            f"each of {f'{shortest:.2g} to ' if shortest < longest else ''}{longest:.2g} virtual seconds, shorter than asked for where "
-            "pictures come fast"
-        )
+        span = f"{shortest:.2g} to {longest:.2g}" if shortest < longest else f"{longest:.2g}"
+        table.caption = f"each of {span} virtual seconds, and of {MOST_FRAMES} pictures at most"
         for point in report.loads:
             table.add_row(f"{point.fps:.0f}", f"{point.load:.0%}", *_row(point.figures))
         console.print(table)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _LOADS = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.1, 1.3)
 LOADS = len(_LOADS)
 """How many loads a plan looks at."""
+MOST_FRAMES = 20_000
+"""How many pictures each of them has at most, however fast the devices are."""
 _USUAL_S = 10.0
 _USUAL_FRAMES = 50_000
 _LEAST_USUAL_S = 1.0
@@ -27,7 +29,6 @@ _MOST_USUAL_FRAMES = 250_000  # beyond, even one second takes minutes
 _MOST_ASKED_FRAMES = 5_000_000  # of a run as asked for: about a gigabyte
 _FRAMES = 10_000  # of a run that is one of many: enough to see misses of 0.1 %
 _LEAST_S = 0.5
-_MOST_FRAMES = 20_000  # at another load, however fast the devices are
 _LEAST_DEADLINES = 5  # that such a run lasts: in a shorter one an overload does not show
 _LOSS_S = 2.0  # of a run in whose middle a device dies
 _MOST_DEVICES = 256
@@ -289,10 +290,10 @@ def _at_load(scenario: Scenario, load: float) -> LoadPoint | None:
     """Figures at a load; `None` where so many pictures cannot be simulated for long enough."""
     fps = load * scenario.bound_fps
     longest_s = max(stream.deadline_s for stream in scenario.streams)
-    if _MOST_FRAMES / fps < min(_LEAST_DEADLINES * longest_s, _LEAST_S):
+    if MOST_FRAMES / fps < min(_LEAST_DEADLINES * longest_s, _LEAST_S):
         return None
     # A run as asked for that is short because its pictures come fast is no measure for fewer of them.
-    seconds = min(max(scenario.seconds, _LEAST_S), max(_FRAMES / fps, _LEAST_S), _MOST_FRAMES / fps)
+    seconds = min(max(scenario.seconds, _LEAST_S), max(_FRAMES / fps, _LEAST_S), MOST_FRAMES / fps)
     factor = fps / scenario.asked_fps
     streams = tuple(replace(stream, fps=stream.fps * factor) for stream in scenario.streams)
     tried = replace(scenario, streams=streams, seconds=seconds)

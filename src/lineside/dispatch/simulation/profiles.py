@@ -32,7 +32,7 @@ _TIMES = re.compile(
 )
 FORM = (
     "expected a comma list of a profile's name or NAME=A+Cb@BATCH (A ms a run, C ms a picture, largest batch), each "
-    'with xCOUNT where there are several, such as "fastx2,cpu=14" or "card=1+1b@8x4"'
+    'with xCOUNT, 1 to 9999, where there are several, such as "fastx2,cpu=14" or "card=1+1b@8x4"'
 )
 
 
