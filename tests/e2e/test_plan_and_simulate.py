@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import cv2
 import pytest
@@ -91,12 +95,20 @@ def test_a_plan_is_drawn(cli, tmp_path):
 
 
 def test_this_machine_is_measured_and_kept(cli, plant, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        "# by hand\n[profiles.a]\nmilliseconds = {1 = 3, 4 = 6}\nsource = 'x'\n"
+    )
     few = ("plan", "--cameras", 1, "--fps", 5, "--deadline-ms", 500, "--seconds", 1, "--json")
     plan = json.loads(cli(*few, "--measure", plant.model, "--profiles", "mine.toml").stdout)
     assert plan["devices"][0]["name"] == "here-1"
     assert plan["devices"][0]["source"].startswith("measured ")
     again = json.loads(cli(*few, "--devices", "herex2", "--profiles", "mine.toml").stdout)
     assert [device["name"] for device in again["devices"]] == ["here-1", "here-2"]
+    assert (
+        (tmp_path / "mine.toml")
+        .read_text()
+        .startswith("# by hand\n[profiles.a]\nmilliseconds = {1 = 3, 4 = 6}\n")
+    )
     assert "spots.onnx" in (tmp_path / "mine.toml").read_text()
     kept = tomllib.loads((tmp_path / "mine.toml").read_text()).get("handover")
     if kept is not None:  # a machine that stands still all the time cannot tell it, and says so
@@ -157,6 +169,9 @@ def test_bad_input_of_a_plan_is_told(cli, options, says):
         ("missing/plan.png", "there is no folder missing"),
         ("plan.txt", "expected a name that ends in .png"),
         ("folder.png", "it is a folder"),
+        ("plan", "expected a name that ends in .png"),
+        ("plan.svg", "expected a name that ends in .png"),
+        (".", "it is a folder"),
     ],
 )
 def test_a_plot_that_cannot_be_written_is_told_before_the_run(cli, line, tmp_path, plot, says):
@@ -164,6 +179,27 @@ def test_a_plot_that_cannot_be_written_is_told_before_the_run(cli, line, tmp_pat
     plan = ("plan", "--cameras", 9000, "--fps", 25, "--devices", "fast=1+1b@8x99", "--seconds", 1000)
     for command in (plan, ("simulate", line, "--seconds", 86_400)):
         assert f"{plot}: the plot cannot be written: {says}" in cli(*command, "--plot", plot, code=4).stderr
+
+
+def test_a_plot_that_cannot_be_written_costs_no_tables(cli, line, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import matplotlib.figure\n"
+        "def full(*_, **__): raise OSError(28, 'No space left on device')\n"
+        "matplotlib.figure.Figure.savefig = full\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    for command in ((*PLAN, "--devices", "fast"), ("simulate", line)):
+        done = cli(*command, "--plot", "plan.png", code=4)
+        assert "Pictures" in done.stdout
+        assert "Plot:" not in done.stdout
+        assert "plan.png: the plot cannot be written" in done.stderr
+
+
+def test_a_hand_over_that_leaves_no_time_is_told(cli):
+    text = " ".join(cli(*PLAN, "--devices", "fastx4", "--deadline-ms", 2).stdout.split())
+    assert "The hand-over is what is too long: the fastest device, fast-1, takes 2 ms for a picture" in text
+    assert "no number is" in text
+    assert "p50 and p99, here and below, are of the pictures in time" in text
 
 
 def test_a_line_is_simulated_with_its_fault(cli, line, tmp_path):
@@ -199,7 +235,9 @@ def test_a_file_may_say_what_the_engine_takes_and_the_call_goes_before_it(cli, l
 
 
 def test_another_policy_can_be_tried(cli, line):
-    run = json.loads(cli("simulate", line, "--json", "--routing", "round_robin", "--seconds", 1).stdout)
+    done = cli("simulate", line, "--json", "--routing", "round_robin", "--seconds", 1)
+    run = json.loads(done.stdout)
+    assert "the fault of fast-1 at 1 s is after the end of this run" in done.stderr
     assert (run["routing"], run["seconds"]) == ("round_robin", 1)
 
 
@@ -212,6 +250,13 @@ def test_another_policy_can_be_tried(cli, line):
         ('kind = "hang"', 'kind = "hung"', "simulation.fault[0].kind: expected 'error'"),
         ("deadline_ms = 20", "deadline_ms = 1", "the fastest, fast-1, takes 2 ms"),
         ("[line]", "[line", "no TOML"),
+        ("fps = 50", "fps = 1e9", "camera[0].fps: expected less than or equal to 100000"),
+        ("fps = 50", "fps = nan", "camera[0].fps: expected a finite number"),
+        ("deadline_ms = 20", 'deadline_ms = "20"', "line.deadline_ms: expected a number"),
+        ("deadline_ms = 20", "deadline_ms = true", "line.deadline_ms: expected a number"),
+        ('["fastx2", "cpu=14"]', "[]", "simulation.devices: expected at least 1 entry; got []"),
+        ("seconds = 3", "seconds = 1", "simulation.fault[0].from_s: expected a time before the end"),
+        ("seconds = 3", "seconds = 80_000", "expected at most 5000000 pictures in all"),
     ],
 )
 def test_bad_input_of_a_simulation_is_told(cli, line, old, new, says):
@@ -219,6 +264,43 @@ def test_bad_input_of_a_simulation_is_told(cli, line, old, new, says):
     error = cli("simulate", line, code=2).stderr
     assert "line.toml" in error
     assert says in error
+
+
+@pytest.mark.parametrize("seconds", ["nan", "0", "1e9"])
+def test_seconds_that_are_none_are_told(cli, line, seconds):
+    error = cli("simulate", line, "--seconds", seconds, code=2).stderr
+    assert "--seconds: expected a number of 0.01 to 86400" in error
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(cli, line):
+    line.write_text(LINE, encoding="utf-8-sig")
+    assert "9 cameras" in cli("simulate", line, "--seconds", 2).stdout
+
+
+def written_to(target, *arguments, **environment):
+    with Path(target).open("w") as stdout:
+        return subprocess.run(
+            [sys.executable, "-m", "lineside.cli.app", *map(str, arguments)],
+            env=os.environ | environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_full_disk_is_told_in_a_sentence(line, more, unbuffered):
+    few = ("plan", "--cameras", 1, "--fps", 5, "--seconds", 1, "--devices", "fast")
+    for command in (few, ("simulate", line)):
+        done = written_to("/dev/full", *command, *more, PYTHONUNBUFFERED=unbuffered)
+        assert done.returncode == 4
+        assert done.stderr.startswith("error: standard output: cannot be written: No space left on device")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_terminal_without_greek_letters_shows_tables_all_the_same(line, tmp_path):
+    done = written_to(tmp_path / "out", "simulate", line, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Hand-over: " in (tmp_path / "out").read_text(encoding="ascii")
 
 
 def test_a_file_that_is_not_there_is_told(cli):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import lineside
+from lineside.cli.stdout import forget_stdout, guard_stdout
 from lineside.core.errors import DeviceError, LinesideError, MissingRuntimeError, OutputError
 
 COMMANDS = {
@@ -96,16 +97,26 @@ def main() -> None:
     # A bad file is told by us, once; the lines of the libraries below would only hide it.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    guard_stdout()
     plain = asked if asked in COMMANDS and not {"-h", "--help"} & set(sys.argv[1:]) else None
     try:
         build(plain)()
     except LinesideError as error:
         typer.echo(f"error: {error} [{error.code}]", err=True)
+        _let_go()
         sys.exit(exit_code(error))
     except BrokenPipeError:
         # The reader of our output went away; what it did not read is not ours to report on stdout again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_stdout()
         sys.exit(BAD_OUTPUT)
+
+
+def _let_go() -> None:
+    """Forget what standard output did not take: it was told, and the interpreter's end would tell it again, with another exit code."""
+    try:
+        sys.stdout.flush()
+    except (OutputError, OSError):
+        forget_stdout()
 
 
 if __name__ == "__main__":

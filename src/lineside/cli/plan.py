@@ -60,7 +60,7 @@ def plan(
     seconds: Annotated[
         float | None,
         typer.Option(
-            help="Virtual seconds; without it 10, or what 50,000 pictures take where they come faster.",
+            help="Virtual seconds; without it 10, or less where pictures come fast.",
             show_default=False,
         ),
     ] = None,
@@ -80,8 +80,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Say how many devices are needed, what to expect of them, and what happens when one dies."""
-    from lineside.cli.plan_report import plan_document, print_plan
-    from lineside.dispatch.simulation.planning import check_deadline
+    from lineside.cli.plan_report import plan_document, print_plan, print_plot
+    from lineside.dispatch.simulation.planning import check_deadline, check_size
 
     if plot is not None:
         from lineside.dispatch.simulation.plots import check_target
@@ -105,16 +105,19 @@ def plan(
         seed=seed,
     )
     share(max_misses, "--max-misses")
+    check_size(scenario, "--cameras, --fps and --seconds")
     check_deadline(scenario, "--deadline-ms")
     report = _with_progress(scenario, max_misses)
-    if plot is not None:
-        from lineside.dispatch.simulation.plots import draw_plan
-
-        draw_plan(report.outcome, report.loads, plot)
     if as_json:
         typer.echo(json.dumps(plan_document(report), indent=2, allow_nan=False))
     else:
-        print_plan(report, plot)
+        print_plan(report)
+    if plot is not None:  # after the tables, which are not to be lost with it
+        from lineside.dispatch.simulation.plots import draw_plan
+
+        draw_plan(report.outcome, report.loads, plot)
+        if not as_json:
+            print_plot(plot)
 
 
 def known_profiles(path: Path | None, measure: str | None = None) -> ProfileFile:
@@ -123,12 +126,19 @@ def known_profiles(path: Path | None, measure: str | None = None) -> ProfileFile
     Raises:
         SettingsError: The file is malformed, or is missing and nothing is measured that it would keep.
     """
-    from lineside.dispatch.simulation.profiles import ProfileFile, read_profiles, shipped, write_profiles
+    from dataclasses import replace
+
+    from lineside.dispatch.simulation.profiles import ProfileFile, read_profiles, shipped
 
     known = shipped()
     if path is not None and (measure is None or path.exists()):
         known = read_profiles(path).over(known)
     if measure is not None:
+        from lineside.dispatch.simulation.profile_text import check_profiles, write_profiles
+
+        if path is not None:  # minutes of measuring are not to be lost
+            stand_in = replace(next(iter(known.profiles.values())), name=_MEASURED)
+            check_profiles(path, ProfileFile({_MEASURED: stand_in}, known.handover))
         new = ProfileFile({_MEASURED: _measured(measure)}, _measured_handover())
         known = new.over(known)
         if path is not None:

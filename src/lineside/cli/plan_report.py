@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lineside.core.delivery import Delivery
+from lineside.dispatch.simulation.planning import LOADS, MOST_FRAMES, hopeless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,13 +35,19 @@ def plan_document(report: PlanReport) -> dict[str, Any]:
                 "profile": each.profile,
                 "count": each.count,
                 "count_so_that_one_may_die": each.with_loss,
+                "more_than": each.more_than,
                 "one_picture_ms": _ms(each.fastest_s),
                 "source": each.source,
             }
             for each in report.needed
         ],
         "loads": [
-            {"load": point.load, "fps": round(point.fps, 1), **_figures(point.figures)}
+            {
+                "load": point.load,
+                "fps": round(point.fps, 1),
+                "seconds": round(point.seconds, 6),
+                **_figures(point.figures),
+            }
             for point in report.loads
         ],
     }
@@ -86,7 +93,7 @@ def run_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_plan(report: PlanReport, plot: Path | None) -> None:
+def print_plan(report: PlanReport) -> None:
     """A plan as tables."""
     console = Console()
     _print_head(report.outcome, console)
@@ -106,17 +113,41 @@ def print_plan(report: PlanReport, plot: Path | None) -> None:
         "How many of one kind are enough", "profile", "devices", "so that one may die", "times are"
     )
     for each in report.needed:
-        counts = ["no number is" if n is None else str(n) for n in (each.count, each.with_loss)]
-        table.add_row(escape(each.profile), *counts, escape(each.source))
+        table.add_row(
+            escape(each.profile),
+            *(_count(n, each.more_than) for n in (each.count, each.with_loss)),
+            escape(each.source),
+        )
     console.print(table)
-    table = _table("Latency over load", "pictures a second", "of the bound", "in time", "p50", "p99")
-    for point in report.loads:
-        table.add_row(f"{point.fps:.0f}", f"{point.load:.0%}", *_row(point.figures))
-    console.print(table)
-    _print_plot(plot, console)
+    _print_loads(report, console)
 
 
-def print_run(outcome: Outcome, plot: Path | None) -> None:
+def _count(count: int | None, more_than: int | None) -> str:
+    if count is not None:
+        return str(count)
+    return "no number is" if more_than is None else f"more than {more_than}"
+
+
+def _print_loads(report: PlanReport, console: Console) -> None:
+    """Latency over load, and how much was simulated of it."""
+    left_out = LOADS - len(report.loads)
+    if report.loads:
+        table = _table("Latency over load", "pictures a second", "of the bound", "in time", "p50", "p99")
+        shortest, longest = (f(point.seconds for point in report.loads) for f in (min, max))
+        span = f"{shortest:.2g} to {longest:.2g}" if shortest < longest else f"{longest:.2g}"
+        table.caption = f"each of {span} virtual seconds, and of {MOST_FRAMES} pictures at most"
+        for point in report.loads:
+            table.add_row(f"{point.fps:.0f}", f"{point.load:.0%}", *_row(point.figures))
+        console.print(table)
+    if left_out:
+        console.print(
+            f"Latency over load: {left_out} of {LOADS} loads are left out, because so many pictures a second cannot be simulated for "
+            "long enough to say anything.",
+            highlight=False,
+        )
+
+
+def print_run(outcome: Outcome) -> None:
     """A run as tables."""
     console = Console()
     _print_head(outcome, console)
@@ -128,7 +159,6 @@ def print_run(outcome: Outcome, plot: Path | None) -> None:
         console.print(table)
         if len(marks) > 30:
             console.print(f"… and {len(marks) - 30} changes more; --json tells all")
-    _print_plot(plot, console)
 
 
 def _print_head(outcome: Outcome, console: Console) -> None:
@@ -153,6 +183,8 @@ def _print_head(outcome: Outcome, console: Console) -> None:
                 "cameras over several processes.",
                 highlight=False,
             )
+    if why := hopeless(scenario):
+        console.print(why, markup=False, highlight=False)
     table = _table("Pictures", "", "pictures", "in time", "p50", "p99", "UNKNOWN", "dropped")
     kinds = _deliveries(outcome)
     for name, figures in [
@@ -161,6 +193,10 @@ def _print_head(outcome: Outcome, console: Console) -> None:
     ]:
         table.add_row(name, str(figures.frames), *_row(figures), str(figures.unknown), str(figures.dropped))
     console.print(table)
+    console.print(
+        "p50 and p99, here and below, are of the pictures in time: UNKNOWN and dropped ones have no such time.",
+        highlight=False,
+    )
     table = _table("Devices", "device", "busy", "pictures", "a run", "faults", "at the end", "times are")
     for device, given in zip(outcome.statistics.devices, scenario.devices, strict=True):
         mean = device.frames / device.batches if device.batches else 0.0
@@ -171,9 +207,9 @@ def _print_head(outcome: Outcome, console: Console) -> None:
     console.print(table)
 
 
-def _print_plot(plot: Path | None, console: Console) -> None:
-    if plot is not None:
-        console.print(f"Plot: {plot}", markup=False, highlight=False, soft_wrap=True)
+def print_plot(plot: Path) -> None:
+    """Where the drawing is."""
+    Console().print(f"Plot: {plot}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(title: str, *columns: str) -> Table:

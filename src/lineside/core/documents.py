@@ -13,6 +13,8 @@ from lineside.core.errors import LinesideError, SettingsError, near
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic_core import ErrorDetails
+
 
 class Table(BaseModel):
     """A table of a settings file: frozen, no key is accepted that is not a field, and a number is a finite number, no text and no switch."""
@@ -116,13 +118,24 @@ def fault_of(fault: ValidationError, document: type[BaseModel], where: str) -> S
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, LinesideError):  # a table in the table that has its own refusal, with its own path
         return SettingsError(f"{at}: {inner}")
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    message = _PLAIN.get(message, message)
+    message = _expected(first)
     got = first["input"]
     shown = f'"{got}"' if isinstance(got, str) else got
     close = near(got, re.findall("'([^']+)'", message)) if isinstance(got, str) else ""
     hint = close if "?" in close else ""
     return SettingsError(f"{at}: expected {message}; got {shown}{hint}")
+
+
+def _expected(fault: ErrorDetails) -> str:
+    """What was expected, in the words of a settings file."""
+    limits = fault.get("ctx", {})
+    if fault["type"] == "too_short":
+        least = limits["min_length"]
+        return f"at least {least} {'entry' if least == 1 else 'entries'}"
+    if fault["type"] == "string_too_short":
+        return "a text" if limits["min_length"] == 1 else f"a text of at least {limits['min_length']} letters"
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return _PLAIN.get(message, message)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -55,6 +55,11 @@ class Handover:
             given = ", ".join(f"{s * 1e6:g}" for s in seconds)
             raise SettingsError(f"hand-over: expected microseconds of 0 to {_MOST_S * 1e6:.0f}; got {given}")
 
+    @property
+    def usual_s(self) -> float:
+        """Seconds by which half of the pictures that meet an idle device are later than their run is long."""
+        return at(self.start_s, 50) + at(self.end_s, 50)
+
     @classmethod
     def constant(cls, microseconds: float, source: str = "given in the call") -> Handover:
         """The same microseconds for each way, and nothing else.

@@ -6,10 +6,10 @@ import math
 import tomllib
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from lineside.core.delivery import Delivery
-from lineside.core.documents import fault_of
+from lineside.core.documents import Table, fault_of
 from lineside.core.errors import SettingsError
 from lineside.dispatch.routing import DEFAULT, open_policy
 from lineside.dispatch.simulation.handover import Handover
@@ -28,55 +28,52 @@ if TYPE_CHECKING:
 
     from lineside.dispatch.simulation.profiles import DeviceProfile
 
-_Positive = Annotated[float, Field(gt=0, lt=math.inf)]
+_Deadline = Annotated[float, Field(gt=0, le=1e6)]
+_Rate = Annotated[float, Field(gt=0, le=1e5)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Line(_Table):
+class Line(Table):
     """`[line]`: what holds for every camera that says nothing else."""
 
     name: str = "line"
-    deadline_ms: _Positive = 20.0
+    deadline_ms: _Deadline = 20.0
 
 
-class Camera(_Table):
+class Camera(Table):
     """`[[camera]]`: one, or `count` equal ones.
 
     `source` and `trigger` are the line's own, and mean nothing in a simulation.
     """
 
     id: Annotated[str, Field(min_length=1)]
-    fps: _Positive
+    fps: _Rate
     count: Annotated[int, Field(ge=1, le=10_000)] = 1
-    deadline_ms: _Positive | None = None
+    deadline_ms: _Deadline | None = None
     delivery: Delivery = Delivery.EVERY_PART
     arrivals: Arrivals = Arrivals.REGULAR
     source: str | None = None
     trigger: str | None = None
 
 
-class Devices(_Table):
+class Devices(Table):
     """`[devices]`: how pictures are routed; `priority` is the line's own, and means nothing in a simulation."""
 
     routing: str = DEFAULT
     priority: list[str] | None = None
 
 
-class FaultTable(_Table):
+class FaultTable(Table):
     """`[[simulation.fault]]`: something that breaks."""
 
     device: str
     kind: FaultKind
-    from_s: Annotated[float, Field(ge=0, lt=math.inf)]
-    to_s: _Positive | None = None
-    factor: Annotated[float, Field(ge=1, lt=math.inf)] = 5.0
+    from_s: Annotated[float, Field(ge=0)]
+    to_s: Annotated[float, Field(gt=0)] | None = None
+    factor: Annotated[float, Field(ge=1)] = 5.0
 
 
-class Simulation(_Table):
+class Simulation(Table):
     """`[simulation]`: what stands in for the machine."""
 
     devices: Annotated[list[str], Field(min_length=1)]
@@ -84,12 +81,12 @@ class Simulation(_Table):
     seed: Annotated[int, Field(ge=0)] = 1
     noise: Annotated[float, Field(ge=0, le=2)] = 0.04
     tails: _Share = 0.0
-    restart_s: Annotated[float, Field(ge=0, lt=math.inf)] = 0.3
+    restart_s: Annotated[float, Field(ge=0)] = 0.3
     handover_us: Annotated[float, Field(ge=0, le=1e6)] | None = None
-    fault: list[FaultTable] = []
+    fault: Annotated[list[FaultTable], Field(default_factory=list)]
 
 
-class Layout(_Table):
+class Layout(Table):
     """The whole file."""
 
     line: Line = Line()
@@ -113,7 +110,7 @@ def read_scenario(
         UnknownNameError: It names a profile, a policy or a device that does not exist.
     """
     try:
-        layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingsError(f"{path}: it cannot be read: {fault}") from fault
     except tomllib.TOMLDecodeError as fault:
@@ -134,6 +131,12 @@ def _scenario(layout: Layout, known: Mapping[str, DeviceProfile], handover: Hand
         twice = next(name for name in names if names.count(name) > 1)
         raise SettingsError(f'camera: expected each id once; got "{twice}" twice')
     simulation = layout.simulation
+    for number, fault in enumerate(simulation.fault):
+        if fault.from_s >= simulation.seconds:
+            raise SettingsError(
+                f"simulation.fault[{number}].from_s: expected a time before the end, simulation.seconds = {simulation.seconds:g}; "
+                f"got {fault.from_s:g}"
+            )
     if simulation.handover_us is not None:
         handover = Handover.constant(simulation.handover_us, "simulation.handover_us of the file")
     return Scenario(

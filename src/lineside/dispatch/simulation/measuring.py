@@ -50,7 +50,7 @@ def measure_profile(
             took_s = _median(partial(batch, size), runs, clock)
             if took_s / size > _PAYS * seconds[last := max(seconds)] / last:
                 break
-            seconds[size] = took_s
+            seconds[size] = max(took_s, seconds[last])  # a moment's noise; more pictures never take less
     except ModelOutputError as fault:
         source += f"; one picture a run, because {fault}"
         seconds = {1: seconds[1]}

@@ -51,12 +51,14 @@ def check_target(path: Path) -> None:
     """
     library()
     why = ""
-    if path.suffix.lower() != ".png":
+    if path.is_dir():
+        why = "it is a folder"
+    elif path.suffix.lower() != ".png":
         why = "expected a name that ends in .png"
     elif not path.parent.is_dir():
         why = f"there is no folder {path.parent}"
-    elif path.is_dir():
-        why = "it is a folder"
+    elif path.exists() and not path.is_file():
+        why = "it is no file"
     elif not os.access(path if path.exists() else path.parent, os.W_OK):
         why = "it may not be written to"
     if why:
@@ -126,7 +128,7 @@ def _over_load(axes: Axes, outcome: Outcome, loads: Sequence[LoadPoint]) -> None
     misses.tick_params(colors=_RED, labelsize=8.5)
     shares = [p.figures.misses * 100 for p in loads]
     misses.plot(fps, shares, color=_RED, lw=1.5, marker="s", ms=3)
-    misses.set_ylim(0, max(*shares, 1) * 1.1)
+    misses.set_ylim(0, max([*shares, 1]) * 1.1)
     misses.set_ylabel("not in time, %", color=_RED, fontsize=9)
     axes.set(xlabel="pictures a second", ylabel="picture to answer, ms", ylim=(0, top_ms))
     axes.legend(loc="upper left", fontsize=8.5, frameon=False, ncols=5)

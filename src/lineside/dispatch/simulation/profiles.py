@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from lineside.core.documents import fault_of
-from lineside.core.errors import OutputError, SettingsError, UnknownNameError, near
+from lineside.core.documents import Table, fault_of
+from lineside.core.errors import SettingsError, UnknownNameError, near
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.scenario import SimulatedDevice
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LARGEST_BATCH = 256
+_LEAST_MS = 0.01  # of a run: less than any hand-over, and millions of pictures a virtual second
 _DEFAULT_BATCH = 8
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
-_COUNT = re.compile(r"(?P<what>.+?)\s*x\s*(?P<count>[1-9]\d{0,3})")
+_COUNT = re.compile(r"(?P<what>.+?)\s*x\s*(?P<count>[-+]?\d[\d.]*)")
+_RIGHT_COUNT = re.compile(r"[1-9]\d{0,3}")
 _TIMES = re.compile(
     r"(?P<start>\d+(?:\.\d+)?)(?:\s*\+\s*(?P<each>\d+(?:\.\d+)?)\s*b(?:\s*@\s*(?P<batch>[1-9]\d{0,2}))?)?"
 )
 FORM = (
     "expected a comma list of a profile's name or NAME=A+Cb@BATCH (A ms a run, C ms a picture, largest batch), each "
-    'with xCOUNT where there are several, such as "fastx2,cpu=14" or "card=1+1b@8x4"'
+    'with xCOUNT, 1 to 9999, where there are several, such as "fastx2,cpu=14" or "card=1+1b@8x4"'
 )
 
 
@@ -49,10 +51,8 @@ class DeviceProfile:
     source: str
 
 
-class _Profile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    milliseconds: Annotated[dict[int, Annotated[float, Field(gt=0, lt=math.inf)]], Field(min_length=1)]
+class _Profile(Table):
+    milliseconds: Annotated[dict[int, Annotated[float, Field(gt=0)]], Field(min_length=1)]
     source: Annotated[str, Field(min_length=1)]
 
 
@@ -60,9 +60,7 @@ _Microseconds = Annotated[float, Field(ge=0, le=1e6)]
 _Spread = Annotated[dict[Annotated[float, Field(ge=0, le=100)], _Microseconds], Field(min_length=1)]
 
 
-class _Handover(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Handover(Table):
     start_us: _Spread
     end_us: _Spread
     settle_us: _Microseconds = 0.0
@@ -72,10 +70,8 @@ class _Handover(BaseModel):
     source: Annotated[str, Field(min_length=1)]
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    profiles: dict[str, _Profile] = {}
+class _Document(Table):
+    profiles: Annotated[dict[str, _Profile], Field(default_factory=dict)]
     handover: _Handover | None = None
 
 
@@ -114,29 +110,10 @@ def read_profiles(path: Path) -> ProfileFile:
         SettingsError: It cannot be read, is no TOML, or a key is unknown, missing or out of range.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingsError(f"{path}: the profiles cannot be read: {fault}") from fault
     return _read(text, str(path))
-
-
-def write_profiles(path: Path, new: ProfileFile) -> None:
-    """Put profiles into a file; those of the same names, and the hand-over, are replaced, the others stay.
-
-    Raises:
-        SettingsError: The file holds something else.
-        OutputError: It cannot be written.
-    """
-    kept = new.over(read_profiles(path)) if path.exists() else new
-    tables = [_as_toml(each) for each in kept.profiles.values()]
-    tables += [] if kept.handover is None else [_handover_as_toml(kept.handover)]
-    text = "\n".join(tables)
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as fault:
-        raise OutputError(f"{path}: the profiles cannot be written: {fault.strerror}") from fault
 
 
 def parse_devices(text: str, known: Mapping[str, DeviceProfile]) -> tuple[SimulatedDevice, ...]:
@@ -173,22 +150,36 @@ def numbered(entries: Iterable[tuple[DeviceProfile, int]]) -> tuple[SimulatedDev
 def _entry(text: str, known: Mapping[str, DeviceProfile]) -> tuple[DeviceProfile, int]:
     if text in known:
         return known[text], 1
-    what, count = text, 1
-    if found := _COUNT.fullmatch(text):
-        what, count = found["what"], int(found["count"])
+    what, count, found = text, 1, _COUNT.fullmatch(text)
+    if found is not None:
+        what = found["what"]
+        if not _RIGHT_COUNT.fullmatch(found["count"]):
+            if what in known or "=" in what:
+                raise SettingsError(
+                    f'devices: expected a count of 1 to 9999 after "x"; got "{found["count"]}" in "{text}"'
+                )
+            what = text
+        else:
+            count = int(found["count"])
     name, given, times = (part.strip() for part in what.partition("="))
     if given:
         return _inline(name, times, text), count
     if name not in known:
-        if not _NAME.fullmatch(name):
-            _refuse(text)
-        close = near(name, known)
-        close = close if "?" in close else ";"
-        raise UnknownNameError(
-            f'devices: no profile "{name}"{close} known: {", ".join(known)}. Others are given as '
-            f"{name}=1+1b@8, or in a file with --profiles"
-        )
+        _refuse_name(name, text, known)
     return known[name], count
+
+
+def _refuse_name(name: str, text: str, known: Mapping[str, DeviceProfile]) -> NoReturn:
+    close = near(name, known)
+    if "?" not in close:  # "rtx5090" is a name, and not 5090 of "rt"
+        name, close = text, near(text, known)
+    if not _NAME.fullmatch(name):
+        _refuse(text)
+    close = close if "?" in close else ";"
+    raise UnknownNameError(
+        f'devices: no profile "{name}"{close} known: {", ".join(known)}. Others are given as '
+        f"{name}=1+1b@8, or in a file with --profiles"
+    )
 
 
 def _inline(name: str, times: str, text: str) -> DeviceProfile:
@@ -199,6 +190,10 @@ def _inline(name: str, times: str, text: str) -> DeviceProfile:
     batch = int(found["batch"] or _DEFAULT_BATCH) if found["each"] is not None else 1
     if start_s + each_s <= 0:
         _refuse(text)
+    if (start_s + each_s) * 1e3 < _LEAST_MS * (1 - 1e-9):
+        raise SettingsError(
+            f'devices: expected at least {_LEAST_MS:g} ms for a run of one picture; got "{text}"'
+        )
     return DeviceProfile(
         name, ServiceTimes.linear(start_s, each_s, min(batch, _LARGEST_BATCH)), "given in the call"
     )
@@ -225,38 +220,36 @@ def _read(text: str, where: str) -> ProfileFile:
             raise SettingsError(
                 f"{where}: profiles.{name}.milliseconds: expected batches of at most {_LARGEST_BATCH}"
             )
+        if min(each.milliseconds.values()) < _LEAST_MS:
+            raise SettingsError(
+                f"{where}: profiles.{name}.milliseconds: expected at least {_LEAST_MS:g} ms for a run; got "
+                f"{min(each.milliseconds.values()):g}"
+            )
+        times_ms = sorted(each.milliseconds.items())
+        for (low, low_ms), (high, high_ms) in pairwise(times_ms):
+            if high_ms < low_ms:
+                raise SettingsError(
+                    f"{where}: profiles.{name}.milliseconds: expected a run of {high} pictures to take at least as long as one of "
+                    f"{low}, {low_ms:g}; got {high_ms:g}"
+                )
         try:
             times = ServiceTimes.measured({size: ms / 1e3 for size, ms in each.milliseconds.items()})
         except SettingsError as fault:
             raise SettingsError(f"{where}: profiles.{name}.milliseconds: {fault}") from fault
         found[name] = DeviceProfile(name, times, each.source)
-    return ProfileFile(found, _handover(document.handover))
+    return ProfileFile(found, _handover(document.handover, where))
 
 
-def _handover(table: _Handover | None) -> Handover | None:
+def _handover(table: _Handover | None, where: str) -> Handover | None:
     if table is None:
         return None
+    for key, spread in (("start_us", table.start_us), ("end_us", table.end_us)):
+        for (low, low_us), (high, high_us) in pairwise(sorted(spread.items())):
+            if high_us < low_us:
+                raise SettingsError(
+                    f"{where}: handover.{key}: expected {high:g} % of the pictures to take at least as long as {low:g} %, {low_us:g}; "
+                    f"got {high_us:g}"
+                )
     more = table.model_dump(exclude={"start_us", "end_us", "source"})
     rest = {key.removesuffix("_us"): microseconds for key, microseconds in more.items()}
     return Handover.measured(table.start_us, table.end_us, table.source, **rest)
-
-
-def _as_toml(profile: DeviceProfile) -> str:
-    times = ", ".join(f"{b} = {s * 1e3:.4g}" for b, s in enumerate(profile.times.seconds) if b)
-    source = _text(profile.source)
-    return f'[profiles."{profile.name}"]\nmilliseconds = {{ {times} }}\nsource = "{source}"\n'
-
-
-def _handover_as_toml(handover: Handover) -> str:
-    lines = ["[handover]"]
-    for key, value in handover.as_microseconds().items():
-        if isinstance(value, dict):
-            spread = ", ".join(f'"{share}" = {microseconds}' for share, microseconds in value.items())
-            lines.append(f"{key} = {{ {spread} }}")
-        else:
-            lines.append(f"{key} = {value}")
-    return "\n".join([*lines, f'source = "{_text(handover.source)}"', ""])
-
-
-def _text(text: str) -> str:
-    return text.replace("\\", "/").replace('"', "'")

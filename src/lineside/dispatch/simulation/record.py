@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from lineside.core.delivery import Delivery
@@ -82,6 +84,7 @@ class Outcome:
         marks: Changes of health.
         to_s: When the last frame was through.
         handing_s: Seconds that the engine itself was at work, handing over; at most one thread at a time is.
+        busy_s: Seconds in which pictures came and a run was under way, by device, from its start to its end; the hand-over is not in it.
     """
 
     scenario: Scenario
@@ -95,6 +98,7 @@ class Outcome:
     marks: tuple[HealthMark, ...]
     to_s: float
     handing_s: float = 0.0
+    busy_s: Mapping[str, float] = field(default_factory=dict)
 
     def figures(
         self, *, delivery: Delivery | None = None, from_s: float = 0.0, to_s: float = float("inf")
@@ -126,10 +130,8 @@ class Outcome:
         return shown / np.maximum(frames, 1)
 
     def utilisation(self) -> dict[str, float]:
-        """Share of the time in which pictures came that each device spent in runs."""
-        return {
-            device.name: min(device.busy_s / self.scenario.seconds, 1.0) for device in self.statistics.devices
-        }
+        """Share of the time in which pictures came that a run was under way on each device, probes and runs that hang among them."""
+        return {name: min(seconds / self.scenario.seconds, 1.0) for name, seconds in self.busy_s.items()}
 
     @property
     def handing(self) -> float:

@@ -103,6 +103,7 @@ class _World:
         self._after: tuple[str, int] | None = None  # whose run is heard to have ended now, and its pictures
         self._left = 0  # answers that left now
         self._current: dict[str, tuple[int, float, int]] = {}
+        self._busy = {device.name: 0.0 for device in scenario.devices}
         self._do: dict[type, Callable[..., None]] = {
             Run: self._run,
             Probe: self._run,
@@ -183,6 +184,8 @@ class _World:
         return event.event
 
     def _outcome(self, now_s: float) -> Outcome:
+        for device, (_, begins_s, _) in self._current.items():  # that nobody will see the end of
+            self._busy[device] += self._within(begins_s, now_s)
         return Outcome(
             scenario=self._scenario,
             arrived_s=np.array(self._arrived, np.float64),
@@ -195,6 +198,7 @@ class _World:
             marks=tuple(self._marks),
             to_s=now_s,
             handing_s=self._desk.busy_s,
+            busy_s=self._busy,
         )
 
     def _push(self, at_s: float, device: str, event: Event | _Ended, *, any_epoch: bool = False) -> None:
@@ -230,8 +234,13 @@ class _World:
         if current is None or (run is not None and current[0] != run):
             return
         del self._current[device]
+        self._busy[device] += self._within(current[1], now_s)
         if len(self._segments) < _MOST_SEGMENTS:
             self._segments.append(Segment(device, current[1], now_s, current[2], ok))
+
+    def _within(self, from_s: float, to_s: float) -> float:
+        """Seconds of a run in which pictures came; one that was given up before it began has none."""
+        return max(min(to_s, self._scenario.seconds) - from_s, 0.0)
 
     def _release(self, action: Release, now_s: float) -> None:
         number = action.request.sequence
@@ -287,5 +296,6 @@ def _moments(stream: SimulatedStream, seconds: float, dice: np.random.Generator)
     if stream.arrivals is Arrivals.TOGETHER:
         return np.arange(0.0, seconds, period_s)
     times = np.arange(dice.random() * period_s, seconds, period_s)
-    strays = np.clip(dice.normal(0, stream.jitter, len(times)), -0.45, 0.45) * period_s
+    # What comes seldom strays no further than what comes once a second; else the first pictures of all fell together.
+    strays = np.clip(dice.normal(0, stream.jitter, len(times)), -0.45, 0.45) * min(period_s, 1.0)
     return np.clip(times + strays, 0, None)

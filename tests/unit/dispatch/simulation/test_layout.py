@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError, UnknownNameError
+from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.layout import read_scenario
-from lineside.dispatch.simulation.planning import check_deadline, make_plan, steps
-from lineside.dispatch.simulation.profiles import shipped_profiles
+from lineside.dispatch.simulation.planning import (
+    check_deadline,
+    check_size,
+    make_plan,
+    steps,
+    usual_seconds,
+)
+from lineside.dispatch.simulation.profiles import parse_devices, shipped_profiles
+from lineside.dispatch.simulation.scenario import Scenario, SimulatedStream
 
 FILE = """
 [line]
@@ -120,3 +129,46 @@ def test_no_number_of_devices_is_enough_where_each_is_too_slow(read):
     scenario = read(FILE.replace("deadline_ms = 20", "deadline_ms = 5").partition("[[simulation.fault]]")[0])
     report = make_plan(scenario)
     assert {n.profile: n.count for n in report.needed}["slow"] is None
+
+
+def asked(devices, *, cameras=40, fps=25.0, deadline_s=0.02, seconds=1.0, **more):
+    streams = tuple(SimulatedStream(f"camera-{k}", fps, deadline_s) for k in range(cameras))
+    return Scenario(streams, parse_devices(devices, shipped_profiles()), seconds=seconds, **more)
+
+
+def needed(scenario, **more):
+    (found,) = make_plan(scenario, **more).needed
+    return found.count, found.more_than
+
+
+def test_fewer_devices_than_the_pictures_ask_for_are_enough_where_many_may_miss():
+    assert needed(asked("fast"), max_misses=0.5) == (1, None)
+
+
+def test_more_devices_than_are_tried_is_another_answer_than_no_number():
+    assert needed(asked("cpux300", cameras=2000, fps=10, seconds=0.1)) == (None, 256)
+    kept = Handover.constant(90)
+    assert needed(asked("fast", cameras=4, deadline_s=0.002, handover=kept)) == (None, None)
+
+
+def test_an_engine_that_is_short_itself_is_no_matter_of_devices():
+    busy = Handover.measured({50: 0}, {50: 0}, "a test", python=1500)
+    assert needed(asked("fast", handover=busy, seconds=0.2)) == (None, None)
+
+
+def test_quick_devices_are_not_simulated_with_more_pictures_than_a_plan_has_time_for():
+    loads = make_plan(asked("card=0.05+0.01b@8", cameras=4, seconds=0.5, handover=Handover.constant(0))).loads
+    assert len(loads) == 10
+    assert all(point.fps * point.seconds <= 20_001 for point in loads)
+    assert make_plan(asked("fastx9999", cameras=2, fps=3, seconds=0.5)).loads == ()
+
+
+def test_pictures_without_end_are_refused_before_they_are_made():
+    assert usual_seconds(2_500_000) == pytest.approx(0.1)
+    with pytest.raises(SettingsError, match="expected at most 5000000 pictures in all; got 10000000"):
+        check_size(replace(asked("fast"), seconds=10_000), "--seconds")
+
+
+def test_a_run_without_a_picture_is_refused():
+    with pytest.raises(SettingsError, match="no picture comes within 1e-09 virtual seconds"):
+        make_plan(asked("fast", cameras=1, seconds=1e-9))

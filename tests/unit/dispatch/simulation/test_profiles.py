@@ -8,6 +8,7 @@ from lineside.core.errors import ModelOutputError, SettingsError, UnknownNameErr
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.measuring import measure_profile
+from lineside.dispatch.simulation.profile_text import check_profiles, write_profiles
 from lineside.dispatch.simulation.profiles import (
     DeviceProfile,
     ProfileFile,
@@ -15,7 +16,6 @@ from lineside.dispatch.simulation.profiles import (
     read_profiles,
     shipped,
     shipped_profiles,
-    write_profiles,
 )
 
 KNOWN = shipped_profiles()
@@ -49,12 +49,31 @@ def test_an_unknown_profile_is_refused_with_the_known_ones():
         parse_devices("fatsx2", KNOWN)
 
 
+@pytest.mark.parametrize("text", ["rtx5090", "rtx5090x2", "rtx50900"])
+def test_a_card_whose_name_looks_like_a_count_is_told_by_its_name(text):
+    with pytest.raises(UnknownNameError, match=r'no profile "rtx5090'):
+        parse_devices(text, KNOWN)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "100000000", "05"])
+@pytest.mark.parametrize("what", ["rtx4000", "card=1+1b@8"])
+def test_a_count_that_is_none_is_told(what, count):
+    with pytest.raises(SettingsError, match=f'expected a count of 1 to 9999 after "x"; got "{count}"'):
+        parse_devices(f"{what}x{count}", KNOWN)
+
+
 @pytest.mark.parametrize(
     "text", ["", " , ", "fast*2", "x2", "card=", "card=fast", "card=0", "card=1+1b@0", "2x"]
 )
 def test_another_form_is_refused_with_the_right_one(text):
     with pytest.raises(SettingsError, match=r"devices: (expected a comma list|no profile)"):
         parse_devices(text, KNOWN)
+
+
+@pytest.mark.parametrize("times", ["0.0000001", "0.001+0.001b@8"])
+def test_a_run_that_takes_no_time_is_refused(times):
+    with pytest.raises(SettingsError, match=r"expected at least 0\.01 ms for a run of one picture"):
+        parse_devices(f"card={times}", KNOWN)
 
 
 def test_one_name_has_one_set_of_times():
@@ -74,6 +93,57 @@ def test_a_profile_comes_back_from_its_file_and_leaves_the_others(tmp_path):
     assert found["a"].times.seconds == pytest.approx((0, 0.003, 0.005))
     assert found["here"].times.seconds == pytest.approx((0, 0.0125))
     assert found["here"].source == "measured: 'this' machine"
+
+
+HERE = ProfileFile(
+    {"here": DeviceProfile("here", ServiceTimes((0.0, 0.0125)), "measured")}, Handover.constant(5)
+)
+
+BY_HAND = """# the cards of the press line
+[profiles.press]  # the newer one
+milliseconds = { 1 = 3.1, 2 = 4.4, 4 = 7.2, 8 = 12.9 }
+source = 'by "hand"'
+
+[ profiles . here ]
+source = "long ago"
+[profiles.here.milliseconds]
+1 = 99
+
+# of the other computer
+[handover]
+start_us = { 50 = 100 }
+end_us = { 50 = 80 }
+source = "told"
+
+[profiles.last]
+milliseconds = { 1 = 7 }
+source = "a guess" # to be measured"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_what_somebody_wrote_stays_when_a_measured_profile_comes(tmp_path, mark, end):
+    path = tmp_path / "mine.toml"
+    path.write_bytes((mark + BY_HAND.replace("\n", end)).encode())
+    write_profiles(path, HERE)
+    text = path.read_bytes().decode().replace(end, "\n")
+    found = read_profiles(path)
+    first, _, rest = BY_HAND.partition("[ profiles . here ]")
+    assert text.startswith(mark + first)
+    assert "# of the other computer\n[handover]\n" in text
+    assert text.endswith(rest[rest.index("[profiles.last]") :])
+    assert found.profiles["here"].times.seconds == pytest.approx((0, 0.0125))
+    assert found.handover.start_s == ((50, 5e-6),)
+    again = path.read_bytes()
+    write_profiles(path, HERE)
+    assert path.read_bytes() == again
+
+
+def test_a_profile_in_a_form_that_cannot_be_replaced_alone_is_told_before_it_is_measured(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[profiles]\nhere.milliseconds = { 1 = 3 }\nhere.source = 'x'\n")
+    with pytest.raises(SettingsError, match=r"profiles\.here cannot be replaced without touching the rest"):
+        check_profiles(path, HERE)
 
 
 def test_a_hand_over_comes_back_from_its_file_and_stays_with_the_next_profile(tmp_path):
@@ -114,6 +184,10 @@ def test_the_shipped_hand_over_says_where_it_was_measured():
         ),
         ("[profiles.a]\nmilliseconds = {1 = 3}", "profiles.a.source: this key is missing"),
         ("[profiles.a]\nmilliseconds = {1 = 0}\nsource = 'x'", "expected greater than 0; got 0"),
+        (
+            "[profiles.a]\nmilliseconds = {1 = 1e-6}\nsource = 'x'",
+            "expected at least 0.01 ms for a run; got 1e-06",
+        ),
         ("[profiles.a]\nmilliseconds = {2 = 3}\nsource = 'x'", "profiles.a.milliseconds: .*batch of 1"),
         ("[profiles.a]\nmilliseconds = {one = 3}\nsource = 'x'", "profiles.a.milliseconds.one"),
         ("[profiles.a]\nmilliseconds = {1 = 3, 999 = 5}\nsource = 'x'", "batches of at most 256"),

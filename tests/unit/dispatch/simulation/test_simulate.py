@@ -12,6 +12,7 @@ from lineside.core.delivery import Delivery
 from lineside.core.errors import SettingsError
 from lineside.dispatch.profile import ServiceTimes
 from lineside.dispatch.settings import Settings
+from lineside.dispatch.simulation.handover import Handover
 from lineside.dispatch.simulation.scenario import (
     Arrivals,
     FaultKind,
@@ -151,3 +152,20 @@ def test_the_arrivals_of_a_real_run_can_be_played():
     assert outcome.statistics.arrived == 40
     evenly = simulate(scenario(0.5), arrivals=([0.1 + 0.01 * k for k in range(40)], lump[1]))
     assert np.nanmax(evenly.result_s - evenly.arrived_s) < np.nanmax(outcome.result_s - outcome.arrived_s)
+
+
+def test_a_device_is_busy_while_its_run_is_under_way_and_not_while_it_is_handed_over():
+    device = SimulatedDevice("only", "only", ServiceTimes((0.0, 0.004)))
+    stream = SimulatedStream("camera", 50.0, 0.02)
+    slow = Handover.constant(5000)
+    outcome = simulate(Scenario((stream,), (device,), noise=0.0, seconds=2.0, handover=slow))
+    assert outcome.utilisation() == {"only": pytest.approx(0.2, rel=0.02)}
+
+
+def test_a_run_that_hangs_keeps_its_device_busy_to_the_end():
+    device = SimulatedDevice("only", "only", ServiceTimes((0.0, 0.004)))
+    hang = SimulatedFault("only", FaultKind.HANG, 0.0, math.inf)
+    busy = simulate(
+        Scenario((SimulatedStream("camera", 50.0, 0.02),), (device,), (hang,), seconds=1.0)
+    ).utilisation()
+    assert 0.1 < busy["only"] <= 1
