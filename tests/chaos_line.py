@@ -469,11 +469,19 @@ class Chaos(Running):
         )
 
 
+APART_S = 0.06
+"""Parts on a wire have to be more than two windows of 20 ms apart."""
+
+
 class Wired(Running):
     """A line without a control, whose cameras hang on the wire of a sensor."""
 
+    sensed_s = 0.0
+
     def sensor(self, *views):
-        """A part passes the sensor, and those cameras see it; the number that it is drawn by."""
+        """A part passes the sensor, far enough from the last one to be told from it, and those cameras see it; the number that it is drawn by."""
+        time.sleep(max(self.sensed_s + APART_S - time.monotonic(), 0))
+        self.sensed_s = time.monotonic()
         number = len(self.answers)
         for view in views or VIEWS:
             self.cameras[view].camera.expect(number)

@@ -143,14 +143,14 @@ def test_a_rule_of_no_kind_or_an_unknown_kind_is_refused():
     ("setting", "word"),
     [
         ({"classes": ["scrath"]}, '"scratch"'),
-        ({"classes": []}, "at least 1 item"),
+        ({"classes": []}, "at least 1 entry"),
         ({"classes": "dent"}, "expected a list"),
         ({"min_confidence": 40}, "less than or equal to 1; got 40"),
         ({"min_confidence": True}, "expected a number; got True"),
         ({"min_confidence": float("nan")}, "got nan"),
         ({"marginal": [0.4, 0.2]}, "marginal to rise"),
         ({"marginal": [0.2, 0.4], "min_confidence": 0.3}, "not both"),
-        ({"cameras": []}, "at least 1 item"),
+        ({"cameras": []}, "at least 1 entry"),
         ({"clases": ["dent"]}, '"classes"'),
     ],
 )

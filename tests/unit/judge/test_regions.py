@@ -194,7 +194,7 @@ def test_a_region_outside_of_the_picture_is_refused_where_its_size_is_known_and_
         ({"rectangle": [0, 0, 1, 1], "polygon": [[0, 0], [1, 0], [1, 1]]}, "one of them"),
         ({"rectangle": [5, 0, 1, 1]}, "with an area"),
         ({"rectangle": [0, 0, math.nan, 1]}, "finite"),
-        ({"polygon": [[0, 0], [1, 1]]}, "at least 3 items"),
+        ({"polygon": [[0, 0], [1, 1]]}, "at least 3 entries"),
         ({"polygon": [[0, 0], [4, 4], [4, 0], [0, 4]]}, "do not cross"),
         ({"polygon": [[0, 0], [1, 1], [2, 2]]}, "with an area"),
         ({"rectangle": [0, 0, 2, 1], "unit": "share"}, "from 0 to 1"),
