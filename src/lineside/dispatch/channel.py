@@ -23,12 +23,18 @@ class Channel:
     """One end of a pipe. Only one thread at a time may use it.
 
     Args:
-        end: The end, which still belongs to whoever closes it.
+        end: The end, which the channel closes from now on.
     """
 
     def __init__(self, end: Connection) -> None:
         self._end = end
+        self._number = end.fileno()
         self._read = bytearray()
+
+    def close(self) -> None:
+        """Close the end. No thread may be about to use it: its number is soon somebody else's."""
+        self._number = -1
+        self._end.close()
 
     def send(self, message: bytes) -> None:
         """Send a message.
@@ -39,9 +45,8 @@ class Channel:
         if not _HAS_FILES:
             self._end.send_bytes(message)
             return
-        number = self._end.fileno()
         left = _HEAD.pack(len(message)) + message
-        while (written := os.write(number, left)) < len(left):
+        while (written := os.write(self._number, left)) < len(left):
             left = left[written:]
 
     def receive(self) -> bytes:
@@ -53,7 +58,7 @@ class Channel:
         """
         if not _HAS_FILES:
             return self._end.recv_bytes()
-        read, number = self._read, self._end.fileno()
+        read, number = self._read, self._number
         if not read:
             chunk = os.read(number, _CHUNK)
             if not chunk:

@@ -105,14 +105,15 @@ class Link:
         self, run: int, model: str, pictures: Sequence[NDArray[np.uint8]], asked: Sequence[Asked]
     ) -> None:
         """Send a run: where its pictures lie, not the pictures."""
+        lent: list[NDArray[np.uint8]] = []
+        outside: list[NDArray[np.uint8]] = []
+        places: list[tuple[Any, ...]] = []
         try:
-            checked = [_picture(each) for each in pictures]
+            for picture in pictures:
+                places.append(self._place(picture, lent, outside))  # noqa: PERF401 # a function of its own, to Python 3.11
         except ImageFormatError as refusal:
             self.order("refuse", run, str(refusal))
             return
-        lent: list[NDArray[np.uint8]] = []
-        outside: list[NDArray[np.uint8]] = []
-        places = [self._place(each, lent, outside) for each in checked]
         with self._lock:
             if self._gone:  # it ended a moment ago, which its owner has yet to hear
                 return
@@ -162,6 +163,10 @@ class Link:
         """As `Forkable` says: hold none of the pipes whose end would tell the process that its owner is gone, and never kill it."""
         self._is_left = self._closing = self._abandoned = self._gone = True
         self._lock, self._sending = Lock(), Lock()
+        # The channels first: a number that is closed is soon another file's.
+        for channel, _ in (self._work, self._asides, self._news):
+            with suppress(OSError):
+                channel.close()
         for ends in (self._ends, self._theirs):
             with suppress(OSError):
                 ends.close()
@@ -170,7 +175,13 @@ class Link:
     def _place(
         self, picture: NDArray[np.uint8], lent: list[NDArray[np.uint8]], outside: list[NDArray[np.uint8]]
     ) -> tuple[Any, ...]:
-        """The parts of its `Place` in a slot, if need be after it was copied there; else its shape, as one to be sent."""
+        """The parts of its `Place` in a slot, if need be after it was copied there; else its shape, as one to be sent.
+
+        Raises:
+            ImageFormatError: It is none that a detector takes.
+        """
+        if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8):
+            picture = as_bgr(picture)
         slots = self._slots
         if slots is not None and picture.size:
             place = slots.find(picture)
@@ -209,7 +220,7 @@ class Link:
             with (
                 self._sending
             ):  # another thread may be about to, and the number of a closed end is soon somebody else's
-                for end in (self._ends.work, self._ends.asides, self._ends.news, self._ends.life):
+                for end in (self._work[0], self._asides[0], self._news[0], self._ends.life):
                     end.close()
 
     def _start(self, models: tuple[WorkerModel, ...]) -> str:
@@ -247,8 +258,15 @@ class Link:
                     assert self._process is not None
                     self._process.kill()  # not `self.kill`, after which nobody is told of the loss
                 return f"what its process tells cannot be read: {type(fault).__name__}: {fault}"
-            if isinstance(news, (BatchDone, BatchFailed)):
-                self._give_back(news.run)
+            if isinstance(news, BatchDone):
+                # What comes with every picture is asked for first, and without the lock: each step is a slow one after a run.
+                self._lent.pop(news.run, None)
+                self._tell(news)
+                if why := self._keeper.why():
+                    self._tell(Recycle(self._device, why))
+                continue
+            if isinstance(news, BatchFailed):
+                self._lent.pop(news.run, None)
             elif isinstance(news, WorkerLost):
                 self._lost = True
             elif isinstance(news, WorkerUp) and self._process is not None:
@@ -273,17 +291,6 @@ class Link:
             self._post(news)
         except Exception:  # noqa: BLE001 # whoever is told may raise anything; without this thread nothing would be told any more
             _log.exception("%s: what its worker told could not be taken in; it is heard on", self._device)
-
-
-def _picture(picture: Any) -> NDArray[np.uint8]:
-    """The picture, if its bytes can be sent.
-
-    Raises:
-        ImageFormatError: It is none that a detector takes.
-    """
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
-        return picture
-    return as_bgr(picture)
 
 
 def _sentence(code: int | None, *, was_up: bool) -> str:

@@ -54,7 +54,9 @@ class Wire:
         message = loads(data[1:])
         if type(message) is tuple and message[0] == _DONE:
             _, device, run, results = message
-            return BatchDone(device, run, [self._restored(result) for result in results])
+            for number, parts in enumerate(results):
+                results[number] = self._restored(parts)
+            return BatchDone(device, run, results)
         return message
 
     def _packed_done(self, done: BatchDone) -> bytes:
