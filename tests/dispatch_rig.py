@@ -94,6 +94,7 @@ class Rig:
         for action in actions:
             self._check(action)
         self.log += actions
+        self._check_queues()
         overdue = [r for r in self.requests if r.deadline_s <= self.now_s and r not in self.answers]
         assert not overdue, f"{len(overdue)} without an answer at their deadline"
         return actions
@@ -190,6 +191,21 @@ class Rig:
     def of(self, kind):
         """All actions of a kind up to now."""
         return [action for action in self.log if isinstance(action, kind)]
+
+    def _check_queues(self):
+        """A picture that waits does so in one place, and runs nowhere."""
+        commons = self.scheduler._commons
+        hopeful = [job for queue in commons.hopeful.values() for job in queue.jobs]
+        late = [job for queue in commons.late.values() for job in queue]
+        assert (commons.count, commons.late_count) == (len(hopeful) + len(late), len(late))
+        queued = []
+        for device in self.scheduler._fleet.devices.values():
+            lanes = [job for lane in device.lanes.values() for job in lane.judged.jobs + lane.live.jobs]
+            assert device.waiting == len(lanes)
+            queued += lanes
+        waiting = queued + hopeful + late
+        assert len(set(waiting)) == len(waiting), "a picture waits twice"
+        assert not any(job.runs or job.gone for job in waiting), "a picture that runs or is through waits"
 
     def _check(self, action):
         match action:

@@ -42,11 +42,13 @@ class Commons:
         queue.add(job)
         self.count += 1
 
-    def despair(self, job: Job) -> None:
-        """Take a job out that waits until its deadline; one that does not changes nothing."""
+    def despair(self, job: Job) -> bool:
+        """Take a job out that waits until its deadline, and whether it did; one that does not changes nothing."""
         queue = self.hopeful.get(job.model)
-        if queue is not None and queue.discard(job):
-            self.count -= 1
+        if queue is None or not queue.discard(job):
+            return False
+        self.count -= 1
+        return True
 
     def postpone(self, job: Job, now_s: float) -> None:
         """Let a job wait that has been answered."""

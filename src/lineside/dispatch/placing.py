@@ -110,8 +110,8 @@ class Placing:
         """A device came into service: what waited for one queues up by its deadline, before those that come from here on."""
         for model in tuple(device.lanes):
             for job in self._commons.waiting(model):
-                if not job.runs:
-                    self._commons.despair(job)
+                # Late ones wait there as well without admission, in their turn; and those before it may have brought one on its way.
+                if not job.late and self._commons.despair(job):
                     self.place(job, now_s, out)
 
     def elsewhere(self, job: Job, now_s: float, out: list[Action]) -> None:
