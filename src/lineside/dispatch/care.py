@@ -171,9 +171,8 @@ class Care:
             return
         broken = fault in _BROKEN
         if not broken and not device.forgiven and self._retrying.is_poison(jobs):
-            device.forgiven = (
-                True  # once: a device that breaks the next picture as well is no better than those before it
-            )
+            # Once: a device that breaks the next picture as well is no better than those before it.
+            device.forgiven = True
             self._retrying.poisoned(jobs[0], device, detail, now_s, out)
             self._trust.trust_again(device, now_s, out)
             self._trust.settle_down(device, now_s, out)

@@ -93,11 +93,10 @@ class Watching:
         out.append(Cancel(device.name, number))
         for job in run.jobs:
             job.runs -= 1
-        self._trust.quarantine(
-            device, f"a run hangs since {(now_s - run.started_s) * 1e3:.0f} ms", now_s, out
-        )
+        detail = f"a run hangs since {(now_s - run.started_s) * 1e3:.0f} ms"
+        self._trust.quarantine(device, detail, now_s, out)
         self._alarms.at(now_s + self._settings.kill_after_s, lambda _, more: self._kill(device, number, more))
-        self._retrying.lost(run.jobs, device, "two devices hang with it", now_s, out, broken=True)
+        self._retrying.lost(run.jobs, device, detail, now_s, out, broken=True)
 
     def _kill(self, device: Device, number: int, out: list[Action]) -> None:
         if device.stuck == number and device.alive:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from itertools import zip_longest
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -172,8 +173,8 @@ class MqttLink:
     def _on_subscribe(self, _client: Any, _data: Any, _id: Any, reasons: Any, _properties: Any) -> None:
         refusals = {
             topic: why
-            for topic, reason in zip(self._wanted, reasons, strict=False)
-            if (why := refusal_of(reason)) is not None
+            for topic, reason in zip_longest(self._wanted, reasons)
+            if (why := "nothing is said of it" if reason is None else refusal_of(reason)) is not None
         }
         if refusals:
             sentence = "; ".join(f"does not let us hear {topic}: {why}" for topic, why in refusals.items())
